@@ -1,0 +1,46 @@
+import { describe, type Issue } from "./issue.ts";
+import { err, ok, type Result } from "./result.ts";
+
+const ISO =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|z|UTC|[+-]\d{2}:?\d{2})?)?$/;
+
+/** The last representable instant, in milliseconds: 9999-12-31T23:59:59.999Z. */
+const LAST = 253_402_300_799_999;
+
+/**
+ * Reads an ISO 8601 date or date-time as milliseconds since 1970 (UTC). Without a zone, UTC is meant.
+ * Accepted beside the strict form: a blank for `T`, and `UTC` for `Z`. Finer fractions are cut to milliseconds.
+ */
+export function parseInstant(input: unknown): Result<number, Issue> {
+  const fail = (): Result<number, Issue> =>
+    err({
+      code: "time.invalid",
+      message: `Expected a date-time such as 2026-01-31T12:00:00Z (ISO 8601), got ${describe(input)}. Send an ISO 8601 string with its zone.`,
+      expected: "ISO 8601 date-time",
+      came: describe(input),
+    });
+  if (typeof input !== "string") return fail();
+  const match = ISO.exec(input);
+  if (!match) return fail();
+  const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", zone = "Z"] = match;
+  const [mo, d, h, mi, s] = [Number(month), Number(day), Number(hour), Number(minute), Number(second)];
+  if (mo < 1 || mo > 12 || d < 1 || h > 23 || mi > 59 || s > 59) return fail();
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), mo - 1, d);
+  if (date.getUTCDate() !== d) return fail();
+  const local =
+    date.getTime() + ((h * 60 + mi) * 60 + s) * 1000 + Number(fraction.padEnd(3, "0").slice(0, 3));
+  const ms = local - zoneMinutes(zone) * 60_000;
+  return ms > LAST || ms < -LAST ? fail() : ok(ms);
+}
+
+function zoneMinutes(zone: string): number {
+  if (zone[0] !== "+" && zone[0] !== "-") return 0;
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
+  return zone[0] === "-" ? -minutes : minutes;
+}
+
+/** Milliseconds since 1970 as ISO 8601 in UTC, `2026-01-31T12:00:00.000Z`. */
+export function formatInstant(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+const source = ["@tessera/source", "module", "node", "development"];
+
+/** Tests run on the sources: no build comes first. One project a folder keeps a failure's home visible. */
+export default defineConfig({
+  resolve: { conditions: source, alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
+  ssr: { resolve: { conditions: source } },
+  test: {
+    include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "tools/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    server: { deps: { inline: ["type-graphql", "graphql", "graphql-scalars"] } },
+    testTimeout: 30_000,
+  },
+});
