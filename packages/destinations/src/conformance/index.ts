@@ -1,0 +1,1 @@
+export { type ConformanceCase, type DestinationSamples, destinationCases } from "./destination-cases.ts";
