@@ -1,0 +1,68 @@
+import { describe, err, isObject, type Issue, type JsonSchema, ok, type Result } from "@tessera/xdm";
+
+/** A dataset: where events or records come in, with its schema, its labels and how long events stay. */
+export interface Dataset {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: "event" | "profile";
+  /** Field whose value is the identity of a record without identityMap, and the namespace it belongs to. */
+  readonly primaryIdentity?: { readonly path: string; readonly namespace: string };
+  readonly schema?: JsonSchema;
+  readonly labels: readonly string[];
+  /** Events older than this many days (by their own time) are removed; at least 1. */
+  readonly eventExpirationDays?: number;
+}
+
+/** The dataset that a first event or record to an unknown id brings into being. */
+export function openDataset(id: string, kind: "event" | "profile"): Dataset {
+  return { id, name: id, kind, labels: [] };
+}
+
+const ID = /^[A-Za-z0-9_.-]{1,100}$/;
+
+/** Reads a dataset definition. */
+export function parseDataset(input: unknown): Result<Dataset, Issue[]> {
+  if (!isObject(input)) return err([wrong("dataset", "an object", input)]);
+  const issues: Issue[] = [];
+  const { id, name = id, kind, primaryIdentity, schema, labels = [], eventExpirationDays } = input;
+  if (typeof id !== "string" || !ID.test(id)) issues.push(wrong("id", "1 to 100 letters, digits, _ . -", id));
+  if (typeof name !== "string" || name === "") issues.push(wrong("name", "a non-empty string", name));
+  if (kind !== "event" && kind !== "profile") issues.push(wrong("kind", "event or profile", kind));
+  if (!Array.isArray(labels) || !labels.every((label) => typeof label === "string")) {
+    issues.push(wrong("labels", "a list of label names", labels));
+  }
+  if (
+    eventExpirationDays !== undefined &&
+    !(Number.isInteger(eventExpirationDays) && Number(eventExpirationDays) >= 1)
+  ) {
+    issues.push(wrong("eventExpirationDays", "a whole number of days, at least 1", eventExpirationDays));
+  }
+  const identity = isObject(primaryIdentity) ? primaryIdentity : undefined;
+  const identityOk = typeof identity?.["path"] === "string" && typeof identity["namespace"] === "string";
+  if (primaryIdentity !== undefined && !identityOk) {
+    issues.push(wrong("primaryIdentity", "{ path, namespace }", primaryIdentity));
+  }
+  if (schema !== undefined && !isObject(schema)) issues.push(wrong("schema", "a JSON Schema object", schema));
+  if (issues.length > 0) return err(issues);
+  return ok({
+    id: id as string,
+    name: name as string,
+    kind: kind as "event" | "profile",
+    labels: labels as string[],
+    ...(identity === undefined
+      ? {}
+      : { primaryIdentity: { path: String(identity["path"]), namespace: String(identity["namespace"]) } }),
+    ...(schema === undefined ? {} : { schema: schema as JsonSchema }),
+    ...(eventExpirationDays === undefined ? {} : { eventExpirationDays: Number(eventExpirationDays) }),
+  });
+}
+
+function wrong(path: string, expected: string, came: unknown): Issue {
+  return {
+    code: "dataset.invalid",
+    path: path.split("."),
+    expected,
+    came: describe(came),
+    message: `${path}: expected ${expected}, got ${describe(came)}.`,
+  };
+}

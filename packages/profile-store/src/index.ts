@@ -1,0 +1,42 @@
+export {
+  applyRecord,
+  compareRecords,
+  type Fragment,
+  fragmentKey,
+  fragmentsOf,
+  isRepeat,
+  type RecordOperation,
+  type StoredRecord,
+} from "./fragment.ts";
+export { type Dataset, openDataset, parseDataset } from "./dataset.ts";
+export {
+  type AttributeMerge,
+  DEFAULT_MERGE_POLICY,
+  MERGE_POLICY_MAX,
+  type MergePolicy,
+  parseMergePolicy,
+  saveMergePolicy,
+} from "./merge-policy.ts";
+export { deriveProfile, type DerivedProfile, type Provenance } from "./derive-profile.ts";
+export {
+  compareMemberships,
+  hasData,
+  membershipMap,
+  type MembershipState,
+  type PersonState,
+} from "./person-state.ts";
+export {
+  type CommitConflict,
+  type CommitResult,
+  type DocumentWrite,
+  type HubCommit,
+  type HubStore,
+  type Neighbourhood,
+  type OutboxEntry,
+  type PersonWrite,
+  type QuarantinedItem,
+  type QueuedEntry,
+  type StoredDocument,
+  type StoredEvent,
+} from "./hub-store.ts";
+export { compareEvents, createMemoryStore } from "./memory-store.ts";

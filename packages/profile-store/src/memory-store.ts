@@ -1,0 +1,213 @@
+import { compareKeys, type IdentityKey, type MembershipChange } from "@tessera/xdm";
+import { compareRecords, type StoredRecord } from "./fragment.ts";
+import type {
+  CommitConflict,
+  CommitResult,
+  DocumentWrite,
+  HubCommit,
+  HubStore,
+  Neighbourhood,
+  PersonWrite,
+  QuarantinedItem,
+  QueuedEntry,
+  StoredDocument,
+  StoredEvent,
+} from "./hub-store.ts";
+import { hasData, type PersonState } from "./person-state.ts";
+
+/** A HubStore in memory: the executable specification of the port, and a store for tests and short-lived tools. */
+export function createMemoryStore(): HubStore {
+  const persons = new Map<string, PersonState>();
+  const personOf = new Map<IdentityKey, string>();
+  const successors = new Map<string, string>();
+  const events = new Map<string, StoredEvent>();
+  const eventsOf = new Map<IdentityKey, StoredEvent[]>();
+  const recordsOf = new Map<IdentityKey, StoredRecord[]>();
+  const documents = new Map<string, StoredDocument>();
+  const counters = new Map<string, number>();
+  const log = new Map<string, MembershipChange[]>();
+  const outbox = new Map<string, QueuedEntry>();
+  const quarantine = new Map<string, QuarantinedItem>();
+  let sequence = 0;
+
+  const conflictOf = (commit: HubCommit): CommitConflict | undefined => {
+    const stale = commit.persons
+      .filter((write) => (persons.get(idOf(write))?.version ?? 0) !== expectedOf(write))
+      .map(idOf);
+    const known = commit.events.filter((event) => events.has(event.id)).map((event) => event.id);
+    const edited = commit.documents
+      .filter((write) => (documents.get(documentKey(write))?.version ?? 0) !== write.expectedVersion)
+      .map((write) => write.id);
+    if (stale.length + known.length + edited.length === 0) return undefined;
+    return { code: "conflict", persons: stale, events: known, documents: edited };
+  };
+
+  const writePersons = (writes: readonly PersonWrite[]): void => {
+    for (const write of writes) {
+      const id = idOf(write);
+      for (const key of persons.get(id)?.identities ?? []) if (personOf.get(key) === id) personOf.delete(key);
+      if (write.kind === "remove") {
+        persons.delete(id);
+        if (write.successor !== undefined) successors.set(id, write.successor);
+      }
+    }
+    for (const write of writes) {
+      if (write.kind !== "put") continue;
+      persons.set(write.person.personId, write.person);
+      successors.delete(write.person.personId);
+      for (const key of write.person.identities) personOf.set(key, write.person.personId);
+    }
+  };
+
+  const writeTruth = (commit: HubCommit): void => {
+    for (const event of commit.events) {
+      events.set(event.id, event);
+      insertSorted(listOf(eventsOf, event.owner), event, compareEvents);
+    }
+    for (const record of commit.records)
+      insertSorted(listOf(recordsOf, record.owner), record, compareRecords);
+  };
+
+  const writeDocuments = (writes: readonly DocumentWrite[]): void => {
+    for (const write of writes) {
+      const key = documentKey(write);
+      if (write.body === undefined) documents.delete(key);
+      else
+        documents.set(key, {
+          kind: write.kind,
+          id: write.id,
+          version: write.expectedVersion + 1,
+          body: write.body,
+        });
+    }
+  };
+
+  const follow = (personId: string): PersonState | undefined => {
+    let id = personId;
+    for (let next = successors.get(id); next !== undefined && !persons.has(id); next = successors.get(id))
+      id = next;
+    return persons.get(id);
+  };
+
+  return {
+    load: async (identities, eventIds): Promise<Neighbourhood> => {
+      const found = new Map<string, PersonState>();
+      const owner = new Map<IdentityKey, string>();
+      for (const key of identities) {
+        const id = personOf.get(key);
+        const person = id === undefined ? undefined : persons.get(id);
+        if (person === undefined) continue;
+        owner.set(key, person.personId);
+        found.set(person.personId, person);
+      }
+      return {
+        persons: found,
+        personOf: owner,
+        knownEvents: new Set(eventIds.filter((id) => events.has(id))),
+      };
+    },
+    persons: async (ids) => [
+      ...new Map(ids.flatMap((id) => follow(id) ?? []).map((person) => [person.personId, person])).values(),
+    ],
+    events: async (owners, from = -Infinity) =>
+      [...new Set(owners)]
+        .flatMap((owner) => eventsOf.get(owner) ?? [])
+        .filter((event) => event.at >= from)
+        .sort(compareEvents),
+    records: async (owners) =>
+      [...new Set(owners)].flatMap((owner) => recordsOf.get(owner) ?? []).sort(compareRecords),
+    commit: async (commit): Promise<CommitResult> => {
+      const conflict = conflictOf(commit);
+      if (conflict !== undefined) return { ok: false, error: conflict };
+      writePersons(commit.persons);
+      writeTruth(commit);
+      writeDocuments(commit.documents);
+      for (const [name, delta] of Object.entries(commit.counters))
+        counters.set(name, (counters.get(name) ?? 0) + delta);
+      for (const change of commit.memberships) listOf(log, change.personId).push(change);
+      for (const entry of commit.outbox) {
+        if (!outbox.has(entry.id)) outbox.set(entry.id, { ...entry, sequence: (sequence += 1) });
+      }
+      for (const item of commit.quarantine) quarantine.set(item.id, item);
+      return { ok: true };
+    },
+    due: async (now, limit) =>
+      [...persons.values()]
+        .filter((person) => (person.nextChangeAt ?? Infinity) <= now)
+        .sort((a, b) => (a.nextChangeAt ?? 0) - (b.nextChangeAt ?? 0) || compareKeys(a.personId, b.personId))
+        .slice(0, limit)
+        .map((person) => person.personId),
+    nextDue: async () => {
+      let first = Infinity;
+      for (const person of persons.values()) first = Math.min(first, person.nextChangeAt ?? Infinity);
+      return first === Infinity ? undefined : first;
+    },
+    scan: async (after, limit) =>
+      [...persons.keys()]
+        .filter((id) => id > after)
+        .sort(compareKeys)
+        .slice(0, limit)
+        .flatMap((id) => persons.get(id) ?? []),
+    membershipLog: async (personId) => [...(log.get(personId) ?? [])],
+    document: async (kind, id) => documents.get(documentKey({ kind, id })),
+    documents: async (kind) =>
+      [...documents.values()]
+        .filter((document) => document.kind === kind)
+        .sort((a, b) => compareKeys(a.id, b.id)),
+    counters: async () => Object.fromEntries([...counters].filter(([, count]) => count !== 0).sort()),
+    totals: async () => ({
+      events: events.size,
+      records: [...recordsOf.values()].reduce((sum, list) => sum + list.length, 0),
+      persons: [...persons.values()].filter(hasData).length,
+      identities: personOf.size,
+    }),
+    outbox: async (destinationId, after, limit) =>
+      [...outbox.values()]
+        .filter((entry) => entry.destinationId === destinationId && entry.sequence > after)
+        .sort((a, b) => a.sequence - b.sequence)
+        .slice(0, limit),
+    acknowledge: async (ids) => ids.forEach((id) => outbox.delete(id)),
+    quarantined: async (limit, after = "") =>
+      [...quarantine.values()]
+        .filter((item) => item.id > after)
+        .sort((a, b) => compareKeys(a.id, b.id))
+        .slice(0, limit),
+    releaseQuarantined: async (ids) => ids.forEach((id) => quarantine.delete(id)),
+    dropDerived: async () => [persons, personOf, counters, log].forEach((derived) => derived.clear()),
+    owners: async (after, limit) =>
+      [...new Set([...eventsOf.keys(), ...recordsOf.keys()])]
+        .filter((key) => key > after)
+        .sort(compareKeys)
+        .slice(0, limit),
+    close: async () => undefined,
+  };
+}
+
+/** Order of events within a person: by their own time, then by id. */
+export function compareEvents(a: StoredEvent, b: StoredEvent): number {
+  return a.at - b.at || compareKeys(a.id, b.id);
+}
+
+function idOf(write: PersonWrite): string {
+  return write.kind === "put" ? write.person.personId : write.personId;
+}
+
+function expectedOf(write: PersonWrite): number {
+  return write.kind === "put" ? write.person.version - 1 : write.expectedVersion;
+}
+
+function documentKey(document: { readonly kind: string; readonly id: string }): string {
+  return `${document.kind}\n${document.id}`;
+}
+
+function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {
+  const list = map.get(key) ?? [];
+  if (list.length === 0) map.set(key, list);
+  return list;
+}
+
+function insertSorted<T>(list: T[], item: T, compare: (a: T, b: T) => number): void {
+  let at = list.length;
+  while (at > 0 && compare(list[at - 1] as T, item) > 0) at -= 1;
+  list.splice(at, 0, item);
+}
