@@ -19,4 +19,27 @@ export {
 } from "./check-limit.ts";
 export { checkEvent, checkRecord, identityCount, longestList } from "./check-event.ts";
 export { jsonSize } from "./json-size.ts";
+export { reportUsage, type UsageRow, type UsageSample } from "./usage-report.ts";
+export {
+  type AudienceCounts,
+  type DataflowCounts,
+  type DataflowDestination,
+  type PlannedAudience,
+  type PlannedDataflow,
+  type Preflight,
+  preflight,
+} from "./preflight.ts";
+export {
+  compareLatency,
+  endToEnd,
+  LATENCY_EXPECTATIONS,
+  LATENCY_STAGES,
+  type LatencyComparison,
+  type LatencyDestination,
+  type LatencyEvaluation,
+  type LatencyExpectation,
+  type LatencyStage,
+  latencyOf,
+  type Seconds,
+} from "./latency.ts";
 export { GUARDRAIL_ERRORS } from "./errors.ts";
