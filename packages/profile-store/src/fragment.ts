@@ -1,4 +1,4 @@
-import { canonicalJson, type IdentityKey, isObject, type JsonObject, type JsonValue } from "@tessera/xdm";
+import { canonicalJson, compareKeys, type IdentityKey, isObject, type JsonObject, type JsonValue } from "@tessera/xdm";
 
 /**
  * What one dataset says of one identity: a tile of the mosaic that is a person.
@@ -20,6 +20,8 @@ export type RecordOperation = "upsert" | "merge" | "delete";
 
 /** A profile record as it is kept for good: the truth that fragments are derived from. */
 export interface StoredRecord {
+  /** Names the record as an observation of its identities: its `_id`, else made from its content. */
+  readonly id: string;
   readonly datasetId: string;
   readonly owner: IdentityKey;
   /** All graph-building identities of the record, in key order, the owner among them. */
@@ -32,9 +34,9 @@ export interface StoredRecord {
   readonly ordinal: number;
 }
 
-/** Order in which records take effect: by ingestion time, then by position. */
+/** Order in which records take effect: by ingestion time, then by position, then by id. */
 export function compareRecords(a: StoredRecord, b: StoredRecord): number {
-  return a.at - b.at || a.ordinal - b.ordinal;
+  return a.at - b.at || a.ordinal - b.ordinal || compareKeys(a.id, b.id);
 }
 
 /** The fragment after `record`, or undefined when the record deletes it. Never changes `fragment`. */
@@ -66,7 +68,10 @@ export function applyRecord(fragment: Fragment | undefined, record: StoredRecord
 }
 
 /** Whether `record` would change nothing: an upsert equal to what stands there, or a delete of what is not there. */
-export function isRepeat(fragment: Fragment | undefined, record: StoredRecord): boolean {
+export function isRepeat(
+  fragment: Fragment | undefined,
+  record: Pick<StoredRecord, "operation" | "body">,
+): boolean {
   if (record.operation === "delete") return fragment === undefined;
   if (fragment === undefined || record.operation === "merge") return false;
   return fragment.times === undefined && canonicalJson(fragment.body) === canonicalJson(record.body);

@@ -1,0 +1,81 @@
+import { ADOBE_LIMITS, type Limits } from "@tessera/guardrails";
+import {
+  defaultLinkingRules,
+  defaultRegistry,
+  type GraphDecision,
+  type LinkingRules,
+  type NamespaceRegistry,
+} from "@tessera/identity-graph";
+import { type Dataset, DEFAULT_MERGE_POLICY, type HubStore, type MergePolicy } from "@tessera/profile-store";
+import { type AudiencePlan, compileAudiences } from "@tessera/segment-engine";
+import type { AudienceDefinition, AudienceStatus } from "@tessera/xdm";
+
+/** An audience as the hub keeps it. Times are milliseconds. */
+export interface StoredAudience extends AudienceDefinition {
+  readonly description?: string;
+  readonly status: AudienceStatus;
+  /** Since when the present version is in force. */
+  readonly since: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When all persons were last evaluated for the present version; absent while the first evaluation is due. */
+  readonly evaluatedAt?: number;
+  /** The version of the stored document, for guarded edits. */
+  readonly revision: number;
+}
+
+/** What the hub decides by: read from the store's documents, swapped as a whole when one changes. */
+export interface Configuration {
+  readonly rules: LinkingRules;
+  readonly registry: NamespaceRegistry;
+  readonly decisions: readonly GraphDecision[];
+  readonly limits: Limits;
+  readonly policy: MergePolicy;
+  readonly policies: readonly MergePolicy[];
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  readonly audiences: ReadonlyMap<string, StoredAudience>;
+  /** The published audiences that follow every event (streaming and edge), compiled together. */
+  readonly continuous: AudiencePlan;
+  /** All published audiences, batch ones included. */
+  readonly whole: AudiencePlan;
+  /** Since when each continuous audience is in force. */
+  readonly since: ReadonlyMap<string, number>;
+}
+
+/** Reads the configuration of a sandbox; what was never set has its default. */
+export async function readConfiguration(store: HubStore): Promise<Configuration> {
+  const [rules, decisions, policies, datasets, audiences] = await Promise.all([
+    store.document("linkingRules", "current"),
+    store.documents("graphDecision"),
+    store.documents("mergePolicy"),
+    store.documents("dataset"),
+    store.documents("audience"),
+  ]);
+  const stored = audiences.map(
+    ({ body, version }) => ({ ...(body as unknown as StoredAudience), revision: version }) satisfies StoredAudience,
+  );
+  const kept = policies.map(({ body }) => body as unknown as MergePolicy);
+  const all = kept.length === 0 ? [DEFAULT_MERGE_POLICY] : kept;
+  const published = stored.filter((audience) => audience.status === "published");
+  const continuous = published.filter((audience) => audience.evaluation !== "batch");
+  return {
+    rules: rules === undefined ? defaultLinkingRules : (rules.body["rules"] as unknown as LinkingRules),
+    registry: defaultRegistry,
+    decisions: decisions.map(({ body }) => body as unknown as GraphDecision),
+    limits: ADOBE_LIMITS,
+    policies: all,
+    policy: all.find((policy) => policy.isDefault) ?? DEFAULT_MERGE_POLICY,
+    datasets: new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset])),
+    audiences: new Map(stored.map((audience) => [audience.id, audience])),
+    continuous: compiled(continuous),
+    whole: compiled(published),
+    since: new Map(continuous.map((audience) => [audience.id, audience.since])),
+  };
+}
+
+/** Audiences were checked when they were saved, so a plan that does not compile is a bug. */
+function compiled(audiences: readonly AudienceDefinition[]): AudiencePlan {
+  const plan = compileAudiences(audiences);
+  if (!plan.ok) throw new Error(`Stored audiences do not compile: ${plan.error.map((issue) => issue.message).join("; ")}`);
+  return plan.value;
+}

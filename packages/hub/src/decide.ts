@@ -1,0 +1,257 @@
+import {
+  compareEvents,
+  deriveProfile,
+  type Fragment,
+  fragmentsOf,
+  type HubCommit,
+  type MembershipState,
+  type OutboxEntry,
+  type PersonState,
+  type PersonWrite,
+  type StoredEvent,
+  type StoredRecord,
+} from "@tessera/profile-store";
+import { isMember, type JsonObject, type MembershipChange, UPS } from "@tessera/xdm";
+import type { Configuration } from "./configuration.ts";
+import { type Following, followMemberships } from "./follow-memberships.ts";
+import type { EventItem, RecordItem } from "./ingest-batch.ts";
+import type { Resolution, Resolutions } from "./resolve-persons.ts";
+
+/** What is stored of the persons of a batch: as much of their truth as deciding needs. */
+export interface History {
+  readonly events: readonly StoredEvent[];
+  readonly records: readonly StoredRecord[];
+}
+
+/** Which activations a changed person causes; pure. */
+export type Activate = (change: PersonChange) => readonly OutboxEntry[];
+
+/** A person before and after a decision. */
+export interface PersonChange {
+  readonly before: readonly PersonState[];
+  readonly after: PersonState;
+  readonly changes: readonly MembershipChange[];
+  readonly trigger: "change" | "merge" | "split" | "timer" | "backfill";
+}
+
+/** What a decision is made from, besides the persons. */
+export interface Ruling {
+  readonly configuration: Configuration;
+  readonly history: ReadonlyMap<string, History>;
+  readonly activate: Activate;
+  readonly now: number;
+}
+
+/**
+ * Decides what a batch changes: new person states, membership changes, outbox entries. Pure and deterministic: the
+ * same input gives the same commit.
+ */
+export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
+  const writes: PersonWrite[] = [];
+  const memberships: MembershipChange[] = [];
+  const outbox: OutboxEntry[] = [];
+  const counters: Record<string, number> = {};
+  const count = (person: PersonState, by: number): void => {
+    for (const held of person.memberships) {
+      if (isMember(held.status)) counters[memberCounter(held)] = (counters[memberCounter(held)] ?? 0) + by;
+    }
+  };
+  const counted = new Set<PersonState>();
+  for (const resolution of resolutions.persons) {
+    const decided = decidePerson(resolution, ruling);
+    writes.push({ kind: "put", person: decided.after, fragmentsChanged: decided.fragmentsChanged });
+    memberships.push(...decided.changes);
+    outbox.push(...ruling.activate(decided));
+    for (const source of resolution.sources) counted.add(source);
+    count(decided.after, 1);
+  }
+  for (const { person, successor } of resolutions.removed) {
+    writes.push({ kind: "remove", personId: person.personId, expectedVersion: person.version, successor });
+    counted.add(person);
+  }
+  for (const person of counted) count(person, -1);
+  const items = resolutions.persons.flatMap((resolution) => [...resolution.events, ...resolution.records]);
+  return {
+    persons: writes,
+    events: items.flatMap((item) => (item.kind === "event" ? [storedEvent(item, ruling.now)] : [])),
+    records: items.flatMap((item) => (item.kind === "record" ? [storedRecord(item, ruling.now)] : [])),
+    memberships,
+    outbox,
+    quarantine: [],
+    documents: [],
+    counters: Object.fromEntries(Object.entries(counters).filter(([, delta]) => delta !== 0)),
+  };
+}
+
+/** The name of the counter of an audience's members. */
+export function memberCounter(held: { readonly namespace: string; readonly audienceId: string }): string {
+  return `members:${held.namespace}:${held.audienceId}`;
+}
+
+interface DecidedPerson extends PersonChange {
+  readonly fragmentsChanged: boolean;
+}
+
+/** The state of one person after what is new, derived as if all of it had always been known. */
+function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
+  const { personId, graph, identities, continues, sources, events } = resolution;
+  const { configuration, now } = ruling;
+  const history = ruling.history.get(personId);
+  const records = [...(history?.records ?? []), ...resolution.records.map((item) => storedRecord(item, now))];
+  const recordsKnown = history !== undefined || continues === undefined;
+  const fragments =
+    resolution.records.length === 0 && continues !== undefined
+      ? continues.fragments
+      : recordsKnown
+        ? fragmentsOf(records)
+        : (continues?.fragments ?? []);
+  const past = history?.events ?? [];
+  const following = follow(resolution, { fragments, records, past }, ruling);
+  const version = (sources.find((source) => source.personId === personId)?.version ?? 0) + 1;
+  const regions = regionsOf(sources, events);
+  const after: PersonState = {
+    personId,
+    version,
+    identities,
+    graph,
+    fragments,
+    memberships: following.memberships,
+    eventCount: (continues === undefined ? past.length : continues.eventCount) + events.length,
+    evaluatedAt: following.evaluatedAt,
+    ...(following.nextChangeAt === undefined ? {} : { nextChangeAt: following.nextChangeAt }),
+    ...(regions === undefined ? {} : { regions }),
+  };
+  return {
+    before: sources,
+    after,
+    changes: following.changes,
+    trigger: continues !== undefined || sources.length === 0 ? "change" : sources.length > 1 ? "merge" : "split",
+    fragmentsChanged: fragments !== continues?.fragments,
+  };
+}
+
+interface Known {
+  readonly fragments: readonly Fragment[];
+  readonly records: readonly StoredRecord[];
+  readonly past: readonly StoredEvent[];
+}
+
+function follow(resolution: Resolution, known: Known, ruling: Ruling): Following {
+  const { personId, continues, events } = resolution;
+  const { configuration, now } = ruling;
+  const { continuous: plan, since, policy } = configuration;
+  const held = continues?.memberships ?? inherited(resolution, configuration);
+  const fresh = events.map((item) => storedEvent(item, now));
+  const all = [...known.past, ...fresh].sort(compareEvents).filter((event) => event.body !== undefined);
+  const anew = mustFollowAnew(resolution);
+  const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
+  const begin = Math.min(...since.values());
+  const moments = (anew ? [...all.map((event) => event.at), ...known.records.map((record) => record.at)] : [
+    ...fresh.map((event) => event.at),
+    ...(resolution.records.length > 0 ? [now] : []),
+    ...(continues?.nextChangeAt === undefined ? [] : [continues.nextChangeAt]),
+  ]).filter((moment) => moment >= begin);
+  const following = followMemberships({
+    personId,
+    plan,
+    since,
+    attributesAt: attributesAt(known, policy),
+    events: all.flatMap((event) => event.body ?? []),
+    memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
+    from,
+    moments,
+    now,
+  });
+  const changes = anew ? differences(personId, continues?.memberships ?? storedUnder(resolution), following) : following.changes;
+  return { ...following, changes };
+}
+
+/** A merge, a split, or something older than what was followed already: the memberships are followed from the start. */
+export function mustFollowAnew({ continues, events }: Resolution): boolean {
+  return continues === undefined || events.some((event) => event.at <= continues.evaluatedAt);
+}
+
+function isFollowed(membership: MembershipState, since: ReadonlyMap<string, number>): boolean {
+  return membership.namespace === UPS && since.has(membership.audienceId);
+}
+
+function storedUnder(resolution: Resolution): readonly MembershipState[] {
+  return resolution.sources.find((source) => source.personId === resolution.personId)?.memberships ?? [];
+}
+
+/** Memberships that are not followed (batch, external) of those who became one: a membership beats an exit, later beats earlier. */
+function inherited(resolution: Resolution, configuration: Configuration): readonly MembershipState[] {
+  const kept = new Map<string, MembershipState>();
+  for (const source of resolution.sources) {
+    for (const membership of source.memberships) {
+      if (isFollowed(membership, configuration.since)) continue;
+      const key = `${membership.namespace}\n${membership.audienceId}`;
+      const held = kept.get(key);
+      const stronger =
+        held === undefined ||
+        (isMember(membership.status) && !isMember(held.status)) ||
+        (isMember(membership.status) === isMember(held.status) && membership.at > held.at);
+      if (stronger) kept.set(key, membership);
+    }
+  }
+  return [...kept.values()];
+}
+
+function differences(
+  personId: string,
+  before: readonly MembershipState[],
+  following: Following,
+): readonly MembershipChange[] {
+  const was = new Map(before.map((held) => [memberCounter(held), held]));
+  const changes: MembershipChange[] = [];
+  for (const held of following.memberships) {
+    const from = was.get(memberCounter(held))?.status ?? "none";
+    was.delete(memberCounter(held));
+    if (from !== held.status && !(from === "none" && held.status === "exited")) {
+      changes.push({ ...changed(personId, held), from, to: held.status });
+    }
+  }
+  for (const gone of was.values()) {
+    if (isMember(gone.status)) changes.push({ ...changed(personId, gone), from: gone.status, to: "none" });
+  }
+  return changes;
+}
+
+function changed(personId: string, held: MembershipState): Omit<MembershipChange, "from" | "to"> {
+  const { namespace, audienceId, version, at } = held;
+  return { personId, namespace, audienceId, version, at: new Date(at).toISOString() };
+}
+
+/** The merged attributes at a moment: of the records that had arrived by then. */
+function attributesAt(known: Known, policy: Configuration["policy"]): (ms: number) => JsonObject {
+  const latest = known.fragments.reduce((last, { at, times }) => Math.max(last, at, ...Object.values(times ?? {})), -Infinity);
+  let present: JsonObject | undefined;
+  return (ms) => {
+    if (ms >= latest) return (present ??= deriveProfile(known.fragments, policy).attributes);
+    return deriveProfile(fragmentsOf(known.records.filter((record) => record.at <= ms)), policy).attributes;
+  };
+}
+
+function regionsOf(
+  sources: readonly PersonState[],
+  events: readonly EventItem[],
+): { readonly [region: string]: number } | undefined {
+  const regions: Record<string, number> = {};
+  for (const source of sources) {
+    for (const [region, at] of Object.entries(source.regions ?? {})) regions[region] = Math.max(at, regions[region] ?? at);
+  }
+  for (const { region, at } of events) {
+    if (region !== undefined) regions[region] = Math.max(at, regions[region] ?? at);
+  }
+  return Object.keys(regions).length === 0 ? undefined : regions;
+}
+
+function storedEvent(item: EventItem, now: number): StoredEvent {
+  const { id, datasetId, owner, keys, at, body } = item;
+  return { id, datasetId, owner, identities: keys, at, ingestedAt: now, body };
+}
+
+function storedRecord(item: RecordItem, now: number): StoredRecord {
+  const { id, datasetId, owner, keys, operation, body, index } = item;
+  return { id, datasetId, owner, identities: keys, operation, body, at: now, ordinal: index };
+}

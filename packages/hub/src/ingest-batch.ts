@@ -1,0 +1,254 @@
+import { checkEvent, checkRecord, isRefused, type LimitCheck, type Limits } from "@tessera/guardrails";
+import {
+  eventPrimary,
+  type LinkingRules,
+  type NamespaceRegistry,
+  validateIdentities,
+} from "@tessera/identity-graph";
+import type { Dataset, QuarantinedItem, RecordOperation } from "@tessera/profile-store";
+import {
+  compareKeys,
+  contentId,
+  describe,
+  digest,
+  type ExperienceEvent,
+  type Identity,
+  type IdentityItem,
+  identityKey,
+  type IdentityKey,
+  type Issue,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  parseEvent,
+  parseIdentityMap,
+  parseInstant,
+  parseJson,
+  parseRecord,
+} from "@tessera/xdm";
+
+/** An event that passed the door. */
+export interface EventItem {
+  readonly kind: "event";
+  readonly index: number;
+  readonly id: string;
+  readonly datasetId: string;
+  readonly at: number;
+  readonly identities: readonly Identity[];
+  readonly keys: readonly IdentityKey[];
+  readonly owner: IdentityKey;
+  readonly body: ExperienceEvent;
+  /** The edge region the event came through. */
+  readonly region?: string;
+}
+
+/** A record that passed the door. */
+export interface RecordItem {
+  readonly kind: "record";
+  readonly index: number;
+  /** Names the observation of its identities: equal content, equal id. */
+  readonly id: string;
+  readonly datasetId: string;
+  readonly identities: readonly Identity[];
+  readonly keys: readonly IdentityKey[];
+  readonly owner: IdentityKey;
+  readonly operation: RecordOperation;
+  readonly body: JsonObject;
+}
+
+/** One thing said about one item of a batch: why it was refused, or what was left out of it. */
+export interface ItemNotice {
+  readonly index: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A batch after the door: what goes on, what was refused and why, what was left out of items that live. */
+export interface ParsedBatch {
+  readonly items: readonly (EventItem | RecordItem)[];
+  readonly rejected: readonly ItemNotice[];
+  readonly warnings: readonly ItemNotice[];
+  readonly quarantine: readonly QuarantinedItem[];
+}
+
+/** What the door is guarded by. */
+export interface Door {
+  readonly dataset: Dataset;
+  readonly rules: LinkingRules;
+  readonly registry: NamespaceRegistry;
+  readonly limits: Limits;
+  readonly now: number;
+  /** Counts equal events without an id over one import, so that each becomes an event of its own. */
+  readonly occurrences: Map<string, number>;
+}
+
+/** Reads a batch of events: parsed, identified, sized. Nothing valid beside a bad item is lost. */
+export function parseEvents(inputs: readonly unknown[], door: Door): ParsedBatch {
+  return parseBatch(inputs, door, (input, index, warnings) => parseEventItem(input, index, { door, warnings }));
+}
+
+/** Reads a batch of records; `operation` says what they do to the fragments they name. */
+export function parseRecords(inputs: readonly unknown[], door: Door, operation: RecordOperation): ParsedBatch {
+  return parseBatch(inputs, door, (input, index, warnings) =>
+    parseRecordItem(input, index, { door, operation, warnings }),
+  );
+}
+
+type ItemParser = (
+  input: unknown,
+  index: number,
+  warnings: ItemNotice[],
+) => { readonly item: EventItem | RecordItem } | { readonly issue: Issue };
+
+function parseBatch(inputs: readonly unknown[], door: Door, parse: ItemParser): ParsedBatch {
+  const items: (EventItem | RecordItem)[] = [];
+  const rejected: ItemNotice[] = [];
+  const warnings: ItemNotice[] = [];
+  const quarantine: QuarantinedItem[] = [];
+  inputs.forEach((input, index) => {
+    const parsed = parse(input, index, warnings);
+    if ("item" in parsed) {
+      items.push(parsed.item);
+      return;
+    }
+    const { code, message } = parsed.issue;
+    rejected.push({ index, code, message });
+    const json = parseJson(input);
+    const body: JsonValue = "badPath" in json ? describe(input) : json.value;
+    const kind = door.dataset.kind === "event" ? "event" : "record";
+    const id = digest(`${door.dataset.id}\n${kind}\n${JSON.stringify(body)}`);
+    quarantine.push({ id, datasetId: door.dataset.id, kind, code, message, at: door.now, body });
+  });
+  return { items, rejected, warnings, quarantine };
+}
+
+function parseEventItem(
+  input: unknown,
+  index: number,
+  { door, warnings }: { readonly door: Door; readonly warnings: ItemNotice[] },
+): { readonly item: EventItem } | { readonly issue: Issue } {
+  const event = parseEvent(input);
+  if (!event.ok) return { issue: event.error };
+  const beyond = weigh(checkEvent(event.value, door.limits), index, warnings);
+  if (beyond !== undefined) return { issue: beyond };
+  const identities = identify(event.value, index, { door, warnings });
+  if ("issue" in identities) return identities;
+  const { dataset, rules, occurrences } = door;
+  const primary = eventPrimary(identities.items, rules) ?? identities.items[0];
+  if (primary === undefined) return { issue: noIdentity(dataset) };
+  let id = event.value._id;
+  if (id === undefined) {
+    const first = contentId(dataset.id, event.value, 0);
+    const occurrence = occurrences.get(first) ?? 0;
+    occurrences.set(first, occurrence + 1);
+    id = occurrence === 0 ? first : contentId(dataset.id, event.value, occurrence);
+  }
+  const body = { ...event.value, _id: id };
+  const at = parseInstant(body.timestamp);
+  const context = body["_tessera"];
+  const region = isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
+  return {
+    item: {
+      kind: "event",
+      index,
+      id,
+      datasetId: dataset.id,
+      at: at.ok ? at.value : door.now,
+      ...named(identities.items, primary),
+      body,
+      ...(region === undefined ? {} : { region }),
+    },
+  };
+}
+
+function parseRecordItem(
+  input: unknown,
+  index: number,
+  context: { readonly door: Door; readonly operation: RecordOperation; readonly warnings: ItemNotice[] },
+): { readonly item: RecordItem } | { readonly issue: Issue } {
+  const { door, operation } = context;
+  const record = parseRecord(input);
+  if (!record.ok) return { issue: record.error };
+  const beyond = weigh(checkRecord(record.value, door.limits), index, context.warnings);
+  if (beyond !== undefined) return { issue: beyond };
+  const identities = identify(record.value, index, context);
+  if ("issue" in identities) return identities;
+  const marked = identities.items.find((item) => item.primary);
+  const primary = marked ?? eventPrimary(identities.items, door.rules) ?? identities.items[0];
+  if (primary === undefined) return { issue: noIdentity(door.dataset) };
+  const { _id, identityMap: _identityMap, ...body } = record.value;
+  const id = _id ?? contentId(door.dataset.id, record.value, 0);
+  return {
+    item: {
+      kind: "record",
+      index,
+      id,
+      datasetId: door.dataset.id,
+      operation,
+      ...named(identities.items, primary),
+      body,
+    },
+  };
+}
+
+/** Soft violations become warnings; a hard one refuses the item. Identities beyond their limit are left out one by one. */
+function weigh(checks: readonly LimitCheck[], index: number, warnings: ItemNotice[]): Issue | undefined {
+  for (const check of checks) {
+    if (check.limit.id === "identity.record-identities") continue;
+    const message = `${check.message} ${check.whatToDo}`;
+    if (isRefused(check)) return { code: check.limit.id, message };
+    warnings.push({ index, code: check.limit.id, message });
+  }
+  return undefined;
+}
+
+function named(
+  items: readonly IdentityItem[],
+  primary: Identity,
+): { readonly identities: readonly Identity[]; readonly keys: readonly IdentityKey[]; readonly owner: IdentityKey } {
+  const byKey = new Map(items.map(({ namespace, id }) => [identityKey({ namespace, id }), { namespace, id }]));
+  const keys = byKey.size === 1 ? [...byKey.keys()] : [...byKey.keys()].sort(compareKeys);
+  return { identities: keys.map((key) => byKey.get(key) as Identity), keys, owner: identityKey(primary) };
+}
+
+function identify(
+  body: JsonObject,
+  index: number,
+  { door, warnings }: { readonly door: Door; readonly warnings: ItemNotice[] },
+): { readonly items: readonly IdentityItem[] } | { readonly issue: Issue } {
+  const parsed = parseIdentityMap(body["identityMap"]);
+  const found = [...parsed.identities, ...declared(body, door.dataset, parsed.identities)];
+  const validated = validateIdentities(found, door.registry);
+  const issues = [...parsed.issues, ...validated.issues];
+  const first = issues[0];
+  if (validated.identities.length === 0) {
+    return { issue: first === undefined ? noIdentity(door.dataset) : first };
+  }
+  for (const issue of issues) warnings.push({ index, code: issue.code, message: issue.message });
+  return { items: validated.identities };
+}
+
+/** The identity that the dataset's primary identity field names, when the item has no primary in its map. */
+function declared(body: JsonObject, dataset: Dataset, items: readonly IdentityItem[]): readonly IdentityItem[] {
+  const field = dataset.primaryIdentity;
+  if (field === undefined) return [];
+  let value: unknown = body;
+  for (const name of field.path.split(".")) value = isObject(value) ? value[name] : undefined;
+  if (typeof value === "number") value = String(value);
+  if (typeof value !== "string" || value === "") return [];
+  const { namespace } = field;
+  if (items.some((item) => item.namespace === namespace && item.id === value)) return [];
+  return [{ namespace, id: value, authenticatedState: "ambiguous", primary: !items.some((item) => item.primary) }];
+}
+
+function noIdentity(dataset: Dataset): Issue {
+  const field = dataset.primaryIdentity;
+  const where = field === undefined ? "identityMap" : `identityMap or the field ${field.path}`;
+  return {
+    code: "identity.missing",
+    path: ["identityMap"],
+    expected: "at least one valid identity",
+    came: "none",
+    message: `Expected at least one valid identity in ${where}, got none. Send { "identityMap": { "<namespace>": [{ "id": "…" }] } }.`,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Graph } from "@tessera/identity-graph";
+import type { HubCommit, HubStore, Neighbourhood, PersonState } from "@tessera/profile-store";
+import { identityOfKey, type IdentityKey } from "@tessera/xdm";
+import type { Configuration } from "./configuration.ts";
+import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
+import { dropRepeats } from "./drop-repeats.ts";
+import type { ItemNotice, ParsedBatch } from "./ingest-batch.ts";
+import { linkObservations, type Linking, observationOf, replayClusters, widenCluster } from "./link-batch.ts";
+import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
+
+/** What became of a batch. `accepted` counts what was committed now, `duplicates` what was known already. */
+export interface IngestReport {
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly rejected: readonly ItemNotice[];
+  readonly warnings: readonly ItemNotice[];
+}
+
+/** What ingestion works with. */
+export interface Ingestion {
+  readonly store: HubStore;
+  readonly configuration: Configuration;
+  readonly activate: Activate;
+  readonly now: number;
+}
+
+/** How often a batch is decided again when others commit to the same persons at the same time. */
+const ATTEMPTS = 50;
+
+/**
+ * The flow: load the neighbourhood of a batch, link, resolve, decide, commit. Everything between loading and
+ * committing is a pure function. When this resolves, the batch is durable; on a conflict it is loaded and decided again.
+ */
+export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<IngestReport> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const neighbourhood = await load(batch, ingestion.store);
+    const fresh = dropRepeats(batch.items, neighbourhood);
+    const linking = await linkItems(fresh, neighbourhood, ingestion);
+    const resolutions = resolvePersons(linking.graphOf, linking.persons.values(), fresh);
+    const history = await loadHistory(resolutions, ingestion);
+    const commit = { ...decide(resolutions, { ...ingestion, history }), quarantine: batch.quarantine };
+    const committed = isEmpty(commit) || (await ingestion.store.commit(commit)).ok;
+    if (!committed) continue;
+    const duplicates = batch.items.length - fresh.length;
+    return { accepted: fresh.length, duplicates, rejected: batch.rejected, warnings: batch.warnings };
+  }
+  throw new Error("The batch met conflicting commits too many times; send it again.");
+}
+
+function load(batch: ParsedBatch, store: HubStore): Promise<Neighbourhood> {
+  const keys = new Set(batch.items.flatMap((item) => item.keys));
+  return store.load([...keys], batch.items.flatMap((item) => (item.kind === "event" ? [item.id] : [])));
+}
+
+/** Links a batch; what came too late to be linked in place has its cluster loaded and replayed from the truth. */
+async function linkItems(
+  items: ParsedBatch["items"],
+  neighbourhood: Neighbourhood,
+  { store, configuration, now }: Ingestion,
+): Promise<Linking & { readonly persons: ReadonlyMap<string, PersonState> }> {
+  const persons = new Map(neighbourhood.persons);
+  const graphs = new Map<IdentityKey, Graph>();
+  const know = (person: PersonState): void => {
+    persons.set(person.personId, person);
+    for (const key of person.identities) graphs.set(key, person.graph as Graph);
+  };
+  persons.forEach(know);
+  const observations = items
+    .map((item) => observationOf(item, now))
+    .sort((a, b) => a.t - b.t || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  const linking = linkObservations(graphs, observations, configuration.rules);
+  if (linking.late.length === 0) return { ...linking, persons };
+
+  let cluster: ReadonlySet<IdentityKey> = new Set(
+    linking.late.flatMap(({ identities }) => identities.map(({ namespace, id }) => `${namespace}:${id}`)),
+  );
+  const known = new Map([...graphs, ...linking.graphOf]);
+  for (let size = -1; size !== cluster.size; ) {
+    size = cluster.size;
+    const missing = [...cluster].filter((key) => !known.has(key));
+    for (const person of (await store.load(missing, [])).persons.values()) {
+      know(person);
+      for (const key of person.identities) known.set(key, person.graph as Graph);
+    }
+    cluster = widenCluster(known, widenCluster(graphs, cluster));
+  }
+  const owners = [...cluster];
+  const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
+  const past = [
+    ...events.map((event) => ({ t: event.at, key: event.id, datasetId: event.datasetId, identities: event.identities })),
+    ...records.map((record) => ({ t: record.at, key: record.id, datasetId: record.datasetId, identities: record.identities })),
+  ].map((observed) => ({ ...observed, identities: observed.identities.map(identityOfKey) }));
+  const mine = observations.filter(({ identities }) => identities.some(({ namespace, id }) => cluster.has(`${namespace}:${id}`)));
+  const full = { ...linking, graphOf: new Map([...graphs, ...linking.graphOf]) };
+  return { ...replayClusters(full, [...past, ...mine], configuration), persons };
+}
+
+/** Loads the truth of those persons for whom what is new is not enough: events in their windows, or all of it. */
+async function loadHistory(resolutions: Resolutions, ingestion: Ingestion): Promise<ReadonlyMap<string, History>> {
+  const { store, configuration } = ingestion;
+  const history = new Map<string, History>();
+  const needing = resolutions.persons.filter((resolution) => needsHistory(resolution, configuration));
+  const owners = needing.flatMap((resolution) => resolution.identities);
+  if (owners.length === 0) return history;
+  const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
+  const personOf = new Map(needing.flatMap(({ identities, personId }) => identities.map((key) => [key, personId] as const)));
+  const eventsOf = Map.groupBy(events, (event) => personOf.get(event.owner) ?? "");
+  const recordsOf = Map.groupBy(records, (record) => personOf.get(record.owner) ?? "");
+  for (const { personId } of needing) {
+    history.set(personId, { events: eventsOf.get(personId) ?? [], records: recordsOf.get(personId) ?? [] });
+  }
+  return history;
+}
+
+function needsHistory(resolution: Resolution, configuration: Configuration): boolean {
+  const { continues, sources, records } = resolution;
+  if (sources.length === 0) return false;
+  if (continues === undefined || records.length > 0) return true;
+  return configuration.continuous.audiences.length > 0 || mustFollowAnew(resolution);
+}
+
+function isEmpty(commit: HubCommit): boolean {
+  return commit.persons.length + commit.quarantine.length + commit.outbox.length + commit.documents.length === 0;
+}
