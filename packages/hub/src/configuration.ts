@@ -52,7 +52,8 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     store.documents("audience"),
   ]);
   const stored = audiences.map(
-    ({ body, version }) => ({ ...(body as unknown as StoredAudience), revision: version }) satisfies StoredAudience,
+    ({ body, version }) =>
+      ({ ...(body as unknown as StoredAudience), revision: version }) satisfies StoredAudience,
   );
   const kept = policies.map(({ body }) => body as unknown as MergePolicy);
   const all = kept.length === 0 ? [DEFAULT_MERGE_POLICY] : kept;
@@ -76,6 +77,9 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
 /** Audiences were checked when they were saved, so a plan that does not compile is a bug. */
 function compiled(audiences: readonly AudienceDefinition[]): AudiencePlan {
   const plan = compileAudiences(audiences);
-  if (!plan.ok) throw new Error(`Stored audiences do not compile: ${plan.error.map((issue) => issue.message).join("; ")}`);
+  if (!plan.ok)
+    throw new Error(
+      `Stored audiences do not compile: ${plan.error.map((issue) => issue.message).join("; ")}`,
+    );
   return plan.value;
 }

@@ -125,7 +125,8 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
     before: sources,
     after,
     changes: following.changes,
-    trigger: continues !== undefined || sources.length === 0 ? "change" : sources.length > 1 ? "merge" : "split",
+    trigger:
+      continues !== undefined || sources.length === 0 ? "change" : sources.length > 1 ? "merge" : "split",
     fragmentsChanged: fragments !== continues?.fragments,
   };
 }
@@ -146,11 +147,15 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   const anew = mustFollowAnew(resolution);
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
   const begin = Math.min(...since.values());
-  const moments = (anew ? [...all.map((event) => event.at), ...known.records.map((record) => record.at)] : [
-    ...fresh.map((event) => event.at),
-    ...(resolution.records.length > 0 ? [now] : []),
-    ...(continues?.nextChangeAt === undefined ? [] : [continues.nextChangeAt]),
-  ]).filter((moment) => moment >= begin);
+  const moments = (
+    anew
+      ? [...all.map((event) => event.at), ...known.records.map((record) => record.at)]
+      : [
+          ...fresh.map((event) => event.at),
+          ...(resolution.records.length > 0 ? [now] : []),
+          ...(continues?.nextChangeAt === undefined ? [] : [continues.nextChangeAt]),
+        ]
+  ).filter((moment) => moment >= begin);
   const following = followMemberships({
     personId,
     plan,
@@ -162,7 +167,9 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
     moments,
     now,
   });
-  const changes = anew ? differences(personId, continues?.memberships ?? storedUnder(resolution), following) : following.changes;
+  const changes = anew
+    ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
+    : following.changes;
   return { ...following, changes };
 }
 
@@ -224,7 +231,10 @@ function changed(personId: string, held: MembershipState): Omit<MembershipChange
 
 /** The merged attributes at a moment: of the records that had arrived by then. */
 function attributesAt(known: Known, policy: Configuration["policy"]): (ms: number) => JsonObject {
-  const latest = known.fragments.reduce((last, { at, times }) => Math.max(last, at, ...Object.values(times ?? {})), -Infinity);
+  const latest = known.fragments.reduce(
+    (last, { at, times }) => Math.max(last, at, ...Object.values(times ?? {})),
+    -Infinity,
+  );
   let present: JsonObject | undefined;
   return (ms) => {
     if (ms >= latest) return (present ??= deriveProfile(known.fragments, policy).attributes);
@@ -238,7 +248,8 @@ function regionsOf(
 ): { readonly [region: string]: number } | undefined {
   const regions: Record<string, number> = {};
   for (const source of sources) {
-    for (const [region, at] of Object.entries(source.regions ?? {})) regions[region] = Math.max(at, regions[region] ?? at);
+    for (const [region, at] of Object.entries(source.regions ?? {}))
+      regions[region] = Math.max(at, regions[region] ?? at);
   }
   for (const { region, at } of events) {
     if (region !== undefined) regions[region] = Math.max(at, regions[region] ?? at);

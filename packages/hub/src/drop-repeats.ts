@@ -30,7 +30,9 @@ function isKnown(item: RecordItem, { personOf, persons }: Neighbourhood): boolea
   const personId = personOf.get(item.owner);
   const person = personId === undefined ? undefined : persons.get(personId);
   if (person === undefined || !item.keys.every((key) => personOf.get(key) === personId)) return false;
-  const fragment = person.fragments.find(({ datasetId, owner }) => datasetId === item.datasetId && owner === item.owner);
+  const fragment = person.fragments.find(
+    ({ datasetId, owner }) => datasetId === item.datasetId && owner === item.owner,
+  );
   const record: Pick<StoredRecord, "operation" | "body"> = item;
   return isRepeat(fragment, record);
 }

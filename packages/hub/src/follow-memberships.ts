@@ -57,7 +57,9 @@ export function followMemberships(input: Followed): Following {
   let planned: number | undefined;
   let stop = 0;
   const elsewhere = (): SegmentMembershipMap =>
-    membershipMap([...current.values()].filter((held) => held.namespace !== UPS || !since.has(held.audienceId)));
+    membershipMap(
+      [...current.values()].filter((held) => held.namespace !== UPS || !since.has(held.audienceId)),
+    );
 
   const evaluate = (at: number): void => {
     const view = { attributes: input.attributesAt(at), events: input.events, segmentMembership: elsewhere() };
@@ -113,13 +115,23 @@ function transition(
 }
 
 /** Forgets exits older than 30 days and ends memberships from elsewhere whose time is over. */
-function lapse(current: Map<string, MembershipState>, now: number): readonly Omit<MembershipChange, "personId">[] {
+function lapse(
+  current: Map<string, MembershipState>,
+  now: number,
+): readonly Omit<MembershipChange, "personId">[] {
   const changes: Omit<MembershipChange, "personId">[] = [];
   for (const [key, held] of current) {
     if (held.validUntil !== undefined && held.validUntil <= now && held.status !== "exited") {
       const { namespace, audienceId, version, validUntil } = held;
       current.set(key, { namespace, audienceId, version, status: "exited", at: validUntil });
-      changes.push({ namespace, audienceId, version, from: held.status, to: "exited", at: formatInstant(validUntil) });
+      changes.push({
+        namespace,
+        audienceId,
+        version,
+        from: held.status,
+        to: "exited",
+        at: formatInstant(validUntil),
+      });
     } else if (held.status === "exited" && held.at + EXITED_KEPT_MS <= now) current.delete(key);
   }
   return changes;

@@ -84,11 +84,17 @@ export interface Door {
 
 /** Reads a batch of events: parsed, identified, sized. Nothing valid beside a bad item is lost. */
 export function parseEvents(inputs: readonly unknown[], door: Door): ParsedBatch {
-  return parseBatch(inputs, door, (input, index, warnings) => parseEventItem(input, index, { door, warnings }));
+  return parseBatch(inputs, door, (input, index, warnings) =>
+    parseEventItem(input, index, { door, warnings }),
+  );
 }
 
 /** Reads a batch of records; `operation` says what they do to the fragments they name. */
-export function parseRecords(inputs: readonly unknown[], door: Door, operation: RecordOperation): ParsedBatch {
+export function parseRecords(
+  inputs: readonly unknown[],
+  door: Door,
+  operation: RecordOperation,
+): ParsedBatch {
   return parseBatch(inputs, door, (input, index, warnings) =>
     parseRecordItem(input, index, { door, operation, warnings }),
   );
@@ -143,7 +149,7 @@ function parseEventItem(
     occurrences.set(first, occurrence + 1);
     id = occurrence === 0 ? first : contentId(dataset.id, event.value, occurrence);
   }
-  const body = { ...event.value, _id: id };
+  const body: ExperienceEvent = { ...event.value, _id: id };
   const at = parseInstant(body.timestamp);
   const context = body["_tessera"];
   const region = isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
@@ -205,8 +211,14 @@ function weigh(checks: readonly LimitCheck[], index: number, warnings: ItemNotic
 function named(
   items: readonly IdentityItem[],
   primary: Identity,
-): { readonly identities: readonly Identity[]; readonly keys: readonly IdentityKey[]; readonly owner: IdentityKey } {
-  const byKey = new Map(items.map(({ namespace, id }) => [identityKey({ namespace, id }), { namespace, id }]));
+): {
+  readonly identities: readonly Identity[];
+  readonly keys: readonly IdentityKey[];
+  readonly owner: IdentityKey;
+} {
+  const byKey = new Map(
+    items.map(({ namespace, id }) => [identityKey({ namespace, id }), { namespace, id }]),
+  );
   const keys = byKey.size === 1 ? [...byKey.keys()] : [...byKey.keys()].sort(compareKeys);
   return { identities: keys.map((key) => byKey.get(key) as Identity), keys, owner: identityKey(primary) };
 }
@@ -229,7 +241,11 @@ function identify(
 }
 
 /** The identity that the dataset's primary identity field names, when the item has no primary in its map. */
-function declared(body: JsonObject, dataset: Dataset, items: readonly IdentityItem[]): readonly IdentityItem[] {
+function declared(
+  body: JsonObject,
+  dataset: Dataset,
+  items: readonly IdentityItem[],
+): readonly IdentityItem[] {
   const field = dataset.primaryIdentity;
   if (field === undefined) return [];
   let value: unknown = body;
@@ -238,7 +254,9 @@ function declared(body: JsonObject, dataset: Dataset, items: readonly IdentityIt
   if (typeof value !== "string" || value === "") return [];
   const { namespace } = field;
   if (items.some((item) => item.namespace === namespace && item.id === value)) return [];
-  return [{ namespace, id: value, authenticatedState: "ambiguous", primary: !items.some((item) => item.primary) }];
+  return [
+    { namespace, id: value, authenticatedState: "ambiguous", primary: !items.some((item) => item.primary) },
+  ];
 }
 
 function noIdentity(dataset: Dataset): Issue {

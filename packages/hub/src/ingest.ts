@@ -1,20 +1,13 @@
 import type { Graph } from "@tessera/identity-graph";
 import type { HubCommit, HubStore, Neighbourhood, PersonState } from "@tessera/profile-store";
-import { identityOfKey, type IdentityKey } from "@tessera/xdm";
+import { identityKey, type IdentityKey, type MembershipChange } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
 import { dropRepeats } from "./drop-repeats.ts";
-import type { ItemNotice, ParsedBatch } from "./ingest-batch.ts";
-import { linkObservations, type Linking, observationOf, replayClusters, widenCluster } from "./link-batch.ts";
+import type { EventItem, ParsedBatch, RecordItem } from "./ingest-batch.ts";
+import { linkObservations, type Linking, observationOf, replayClusters } from "./link-batch.ts";
+import { loadCluster } from "./load-cluster.ts";
 import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
-
-/** What became of a batch. `accepted` counts what was committed now, `duplicates` what was known already. */
-export interface IngestReport {
-  readonly accepted: number;
-  readonly duplicates: number;
-  readonly rejected: readonly ItemNotice[];
-  readonly warnings: readonly ItemNotice[];
-}
 
 /** What ingestion works with. */
 export interface Ingestion {
@@ -24,6 +17,12 @@ export interface Ingestion {
   readonly now: number;
 }
 
+/** What a committed batch brought: the items that were new, and the memberships that changed. */
+export interface Ingested {
+  readonly fresh: ReadonlySet<EventItem | RecordItem>;
+  readonly changes: readonly MembershipChange[];
+}
+
 /** How often a batch is decided again when others commit to the same persons at the same time. */
 const ATTEMPTS = 50;
 
@@ -31,7 +30,7 @@ const ATTEMPTS = 50;
  * The flow: load the neighbourhood of a batch, link, resolve, decide, commit. Everything between loading and
  * committing is a pure function. When this resolves, the batch is durable; on a conflict it is loaded and decided again.
  */
-export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<IngestReport> {
+export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<Ingested> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const neighbourhood = await load(batch, ingestion.store);
     const fresh = dropRepeats(batch.items, neighbourhood);
@@ -41,15 +40,17 @@ export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<
     const commit = { ...decide(resolutions, { ...ingestion, history }), quarantine: batch.quarantine };
     const committed = isEmpty(commit) || (await ingestion.store.commit(commit)).ok;
     if (!committed) continue;
-    const duplicates = batch.items.length - fresh.length;
-    return { accepted: fresh.length, duplicates, rejected: batch.rejected, warnings: batch.warnings };
+    return { fresh: new Set(fresh), changes: commit.memberships };
   }
   throw new Error("The batch met conflicting commits too many times; send it again.");
 }
 
 function load(batch: ParsedBatch, store: HubStore): Promise<Neighbourhood> {
   const keys = new Set(batch.items.flatMap((item) => item.keys));
-  return store.load([...keys], batch.items.flatMap((item) => (item.kind === "event" ? [item.id] : [])));
+  return store.load(
+    [...keys],
+    batch.items.flatMap((item) => (item.kind === "event" ? [item.id] : [])),
+  );
 }
 
 /** Links a batch; what came too late to be linked in place has its cluster loaded and replayed from the truth. */
@@ -71,39 +72,28 @@ async function linkItems(
   const linking = linkObservations(graphs, observations, configuration.rules);
   if (linking.late.length === 0) return { ...linking, persons };
 
-  let cluster: ReadonlySet<IdentityKey> = new Set(
-    linking.late.flatMap(({ identities }) => identities.map(({ namespace, id }) => `${namespace}:${id}`)),
+  const cluster = await loadCluster({ store, graphs, linking, know });
+  const mine = observations.filter(({ identities }) =>
+    identities.some((identity) => cluster.keys.has(identityKey(identity))),
   );
-  const known = new Map([...graphs, ...linking.graphOf]);
-  for (let size = -1; size !== cluster.size; ) {
-    size = cluster.size;
-    const missing = [...cluster].filter((key) => !known.has(key));
-    for (const person of (await store.load(missing, [])).persons.values()) {
-      know(person);
-      for (const key of person.identities) known.set(key, person.graph as Graph);
-    }
-    cluster = widenCluster(known, widenCluster(graphs, cluster));
-  }
-  const owners = [...cluster];
-  const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
-  const past = [
-    ...events.map((event) => ({ t: event.at, key: event.id, datasetId: event.datasetId, identities: event.identities })),
-    ...records.map((record) => ({ t: record.at, key: record.id, datasetId: record.datasetId, identities: record.identities })),
-  ].map((observed) => ({ ...observed, identities: observed.identities.map(identityOfKey) }));
-  const mine = observations.filter(({ identities }) => identities.some(({ namespace, id }) => cluster.has(`${namespace}:${id}`)));
   const full = { ...linking, graphOf: new Map([...graphs, ...linking.graphOf]) };
-  return { ...replayClusters(full, [...past, ...mine], configuration), persons };
+  return { ...replayClusters(full, [...cluster.observations, ...mine], configuration), persons };
 }
 
 /** Loads the truth of those persons for whom what is new is not enough: events in their windows, or all of it. */
-async function loadHistory(resolutions: Resolutions, ingestion: Ingestion): Promise<ReadonlyMap<string, History>> {
+export async function loadHistory(
+  resolutions: Resolutions,
+  ingestion: Ingestion,
+): Promise<ReadonlyMap<string, History>> {
   const { store, configuration } = ingestion;
   const history = new Map<string, History>();
   const needing = resolutions.persons.filter((resolution) => needsHistory(resolution, configuration));
   const owners = needing.flatMap((resolution) => resolution.identities);
   if (owners.length === 0) return history;
   const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
-  const personOf = new Map(needing.flatMap(({ identities, personId }) => identities.map((key) => [key, personId] as const)));
+  const personOf = new Map(
+    needing.flatMap(({ identities, personId }) => identities.map((key) => [key, personId] as const)),
+  );
   const eventsOf = Map.groupBy(events, (event) => personOf.get(event.owner) ?? "");
   const recordsOf = Map.groupBy(records, (record) => personOf.get(record.owner) ?? "");
   for (const { personId } of needing) {
@@ -120,5 +110,7 @@ function needsHistory(resolution: Resolution, configuration: Configuration): boo
 }
 
 function isEmpty(commit: HubCommit): boolean {
-  return commit.persons.length + commit.quarantine.length + commit.outbox.length + commit.documents.length === 0;
+  return (
+    commit.persons.length + commit.quarantine.length + commit.outbox.length + commit.documents.length === 0
+  );
 }

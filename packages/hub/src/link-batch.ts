@@ -5,7 +5,7 @@ import {
   type GraphDecision,
   link,
   type LinkingRules,
-  type Observation,
+  type LinkObservation,
   replay,
 } from "@tessera/identity-graph";
 import type { IdentityKey } from "@tessera/xdm";
@@ -16,11 +16,11 @@ export interface Linking {
   readonly graphOf: ReadonlyMap<IdentityKey, Graph>;
   readonly changes: readonly GraphChange[];
   /** Observations that came too late to be linked in place: their clusters have to be replayed from history. */
-  readonly late: readonly Observation[];
+  readonly late: readonly LinkObservation[];
 }
 
 /** What an item says about who is who. Records are observed when they arrive, events when they happened. */
-export function observationOf(item: EventItem | RecordItem, now: number): Observation {
+export function observationOf(item: EventItem | RecordItem, now: number): LinkObservation {
   const { id, datasetId, identities } = item;
   return { t: item.kind === "event" ? item.at : now, key: id, datasetId, identities };
 }
@@ -28,12 +28,12 @@ export function observationOf(item: EventItem | RecordItem, now: number): Observ
 /** Links the observations of a batch, in their order of time, into the graphs that are known. Pure. */
 export function linkObservations(
   known: ReadonlyMap<IdentityKey, Graph>,
-  observations: readonly Observation[],
+  observations: readonly LinkObservation[],
   rules: LinkingRules,
 ): Linking {
   const graphOf = new Map(known);
   const changes: GraphChange[] = [];
-  const late: Observation[] = [];
+  const late: LinkObservation[] = [];
   for (const observation of observations) {
     const touched = new Set<Graph>();
     for (const { namespace, id } of observation.identities) {
@@ -54,7 +54,7 @@ export function linkObservations(
 /** Rebuilds clusters from all their observations: what linking in order of time would have given. Pure. */
 export function replayClusters(
   linking: Linking,
-  observations: readonly Observation[],
+  observations: readonly LinkObservation[],
   { rules, decisions }: { readonly rules: LinkingRules; readonly decisions: readonly GraphDecision[] },
 ): Linking {
   const graphOf = new Map(linking.graphOf);

@@ -50,7 +50,8 @@ export function resolvePersons(
   for (const person of stored) {
     const parts = new Set(person.identities.map((key) => graphAt(graphOf, key)));
     partsOf.set(person, parts);
-    const untouched = parts.size === 1 && parts.has(person.graph as Graph) && !groups.has(person.graph as Graph);
+    const untouched =
+      parts.size === 1 && parts.has(person.graph as Graph) && !groups.has(person.graph as Graph);
     if (!untouched) for (const part of parts) groupOf(part).sources.push(person);
   }
   const persons = [...groups].map(([graph, group]): Resolution => {

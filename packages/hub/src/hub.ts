@@ -1,0 +1,264 @@
+import {
+  type Dataset,
+  type HubStore,
+  openDataset,
+  type PersonState,
+  type RecordOperation,
+} from "@tessera/profile-store";
+import type { Explanation } from "@tessera/segment-engine";
+import {
+  err,
+  type Identity,
+  type Issue,
+  type MembershipChange,
+  ok,
+  parseInstant,
+  type Result,
+} from "@tessera/xdm";
+import { type AudienceInput, changeStatus, planAudience, saveAudience } from "./audience-lifecycle.ts";
+import { type Configuration, readConfiguration, type StoredAudience } from "./configuration.ts";
+import type { Activate } from "./decide.ts";
+import { memberCounter } from "./decide.ts";
+import { evaluateBatchAudiences } from "./evaluate-batch.ts";
+import type { Ingestion } from "./ingest.ts";
+import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
+import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
+import {
+  evaluationViewOf,
+  graphViewOf,
+  type IdentityGraphView,
+  personAt,
+  type ProfileView,
+  viewOf,
+} from "./profile-view.ts";
+import { reevaluate } from "./reevaluate.ts";
+
+/** What a hub is made of. Time and ids come from outside. */
+export interface HubOptions {
+  readonly store: HubStore;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly activate?: Activate;
+  /** Told of every membership that changed, after its commit. */
+  readonly onMemberships?: (changes: readonly MembershipChange[]) => void;
+}
+
+/** An audience with the number of its members. */
+export interface AudienceView extends StoredAudience {
+  readonly count: number;
+}
+
+/** Progress of a long piece of work: so many of so many done. */
+export type Progress = (done: number, total: number) => void;
+
+/** The hub of one sandbox. Every method resolves after what it changed is durable. */
+export interface Hub {
+  readonly configuration: () => Configuration;
+  /** Reads the configuration anew, after documents were changed by someone else. */
+  readonly reload: () => Promise<void>;
+  /** `occurrences` goes on over the parts of one import, see `Door`. */
+  readonly ingestEvents: (
+    datasetId: string,
+    events: readonly unknown[],
+    occurrences?: Map<string, number>,
+  ) => Promise<IngestReport>;
+  readonly ingestRecords: (
+    datasetId: string,
+    records: readonly unknown[],
+    operation?: RecordOperation,
+  ) => Promise<IngestReport>;
+  readonly queueDepth: () => number;
+  readonly profile: (
+    identity: Identity,
+    options?: { readonly mergePolicyId?: string },
+  ) => Promise<ProfileView | undefined>;
+  readonly person: (identity: Identity) => Promise<PersonState | undefined>;
+  readonly identityGraph: (identity: Identity) => Promise<IdentityGraphView | undefined>;
+  readonly audiences: () => Promise<readonly AudienceView[]>;
+  readonly audience: (id: string) => Promise<AudienceView | undefined>;
+  readonly createAudience: (input: AudienceInput) => Promise<Result<AudienceView, readonly Issue[]>>;
+  readonly updateAudience: (
+    id: string,
+    input: AudienceInput,
+  ) => Promise<Result<AudienceView, readonly Issue[]>>;
+  readonly setAudienceStatus: (
+    id: string,
+    status: StoredAudience["status"],
+  ) => Promise<Result<AudienceView, readonly Issue[]>>;
+  /** Evaluates audiences (all published ones without `ids`) for every person and waits for it. */
+  readonly evaluateAudiences: (
+    ids?: readonly string[],
+    progress?: Progress,
+  ) => Promise<Result<readonly AudienceView[], readonly Issue[]>>;
+  readonly explainMembership: (
+    audienceId: string,
+    identity: Identity,
+    asOf?: string,
+  ) => Promise<Result<Explanation, Issue>>;
+  /** Follows the persons whose next change is due; gives how many there were. */
+  readonly runTimers: (limit?: number) => Promise<number>;
+  /** Waits for what is under way. */
+  readonly drain: () => Promise<void>;
+}
+
+/** Opens a hub on a store. */
+export async function createHub(options: HubOptions): Promise<Hub> {
+  const { store, clock, newId, onMemberships } = options;
+  let configuration = await readConfiguration(store);
+  const reload = async (): Promise<void> => {
+    configuration = await readConfiguration(store);
+  };
+  const told = (changes: readonly MembershipChange[]): void => {
+    if (changes.length > 0) onMemberships?.(changes);
+  };
+  const begin = (): Ingestion => ({
+    store,
+    configuration,
+    activate: options.activate ?? (() => []),
+    now: clock(),
+  });
+  const queue = createIngestQueue(begin, (done) => told(done.changes));
+  const door = async (
+    datasetId: string,
+    kind: Dataset["kind"],
+    occurrences = new Map<string, number>(),
+  ): Promise<Door> => {
+    const { rules, registry, limits } = configuration;
+    const dataset = configuration.datasets.get(datasetId) ?? openDataset(datasetId, kind);
+    return { dataset, rules, registry, limits, now: clock(), occurrences };
+  };
+
+  const counted = async (audience: StoredAudience): Promise<AudienceView> => {
+    const counters = await store.counters();
+    return {
+      ...audience,
+      count: counters[memberCounter({ namespace: "ups", audienceId: audience.id })] ?? 0,
+    };
+  };
+  const save = async (
+    planned: Result<StoredAudience, readonly Issue[]>,
+  ): Promise<Result<AudienceView, readonly Issue[]>> => {
+    if (!planned.ok) return planned;
+    if (!(await saveAudience(store, planned.value))) {
+      return err([
+        {
+          code: "conflict",
+          message: "Someone else changed this audience meanwhile. Read it again and repeat.",
+        },
+      ]);
+    }
+    await reload();
+    return ok(await counted(configuration.audiences.get(planned.value.id) ?? planned.value));
+  };
+  const missing = (what: string): Issue => ({
+    code: "notFound",
+    message: `No such ${what} in this sandbox.`,
+  });
+
+  /** All persons, page by page: continuous audiences are followed up to now, the named batch ones evaluated. */
+  const sweep = async (batchIds: ReadonlySet<string>, progress?: Progress): Promise<void> => {
+    const { persons: total } = await store.totals();
+    let done = 0;
+    for (let after = ""; ;) {
+      const page = await store.scan(after, SWEEP_PAGE);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.personId;
+      const ids = page.map((person) => person.personId);
+      told(await reevaluate(ids, begin()));
+      if (batchIds.size > 0) told(await evaluateBatchAudiences(ids, batchIds, begin()));
+      done += page.length;
+      progress?.(Math.min(done, total), total);
+    }
+  };
+
+  return {
+    configuration: () => configuration,
+    reload,
+    ingestEvents: async (datasetId, events, occurrences) =>
+      queue.push(parseEvents(events, await door(datasetId, "event", occurrences))),
+    ingestRecords: async (datasetId, records, operation = "upsert") =>
+      queue.push(parseRecords(records, await door(datasetId, "profile"), operation)),
+    queueDepth: queue.depth,
+    profile: async (identity, { mergePolicyId } = {}) => {
+      const person = await personAt(store, identity);
+      const policy = configuration.policies.find(({ id }) => id === mergePolicyId) ?? configuration.policy;
+      return person === undefined ? undefined : viewOf(person, policy, identity);
+    },
+    person: (identity) => personAt(store, identity),
+    identityGraph: async (identity) => {
+      const person = await personAt(store, identity);
+      return person === undefined ? undefined : graphViewOf(person);
+    },
+    audiences: async () =>
+      Promise.all(
+        [...configuration.audiences.values()].filter(({ status }) => status !== "deleted").map(counted),
+      ),
+    audience: async (id) => {
+      const audience = configuration.audiences.get(id);
+      return audience === undefined ? undefined : counted(audience);
+    },
+    createAudience: async (input) => save(planAudience(input, { id: newId(), now: clock(), configuration })),
+    updateAudience: async (id, input) =>
+      configuration.audiences.has(id)
+        ? save(planAudience(input, { id, now: clock(), configuration }))
+        : err([missing("audience")]),
+    setAudienceStatus: async (id, status) => {
+      const audience = configuration.audiences.get(id);
+      if (audience === undefined) return err([missing("audience")]);
+      const dependents = dependentsOf(id, configuration);
+      const changed = changeStatus(audience, status, { now: clock(), dependents });
+      return save(changed.ok ? changed : err([changed.error]));
+    },
+    evaluateAudiences: async (ids, progress) => {
+      const wanted =
+        ids ??
+        [...configuration.audiences.values()]
+          .filter(({ status }) => status === "published")
+          .map(({ id }) => id);
+      const found = wanted.map((id) => configuration.audiences.get(id));
+      const wrong = found.findIndex((audience) => audience?.status !== "published");
+      if (wrong >= 0) return err([{ ...missing("published audience"), path: ["ids", wrong] }]);
+      const now = clock();
+      await sweep(
+        new Set(found.flatMap((audience) => (audience?.evaluation === "batch" ? [audience.id] : []))),
+        progress,
+      );
+      for (const id of wanted) {
+        const audience = configuration.audiences.get(id);
+        if (audience !== undefined) await saveAudience(store, { ...audience, evaluatedAt: now });
+      }
+      await reload();
+      return ok(
+        await Promise.all(wanted.flatMap((id) => configuration.audiences.get(id) ?? []).map(counted)),
+      );
+    },
+    explainMembership: async (audienceId, identity, asOf) => {
+      const at = asOf === undefined ? ok(clock()) : parseInstant(asOf);
+      if (!at.ok) return at;
+      if (configuration.audiences.get(audienceId)?.status !== "published")
+        return err(missing("published audience"));
+      const person = await personAt(store, identity);
+      if (person === undefined) return err(missing("person"));
+      const view = await evaluationViewOf(store, person, { policy: configuration.policy, at: at.value });
+      return ok(configuration.whole.explain(audienceId, view, at.value));
+    },
+    runTimers: async (limit = SWEEP_PAGE) => {
+      const due = await store.due(clock(), limit);
+      if (due.length > 0) told(await reevaluate(due, begin()));
+      return due.length;
+    },
+    drain: queue.idle,
+  };
+}
+
+/** Persons in one page of a sweep over all. */
+const SWEEP_PAGE = 500;
+
+/** Names of published audiences whose expression refers to this one. */
+function dependentsOf(id: string, configuration: Configuration): readonly string[] {
+  return [...configuration.audiences.values()]
+    .filter((other) => other.id !== id && other.status === "published" && other.expression.value.includes(id))
+    .map((other) => other.name);
+}

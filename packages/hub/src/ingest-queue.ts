@@ -1,0 +1,96 @@
+import { ingest, type Ingestion } from "./ingest.ts";
+import type { ItemNotice, ParsedBatch } from "./ingest-batch.ts";
+
+/** What became of a batch. `accepted` counts what was committed now, `duplicates` what was known already. */
+export interface IngestReport {
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly rejected: readonly ItemNotice[];
+  readonly warnings: readonly ItemNotice[];
+}
+
+/** Takes parsed batches one after the other; resolves when a batch is durable. */
+export interface IngestQueue {
+  readonly push: (batch: ParsedBatch) => Promise<IngestReport>;
+  /** Items waiting or under way. */
+  readonly depth: () => number;
+  readonly idle: () => Promise<void>;
+}
+
+interface Waiting {
+  readonly batch: ParsedBatch;
+  readonly resolve: (report: IngestReport) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** So many items at most are decided and committed together. */
+const TOGETHER = 2_000;
+
+/**
+ * Serialises ingestion within one process, so that its own batches never conflict; small batches that wait together
+ * are committed together. `begin` is asked for the state of things once for each commit.
+ */
+export function createIngestQueue(
+  begin: () => Ingestion,
+  committed: (done: IngestedBatch) => void,
+): IngestQueue {
+  const waiting: Waiting[] = [];
+  let depth = 0;
+  let running: Promise<void> | undefined;
+
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const together: Waiting[] = [];
+      let size = 0;
+      for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+        if (together.length > 0 && size + next.batch.items.length > TOGETHER) break;
+        size += next.batch.items.length;
+        together.push(next);
+        waiting.shift();
+      }
+      await settle(together, begin(), committed);
+      depth -= size;
+    }
+    running = undefined;
+  };
+
+  return {
+    push: (batch) => {
+      depth += batch.items.length;
+      return new Promise((resolve, reject) => {
+        waiting.push({ batch, resolve, reject });
+        running ??= Promise.resolve().then(run);
+      });
+    },
+    depth: () => depth,
+    idle: async () => running,
+  };
+}
+
+/** What a commit brought, for those who follow along. */
+export type IngestedBatch = Awaited<ReturnType<typeof ingest>>;
+
+async function settle(
+  together: readonly Waiting[],
+  ingestion: Ingestion,
+  committed: (done: IngestedBatch) => void,
+): Promise<void> {
+  const batches = together.map(({ batch }) => batch);
+  const joined: ParsedBatch = {
+    items: batches.flatMap((batch) => batch.items),
+    rejected: [],
+    warnings: [],
+    quarantine: batches.flatMap((batch) => batch.quarantine),
+  };
+  try {
+    const done = await ingest(joined, ingestion);
+    for (const { batch, resolve } of together) {
+      const accepted = batch.items.reduce((sum, item) => sum + (done.fresh.has(item) ? 1 : 0), 0);
+      const { rejected, warnings } = batch;
+      resolve({ accepted, duplicates: batch.items.length - accepted, rejected, warnings });
+    }
+    committed(done);
+  } catch (reason) {
+    for (const { reject } of together) reject(reason);
+  }
+}

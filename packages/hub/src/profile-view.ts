@@ -1,0 +1,100 @@
+import type { Graph, GraphLink, RemovedLink } from "@tessera/identity-graph";
+import {
+  deriveProfile,
+  fragmentsOf,
+  type HubStore,
+  membershipMap,
+  type MergePolicy,
+  type PersonState,
+  type Provenance,
+} from "@tessera/profile-store";
+import {
+  type ExperienceEvent,
+  formatInstant,
+  type Identity,
+  identityKey,
+  identityOfKey,
+  type JsonObject,
+  type SegmentMembershipMap,
+} from "@tessera/xdm";
+
+/** One person as asked for: merged attributes with their provenance, identities, memberships. Times are ISO 8601. */
+export interface ProfileView {
+  readonly personId: string;
+  readonly version: number;
+  readonly identities: readonly Identity[];
+  readonly attributes: JsonObject;
+  readonly provenance: { readonly [path: string]: Provenance };
+  readonly segmentMembership: SegmentMembershipMap;
+  readonly eventCount: number;
+  readonly userActivityRegions: { readonly [region: string]: string };
+  readonly mergePolicyId: string;
+}
+
+/** The links of one person's graph, for people to read. */
+export interface IdentityGraphView {
+  readonly personId: string;
+  readonly identities: Graph["identities"];
+  readonly links: readonly GraphLink[];
+  readonly removedLinks: readonly RemovedLink[];
+}
+
+/** The person an identity belongs to. */
+export async function personAt(store: HubStore, identity: Identity): Promise<PersonState | undefined> {
+  const key = identityKey(identity);
+  const { persons, personOf } = await store.load([key], []);
+  return persons.get(personOf.get(key) ?? "");
+}
+
+/** A person under a merge policy. With identity graph `none`, only what was said of `identity` itself counts. */
+export function viewOf(person: PersonState, policy: MergePolicy, identity?: Identity): ProfileView {
+  const only = policy.identityGraph === "none" && identity !== undefined ? identityKey(identity) : undefined;
+  const fragments =
+    only === undefined ? person.fragments : person.fragments.filter(({ owner }) => owner === only);
+  const keys = only === undefined ? person.identities : [only];
+  return {
+    personId: person.personId,
+    version: person.version,
+    identities: keys.map(identityOfKey),
+    ...deriveProfile(fragments, policy),
+    segmentMembership: membershipMap(person.memberships),
+    eventCount: person.eventCount,
+    userActivityRegions: Object.fromEntries(
+      Object.entries(person.regions ?? {}).map(([region, at]) => [region, formatInstant(at)]),
+    ),
+    mergePolicyId: policy.id,
+  };
+}
+
+/** The graph of a person, as identity-graph keeps it. */
+export function graphViewOf(person: PersonState): IdentityGraphView {
+  const graph = person.graph as Graph;
+  return {
+    personId: person.personId,
+    identities: graph.identities,
+    links: graph.links,
+    removedLinks: graph.removed,
+  };
+}
+
+/** Everything needed to evaluate a person: the attributes and events as they stood at `at` (ms). */
+export async function evaluationViewOf(
+  store: HubStore,
+  person: PersonState,
+  { policy, at }: { readonly policy: MergePolicy; readonly at: number },
+): Promise<{
+  attributes: JsonObject;
+  events: readonly ExperienceEvent[];
+  segmentMembership: SegmentMembershipMap;
+}> {
+  const [events, records] = await Promise.all([
+    store.events(person.identities),
+    store.records(person.identities),
+  ]);
+  const fragments = fragmentsOf(records.filter((record) => record.at <= at));
+  return {
+    attributes: deriveProfile(fragments, policy).attributes,
+    events: events.flatMap((event) => (event.at <= at && event.body !== undefined ? [event.body] : [])),
+    segmentMembership: membershipMap(person.memberships),
+  };
+}
