@@ -109,7 +109,8 @@ export type CommitResult = { readonly ok: true } | { readonly ok: false; readonl
  * The hub's store, one for each sandbox: what the hub needs kept, and nothing of what it decides.
  *
  * Laws (the conformance suite shows them): a commit is atomic and durable before it resolves; versions guard every
- * person and document, so that two writers never lose an update; an event id is stored once; reads see whole commits.
+ * person and document, so that two writers never lose an update; an event id is stored once; an identity belongs to one
+ * person, and a put that takes it from a person not written in the same commit conflicts; reads see whole commits.
  */
 export interface HubStore {
   /** Persons by identity, and which event ids are stored. Unknown identities are simply absent. */

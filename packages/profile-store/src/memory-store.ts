@@ -31,10 +31,23 @@ export function createMemoryStore(): HubStore {
   let sequence = 0;
 
   const conflictOf = (commit: HubCommit): CommitConflict | undefined => {
+    const claims = claimsOf(commit.persons);
+    const written = new Set(commit.persons.map(idOf));
+    const taken = (key: IdentityKey): boolean => {
+      const holder = personOf.get(key);
+      return claims.get(key) === "several" || (holder !== undefined && !written.has(holder));
+    };
     const stale = commit.persons
-      .filter((write) => (persons.get(idOf(write))?.version ?? 0) !== expectedOf(write))
+      .filter(
+        (write) =>
+          (persons.get(idOf(write))?.version ?? 0) !== expectedOf(write) ||
+          (write.kind === "put" && write.person.identities.some(taken)),
+      )
       .map(idOf);
-    const known = commit.events.filter((event) => events.has(event.id)).map((event) => event.id);
+    const ids = new Set<string>();
+    const known = commit.events
+      .filter(({ id }) => events.has(id) || ids.size === ids.add(id).size)
+      .map((event) => event.id);
     const edited = commit.documents
       .filter((write) => (documents.get(documentKey(write))?.version ?? 0) !== write.expectedVersion)
       .map((write) => write.id);
@@ -84,8 +97,12 @@ export function createMemoryStore(): HubStore {
 
   const follow = (personId: string): PersonState | undefined => {
     let id = personId;
-    for (let next = successors.get(id); next !== undefined && !persons.has(id); next = successors.get(id))
+    const passed = new Set<string>();
+    for (let next = successors.get(id); next !== undefined && !persons.has(id); next = successors.get(id)) {
+      if (passed.has(id)) return undefined;
+      passed.add(id);
       id = next;
+    }
     return persons.get(id);
   };
 
@@ -194,6 +211,16 @@ function idOf(write: PersonWrite): string {
 
 function expectedOf(write: PersonWrite): number {
   return write.kind === "put" ? write.person.version - 1 : write.expectedVersion;
+}
+
+/** Which identities the persons of a commit hold; "several" for one that more than one of them claims. */
+function claimsOf(writes: readonly PersonWrite[]): ReadonlyMap<IdentityKey, string> {
+  const claims = new Map<IdentityKey, string>();
+  for (const write of writes) {
+    if (write.kind !== "put") continue;
+    for (const key of write.person.identities) claims.set(key, claims.has(key) ? "several" : "one");
+  }
+  return claims;
 }
 
 function documentKey(document: { readonly kind: string; readonly id: string }): string {
