@@ -33,6 +33,8 @@ export interface DestinationCapabilities {
   readonly marketingActions: readonly string[];
   /** Calls a second at most; unlimited when absent. */
   readonly requestsPerSecond?: number;
+  /** Tries of one item at most, the first included; the engine's default when absent. */
+  readonly maxAttempts?: number;
   /** Calls in flight at once at most; the engine's default when absent. */
   readonly concurrency?: number;
 }
@@ -83,6 +85,8 @@ export interface DestinationDefinition<S> {
   /** Every violation at once. */
   readonly parseSettings: (input: unknown) => Result<S, readonly Issue[]>;
   readonly capabilities: DestinationCapabilities;
+  /** Capabilities that the settings narrow: a batch size or a rate that the user chose. */
+  readonly narrowed?: (settings: S) => Partial<DestinationCapabilities>;
   /**
    * The requests that tell this batch. Every item stands in at least one request or settled outcome; an item in
    * several is done when all of them are. Deterministic; leaves its arguments alone.
@@ -143,7 +147,7 @@ export function catalogEntry<S>(definition: DestinationDefinition<S>): CatalogEn
           name,
           slug,
           kind,
-          capabilities,
+          capabilities: { ...capabilities, ...definition.narrowed?.(values) },
           plan: (batch, context) => definition.plan(batch, values, context),
           interpret: definition.interpret,
           ...(poll && {

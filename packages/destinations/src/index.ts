@@ -49,3 +49,39 @@ export {
   verdictOfStatus,
 } from "./outcome.ts";
 export { checkSettings, SECRET_REFERENCE, settingsIssue } from "./settings.ts";
+export {
+  type Backlog,
+  type DeadLetter,
+  type DeadLetterQuery,
+  type DeadLetters,
+  type DeliveryLog,
+  type DeliveryLogEntry,
+  type DeliveryLogQuery,
+  type DeliveryStore,
+  type LeasedItem,
+  type LeaseRequest,
+  logEntry,
+  type Outbox,
+  type OutboxItem,
+  type OutboxPayload,
+  type Pause,
+  personOf,
+  type Settlement,
+} from "./outbox.ts";
+export { createMemoryOutbox } from "./memory-outbox.ts";
+export { createDeliveryEngine, type DeliveryEngine, type DeliveryRound } from "./deliver.ts";
+export { type DeliveryOptions, type DeliveryPorts } from "./delivery-round.ts";
+export { type BatchLimits, type DataflowContent } from "./delivery-batches.ts";
+export { type DestinationMetrics } from "./delivery-metrics.ts";
+export { perform, type Performed, type Send, type Sleep } from "./perform.ts";
+export { backoffMs, DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+export {
+  type Breaker,
+  breakerAfter,
+  breakerAt,
+  type BreakerPolicy,
+  CLOSED,
+  DEFAULT_BREAKER,
+} from "./circuit-breaker.ts";
+export { fullBucket, takeToken, type TokenBucket } from "./rate-limit.ts";
+export { httpProfileExport, type HttpProfileExportSettings, profilePayload } from "./http-profile-export.ts";

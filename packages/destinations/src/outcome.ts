@@ -11,7 +11,14 @@ import { type HttpResponse, type RawResponse, retryAfterMs } from "./raw-respons
  */
 export type DeliveryOutcome =
   | { readonly kind: "delivered"; readonly item: string }
-  | { readonly kind: "rejected"; readonly item: string; readonly code: string; readonly detail?: string }
+  | {
+      readonly kind: "rejected";
+      readonly item: string;
+      readonly code: string;
+      readonly detail?: string;
+      /** The request was refused as a whole: its items are tried apart, so that only the bad ones are set aside. */
+      readonly whole?: boolean;
+    }
   | {
       readonly kind: "retryable";
       readonly item: string;
@@ -35,7 +42,12 @@ export function forEveryItem(items: readonly string[], verdict: ItemVerdict): re
 
 /**
  * What an HTTP status means where the destination says nothing finer:
- * 2xx delivered; 408, 420, 425, 429 and 5xx (not 501, 505) retryable, with the server's `Retry-After`; all else rejected.
+ * - 2xx: delivered.
+ * - 408, 420, 425, 429 and 5xx (not 501, 505): retryable, with the server's `Retry-After`.
+ * - 401, 403, 407: retryable, because credentials are to be mended and no record is at fault.
+ * - 400, 413, 422: rejected as a whole request.
+ * - all else: rejected.
+ *
  * Codes are `http.<status>`.
  */
 export function verdictOfStatus(response: HttpResponse): ItemVerdict {
@@ -43,13 +55,14 @@ export function verdictOfStatus(response: HttpResponse): ItemVerdict {
   if (status >= 200 && status < 300) return { kind: "delivered" };
   const code = `http.${status}`;
   if (!RETRIED.has(status) && !(status >= 500 && status !== 501 && status !== 505 && status < 600)) {
-    return { kind: "rejected", code };
+    return WHOLE.has(status) ? { kind: "rejected", code, whole: true } : { kind: "rejected", code };
   }
   const wait = retryAfterMs(response);
   return wait === undefined ? { kind: "retryable", code } : { kind: "retryable", code, retryAfterMs: wait };
 }
 
-const RETRIED = new Set([408, 420, 425, 429]);
+const RETRIED = new Set([401, 403, 407, 408, 420, 425, 429]);
+const WHOLE = new Set([400, 413, 422]);
 
 /** The verdict on an answer of the wrong kind (a file's for a call, or the reverse): a broken transport, tried again. */
 export function unexpectedResponse(response: RawResponse): ItemVerdict {

@@ -52,10 +52,8 @@ function checkText(
     report("length", `${minLength} to ${maxLength} characters`);
   } else if (pattern !== undefined && !new RegExp(pattern, "u").test(value)) {
     report("pattern", `a text matching ${pattern}`);
-  } else if (format === "uri" && !/^https?:\/\/[^\s/?#@]+/.test(value)) {
+  } else if (format === "uri" && !(/^https?:\/\/[^\s/?#@\\]+([/?#]|$)/.test(value) && URL.canParse(value))) {
     report("format", "an absolute http or https address without credentials");
-  } else if (format === "uri" && !URL.canParse(value)) {
-    report("format", "an absolute http or https address");
   }
 }
 

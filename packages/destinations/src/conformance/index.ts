@@ -1,1 +1,2 @@
 export { type ConformanceCase, type DestinationSamples, destinationCases } from "./destination-cases.ts";
+export { type OutboxCase, outboxCases, outboxItem } from "./outbox-cases.ts";
