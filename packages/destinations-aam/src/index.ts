@@ -1,0 +1,89 @@
+export { audienceManager } from "./audience-manager.ts";
+export { type AamAudienceSettings, type AamSettings } from "./settings.ts";
+export { type AamItemPlan, explainAamPlan } from "./plan.ts";
+export { DCS_REGIONS, dcsRegion, type DcsRegion } from "./regions.ts";
+export {
+  expectedLatency,
+  type ExpectedLatency,
+  type IgnoredRegion,
+  REGION_LIFETIME_SECONDS,
+  type RegionRefusal,
+  type RegionRoute,
+  routeRegions,
+  type RouteTotals,
+  totalRoutes,
+} from "./region-router.ts";
+export {
+  type FilterableIdentity,
+  type FilteredIdentities,
+  filterIdentities,
+  type LeftOutIdentities,
+  type LeftOutReason,
+  type SharedIdentity,
+  type SharedNamespace,
+} from "./identity-filter.ts";
+export {
+  isAfterSharing,
+  type SharableAudience,
+  shareAudience,
+  type SharedAudience,
+} from "./audience-sharing.ts";
+export {
+  DCS_ERRORS,
+  dcsError,
+  type DcsError,
+  type DcsErrorEffect,
+  type DcsErrorFamily,
+} from "./dcs-errors.ts";
+export {
+  type DataSourceReference,
+  type DataSources,
+  type DcsCall,
+  dcsCalls,
+  type DcsPerson,
+  type DcsSignals,
+  DEFAULT_DATA_SOURCES,
+  optOutPath,
+} from "./dcs-request.ts";
+export {
+  type InboundItem,
+  inboundLines,
+  type InboundRecord,
+  MAX_LINE_BYTES,
+  MAX_LINES_PER_USER,
+  parseInboundLine,
+} from "./files/inbound-line.ts";
+export {
+  type InboundCheckpoint,
+  inboundFileName,
+  type InboundFileSpec,
+  inboundFolder,
+  type InboundPart,
+  type InboundPartResult,
+  type InboundWriteOptions,
+  isGlobalDeviceSource,
+  writeInboundFiles,
+} from "./files/inbound-file.ts";
+export { idSyncChunks, idSyncFileName, idSyncLine, type IdSyncSpec } from "./files/id-sync-file.ts";
+export {
+  parseTraitRule,
+  type SignalCondition,
+  type SignalOperator,
+  type TraitRule,
+  traitRuleToPql,
+} from "./rules/trait-rule.ts";
+export {
+  parseSegmentRule,
+  type SegmentRule,
+  segmentRuleToPql,
+  type TraitFrequency,
+  traitsOfSegment,
+} from "./rules/segment-rule.ts";
+export {
+  AAM_NAMESPACE,
+  type ImportedMembership,
+  importThirdParty,
+  type RefusedLine,
+  type ThirdPartySource,
+} from "./rules/data-source-import.ts";
+export { AAM_CODES } from "./errors.ts";
