@@ -23,15 +23,13 @@ export interface History {
   readonly records: readonly StoredRecord[];
 }
 
-/** Which activations a changed person causes; pure. */
-export type Activate = (change: PersonChange) => readonly OutboxEntry[];
+/** Which activations changed persons cause; pure. */
+export type Activate = (transitions: readonly Transition[], now: number) => readonly OutboxEntry[];
 
-/** A person before and after a decision. */
-export interface PersonChange {
+/** Persons before and after a decision: several before is a merge, several after a split. */
+export interface Transition {
   readonly before: readonly PersonState[];
-  readonly after: PersonState;
-  readonly changes: readonly MembershipChange[];
-  readonly trigger: "change" | "merge" | "split" | "timer" | "backfill";
+  readonly after: readonly PersonState[];
 }
 
 /** What a decision is made from, besides the persons. */
@@ -49,7 +47,7 @@ export interface Ruling {
 export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
   const writes: PersonWrite[] = [];
   const memberships: MembershipChange[] = [];
-  const outbox: OutboxEntry[] = [];
+  const decisions: DecidedPerson[] = [];
   const counters: Record<string, number> = {};
   const count = (person: PersonState, by: number): void => {
     for (const held of person.memberships) {
@@ -61,7 +59,7 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
     const decided = decidePerson(resolution, ruling);
     writes.push({ kind: "put", person: decided.after, fragmentsChanged: decided.fragmentsChanged });
     memberships.push(...decided.changes);
-    outbox.push(...ruling.activate(decided));
+    decisions.push(decided);
     for (const source of resolution.sources) counted.add(source);
     count(decided.after, 1);
   }
@@ -76,7 +74,7 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
     events: items.flatMap((item) => (item.kind === "event" ? [storedEvent(item, ruling.now)] : [])),
     records: items.flatMap((item) => (item.kind === "record" ? [storedRecord(item, ruling.now)] : [])),
     memberships,
-    outbox,
+    outbox: ruling.activate(transitionsOf(decisions), ruling.now),
     quarantine: [],
     documents: [],
     counters: Object.fromEntries(Object.entries(counters).filter(([, delta]) => delta !== 0)),
@@ -88,8 +86,28 @@ export function memberCounter(held: { readonly namespace: string; readonly audie
   return `members:${held.namespace}:${held.audienceId}`;
 }
 
-interface DecidedPerson extends PersonChange {
+interface DecidedPerson {
+  readonly before: readonly PersonState[];
+  readonly after: PersonState;
+  readonly changes: readonly MembershipChange[];
   readonly fragmentsChanged: boolean;
+}
+
+/** Puts together the persons that came out of the same ones: what is one merge or split is one transition. */
+function transitionsOf(decisions: readonly DecidedPerson[]): readonly Transition[] {
+  const groupOf = new Map<string, { before: Set<PersonState>; after: PersonState[] }>();
+  const groups = new Set<{ before: Set<PersonState>; after: PersonState[] }>();
+  for (const { before, after } of decisions) {
+    const group = { before: new Set(before), after: [after] };
+    for (const other of new Set(before.flatMap((source) => groupOf.get(source.personId) ?? []))) {
+      for (const source of other.before) group.before.add(source);
+      group.after.unshift(...other.after);
+      groups.delete(other);
+    }
+    groups.add(group);
+    for (const source of group.before) groupOf.set(source.personId, group);
+  }
+  return [...groups].map((group) => ({ before: [...group.before], after: group.after }));
 }
 
 /** The state of one person after what is new, derived as if all of it had always been known. */

@@ -31,8 +31,9 @@ export async function evaluateBatchAudiences(
       events: [],
       records: [],
       memberships: changes,
-      outbox: moved.flatMap(({ before, after, changes: own }) =>
-        ingestion.activate({ before: [before], after, changes: own, trigger: "change" }),
+      outbox: ingestion.activate(
+        moved.map(({ before, after }) => ({ before: [before], after: [after] })),
+        ingestion.now,
       ),
       quarantine: [],
       documents: [],

@@ -1,0 +1,99 @@
+import {
+  type ActiveDataflow,
+  type Dataflow,
+  type OutboxItem,
+  type PersonTransition,
+  type PersonView,
+  planActivation,
+} from "@tessera/destinations";
+import { deriveProfile, membershipMap, type MergePolicy, type OutboxEntry, type PersonState } from "@tessera/profile-store";
+import { formatInstant, identityOfKey, type JsonObject, type JsonValue, parseInstant } from "@tessera/xdm";
+import type { Activate, Transition } from "./decide.ts";
+
+/** Evaluates a mapping's expression over attributes. */
+export type EvaluateMapping = (expression: string, attributes: JsonObject) => JsonValue | undefined;
+
+/** What activation is planned with. */
+export interface ActivationSetup {
+  readonly dataflows: readonly ActiveDataflow[];
+  readonly policy: MergePolicy;
+  readonly evaluate: EvaluateMapping;
+}
+
+/** Plans what streaming destinations are told of changed persons, for the outbox of the same commit. */
+export function createActivate({ dataflows, policy, evaluate }: ActivationSetup): Activate {
+  const streaming = dataflows.filter(({ destination }) => destination.kind.startsWith("streaming"));
+  if (streaming.length === 0) return () => [];
+  return (transitions, now) =>
+    planActivation({
+      transitions: transitions.map((transition) => transitionView(transition, policy, now)),
+      dataflows: streaming,
+      now: formatInstant(now),
+      evaluate,
+    }).map(outboxEntry);
+}
+
+/**
+ * What one streaming dataflow is told when it is made: the members that qualified before. `persons` are whom it
+ * concerns; what is told has the same ids each time, so that a backfill can be repeated.
+ */
+export function planBackfill(
+  persons: readonly PersonState[],
+  active: ActiveDataflow,
+  setup: Pick<ActivationSetup, "policy" | "evaluate"> & { readonly now: number },
+): readonly OutboxEntry[] {
+  const { policy, evaluate, now } = setup;
+  return planActivation({
+    transitions: persons.map((person) => ({
+      id: `backfill:${active.dataflow.id}:${person.personId}`,
+      at: formatInstant(now),
+      before: [],
+      after: [personView(person, policy)],
+    })),
+    dataflows: [active],
+    now: formatInstant(now),
+    evaluate,
+  }).map(outboxEntry);
+}
+
+/** A person as destinations see them. */
+export function personView(person: PersonState, policy: MergePolicy): PersonView {
+  const regions = Object.entries(person.regions ?? {}).map(([region, at]) => [region, formatInstant(at)] as const);
+  return {
+    personId: person.personId,
+    identities: person.identities.map(identityOfKey),
+    attributes: deriveProfile(person.fragments, policy).attributes,
+    memberships: membershipMap(person.memberships),
+    ...(regions.length === 0 ? {} : { regions: Object.fromEntries(regions) }),
+  };
+}
+
+/** The item that an outbox entry carries. */
+export function outboxItemOf(entry: OutboxEntry): OutboxItem {
+  return entry.body as unknown as OutboxItem;
+}
+
+/** A dataflow as the document it is stored in. */
+export function dataflowOf(body: JsonObject): Dataflow {
+  return body as unknown as Dataflow;
+}
+
+function transitionView({ before, after }: Transition, policy: MergePolicy, now: number): PersonTransition {
+  return {
+    id: after.map((person) => `${person.personId}@${person.version}`).join("+"),
+    at: formatInstant(now),
+    before: before.map((person) => personView(person, policy)),
+    after: after.map((person) => personView(person, policy)),
+  };
+}
+
+function outboxEntry(item: OutboxItem): OutboxEntry {
+  const at = parseInstant(item.enqueuedAt);
+  return {
+    id: item.id,
+    destinationId: item.destinationId,
+    personId: item.lanes[0] ?? "",
+    at: at.ok ? at.value : 0,
+    body: item as unknown as JsonObject,
+  };
+}
