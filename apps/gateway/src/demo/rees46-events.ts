@@ -44,8 +44,17 @@ export function readEventLog(text: string, datasetId: string): EventLog {
   const bad: BadRow[] = [];
   const events: JsonObject[] = [];
   const occurrences = new Map<string, number>();
-  const parsed = parse(text, { info: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true, bom: true });
-  const lines = parsed as unknown as readonly { readonly record: readonly string[]; readonly info: { readonly lines: number } }[];
+  const parsed = parse(text, {
+    info: true,
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+    bom: true,
+  });
+  const lines = parsed as unknown as readonly {
+    readonly record: readonly string[];
+    readonly info: { readonly lines: number };
+  }[];
   const header = lines[0]?.record ?? [];
   const missing = COLUMNS.filter((column) => !header.includes(column));
   if (missing.length > 0) {
@@ -75,7 +84,8 @@ function eventOf(record: readonly string[], header: readonly string[]): JsonObje
   if (row.user_id === "") return "user_id: expected a value, got none";
   if (row.product_id === "") return "product_id: expected a value, got none";
   const price = row.price === "" ? undefined : Number(row.price);
-  if (price !== undefined && (!Number.isFinite(price) || price < 0)) return "price: expected a number of at least 0";
+  if (price !== undefined && (!Number.isFinite(price) || price < 0))
+    return "price: expected a number of at least 0";
   return {
     timestamp: new Date(time.value).toISOString(),
     eventType,

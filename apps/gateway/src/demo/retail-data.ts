@@ -16,7 +16,20 @@ export interface RetailSize {
 
 const COUNTRIES = ["DE", "US", "FR", "GB", "ES", "NL"] as const;
 const TIERS = ["bronze", "silver", "gold", "platinum"] as const;
-const FIRST = ["Ada", "Ben", "Cleo", "Dana", "Emil", "Fay", "Gus", "Hana", "Ivo", "Jana", "Kim", "Leo"] as const;
+const FIRST = [
+  "Ada",
+  "Ben",
+  "Cleo",
+  "Dana",
+  "Emil",
+  "Fay",
+  "Gus",
+  "Hana",
+  "Ivo",
+  "Jana",
+  "Kim",
+  "Leo",
+] as const;
 const LAST = ["Abel", "Brandt", "Costa", "Dahl", "Evans", "Fuchs", "Grant", "Hale", "Ito", "Jung"] as const;
 const PRODUCTS = ["shoes", "jacket", "backpack", "tent", "lamp", "bottle", "map", "rope"] as const;
 const DAY = 86_400_000;
@@ -78,7 +91,12 @@ function addVisits({ random, events, crmId, ecid: cookie, now }: Visitor): void 
     for (let step = 0; step < steps; step += 1) {
       at += 5_000 + Math.floor(random() * 90_000);
       const chance = random();
-      const kind = carted && chance < 0.4 ? "commerce.purchases" : chance < 0.25 ? "commerce.productListAdds" : "commerce.productViews";
+      const kind =
+        carted && chance < 0.4
+          ? "commerce.purchases"
+          : chance < 0.25
+            ? "commerce.productListAdds"
+            : "commerce.productViews";
       carted ||= kind === "commerce.productListAdds";
       const price = 5 + Math.floor(random() * 19_500) / 100;
       events.push({
@@ -87,10 +105,14 @@ function addVisits({ random, events, crmId, ecid: cookie, now }: Visitor): void 
         eventType: kind,
         identityMap: {
           ECID: [{ id: cookie, primary: step < login }],
-          ...(step >= login ? { CRMID: [{ id: crmId, primary: true, authenticatedState: "authenticated" }] } : {}),
+          ...(step >= login
+            ? { CRMID: [{ id: crmId, primary: true, authenticatedState: "authenticated" }] }
+            : {}),
         },
         productListItems: [{ SKU: product, name: product, quantity: 1, priceTotal: price }],
-        ...(kind === "commerce.purchases" ? { commerce: { order: { priceTotal: price, currencyCode: "EUR" } } } : {}),
+        ...(kind === "commerce.purchases"
+          ? { commerce: { order: { priceTotal: price, currencyCode: "EUR" } } }
+          : {}),
         web: { webPageDetails: { name: product, URL: `https://shop.example/${product}` } },
       });
     }
@@ -98,7 +120,9 @@ function addVisits({ random, events, crmId, ecid: cookie, now }: Visitor): void 
 }
 
 function birthDate(random: () => number): string {
-  return new Date(Date.UTC(1950 + Math.floor(random() * 55), Math.floor(random() * 12), 1 + Math.floor(random() * 28)))
+  return new Date(
+    Date.UTC(1950 + Math.floor(random() * 55), Math.floor(random() * 12), 1 + Math.floor(random() * 28)),
+  )
     .toISOString()
     .slice(0, 10);
 }

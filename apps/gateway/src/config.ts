@@ -1,0 +1,229 @@
+import { err, type Issue, ok, type Result } from "@tessera/xdm";
+
+/** Where persons, events and definitions are kept. */
+export type StoreAddress =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | { readonly kind: "memory" }
+  | { readonly kind: "mongodb"; readonly uri: string };
+
+/** How JSON Web Tokens are checked: the keys' address, and who must have issued them for whom. */
+export interface JwtConfig {
+  readonly jwksUrl: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+}
+
+/** Limits on what one GraphQL request may ask for. */
+export interface QueryLimits {
+  /** Levels of nested fields. */
+  readonly depth: number;
+  /** Fields in one document, fragments counted wherever they are spread. */
+  readonly fields: number;
+  /** Fields that were given an alias. */
+  readonly aliases: number;
+  /** Estimated cost: one for each field, times the size of the lists it stands in. */
+  readonly cost: number;
+}
+
+/** All that the gateway is told from outside, read once at the start. Sizes are bytes, times milliseconds. */
+export interface GatewayConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly store: StoreAddress;
+  readonly adminToken: string;
+  /** Organisation id as clients send it in `x-gw-ims-org-id`. */
+  readonly organisation: string;
+  readonly defaultSandbox: string;
+  /** Base URL of the edge that changes are projected to. */
+  readonly edgeUrl?: string;
+  readonly jwt?: JwtConfig;
+  readonly introspection: boolean;
+  /** A JSON file `{ "<id or sha256>": "<document>" }`: when set, no other document is run. */
+  readonly trustedDocuments?: string;
+  readonly requestsPerMinute: number;
+  readonly queryLimits: QueryLimits;
+  readonly graphqlBodyLimit: number;
+  /** Items waiting for their commit beyond which `/collect` answers 429. */
+  readonly queueLimit: number;
+  /** Folder that local file destinations may write to. */
+  readonly filesFolder: string;
+  readonly logLevel: LogLevel;
+}
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What `parseConfig` takes for everything that the environment does not say. */
+export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
+  host: "127.0.0.1",
+  port: 4000,
+  store: { kind: "sqlite", path: "./data/tessera.db" },
+  organisation: "tessera@TesseraOrg",
+  defaultSandbox: "prod",
+  introspection: true,
+  requestsPerMinute: 6_000,
+  queryLimits: { depth: 12, fields: 500, aliases: 30, cost: 20_000 },
+  graphqlBodyLimit: 5_000_000,
+  queueLimit: 20_000,
+  filesFolder: "./data/files",
+  logLevel: "info",
+};
+
+const TOKEN_MIN = 16;
+
+/**
+ * Reads the environment. All that is wrong is told at once, each with the variable's name; values are never repeated,
+ * since some are secrets. Empty variables count as not set.
+ */
+export function parseConfig(env: {
+  readonly [name: string]: string | undefined;
+}): Result<GatewayConfig, readonly Issue[]> {
+  const issues: Issue[] = [];
+  const read = <T>(
+    name: string,
+    fallback: T,
+    parse: (text: string) => T | undefined,
+    expected: string,
+  ): T => {
+    const text = env[name]?.trim();
+    if (text === undefined || text === "") return fallback;
+    const value = parse(text);
+    if (value !== undefined) return value;
+    issues.push({
+      code: "config.invalid",
+      path: [name],
+      expected,
+      message: `${name}: expected ${expected}. Correct it, or unset it to use the default.`,
+    });
+    return fallback;
+  };
+  const adminToken = read(
+    "TESSERA_ADMIN_TOKEN",
+    "",
+    (text) => (/^[\x21-\x7e]+$/.test(text) && text.length >= TOKEN_MIN ? text : undefined),
+    `at least ${TOKEN_MIN} printable characters without blanks`,
+  );
+  if (adminToken === "" && issues.length === 0) {
+    issues.push({
+      code: "config.missing",
+      path: ["TESSERA_ADMIN_TOKEN"],
+      message: `TESSERA_ADMIN_TOKEN: expected a secret of at least ${TOKEN_MIN} characters, got nothing. Set it, or start with npm start, which makes one.`,
+    });
+  }
+  const whole = (name: string, fallback: number, range: readonly [number, number]): number =>
+    read(
+      name,
+      fallback,
+      (text) => wholeNumber(text, range),
+      `a whole number from ${range[0]} to ${range[1]}`,
+    );
+  const optional = (
+    name: string,
+    parse: (text: string) => string | undefined,
+    expected: string,
+  ): string | undefined => read<string | undefined>(name, undefined, parse, expected);
+  const limits = DEFAULT_CONFIG.queryLimits;
+  const jwksUrl = optional("TESSERA_JWKS_URL", secureUrl, "an https address (http for this machine only)");
+  const issuer = optional("TESSERA_JWT_ISSUER", anyText, "a text");
+  const audience = optional("TESSERA_JWT_AUDIENCE", anyText, "a text");
+  const edgeUrl = optional("TESSERA_EDGE_URL", httpUrl, "an http or https address");
+  const trustedDocuments = optional("TESSERA_TRUSTED_DOCUMENTS", anyText, "the path of a JSON file");
+  const config: GatewayConfig = {
+    adminToken,
+    host: read("TESSERA_HOST", DEFAULT_CONFIG.host, anyText, "a host name or address"),
+    port: whole("PORT", DEFAULT_CONFIG.port, [0, 65_535]),
+    store: read(
+      "TESSERA_STORE",
+      DEFAULT_CONFIG.store,
+      parseStoreAddress,
+      "sqlite:<path>, memory: or mongodb://…",
+    ),
+    organisation: read(
+      "TESSERA_ORG",
+      DEFAULT_CONFIG.organisation,
+      (text) => (/^[A-Za-z0-9_.-]{1,100}@[A-Za-z0-9_.-]{1,100}$/.test(text) ? text : undefined),
+      "an organisation id such as 97D1F3F4@AdobeOrg",
+    ),
+    defaultSandbox: read(
+      "TESSERA_SANDBOX",
+      DEFAULT_CONFIG.defaultSandbox,
+      sandboxName,
+      "1 to 50 of a-z, 0-9 and -",
+    ),
+    ...(edgeUrl === undefined ? {} : { edgeUrl }),
+    ...(jwksUrl === undefined
+      ? {}
+      : {
+          jwt: {
+            jwksUrl,
+            ...(issuer === undefined ? {} : { issuer }),
+            ...(audience === undefined ? {} : { audience }),
+          },
+        }),
+    introspection: read("TESSERA_INTROSPECTION", true, onOrOff, "on or off"),
+    ...(trustedDocuments === undefined ? {} : { trustedDocuments }),
+    requestsPerMinute: whole(
+      "TESSERA_REQUESTS_PER_MINUTE",
+      DEFAULT_CONFIG.requestsPerMinute,
+      [1, 10_000_000],
+    ),
+    queryLimits: {
+      depth: whole("TESSERA_QUERY_DEPTH", limits.depth, [3, 50]),
+      fields: whole("TESSERA_QUERY_FIELDS", limits.fields, [10, 10_000]),
+      aliases: whole("TESSERA_QUERY_ALIASES", limits.aliases, [0, 1_000]),
+      cost: whole("TESSERA_QUERY_COST", limits.cost, [100, 10_000_000]),
+    },
+    graphqlBodyLimit: whole(
+      "TESSERA_GRAPHQL_BODY_LIMIT",
+      DEFAULT_CONFIG.graphqlBodyLimit,
+      [1_000, 100_000_000],
+    ),
+    queueLimit: whole("TESSERA_QUEUE_LIMIT", DEFAULT_CONFIG.queueLimit, [1_000, 10_000_000]),
+    filesFolder: read("TESSERA_FILES", DEFAULT_CONFIG.filesFolder, anyText, "the path of a folder"),
+    logLevel: read(
+      "TESSERA_LOG_LEVEL",
+      DEFAULT_CONFIG.logLevel,
+      (text) => LOG_LEVELS.find((level) => level === text),
+      `one of ${LOG_LEVELS.join(", ")}`,
+    ),
+  };
+  return issues.length > 0 ? err(issues) : ok(config);
+}
+
+/** Reads `sqlite:<path>`, `memory:` or a MongoDB URI. */
+export function parseStoreAddress(text: string): StoreAddress | undefined {
+  if (text === "memory:" || text === "memory") return { kind: "memory" };
+  if (/^mongodb(\+srv)?:\/\/\S+$/.test(text)) return { kind: "mongodb", uri: text };
+  if (text.startsWith("sqlite:") && text.length > 7) return { kind: "sqlite", path: text.slice(7) };
+  return undefined;
+}
+
+/** A sandbox name, or `undefined`: lower-case letters, digits and `-`, at most 50. */
+export function sandboxName(text: string): string | undefined {
+  return /^[a-z0-9][a-z0-9-]{0,49}$/.test(text) ? text : undefined;
+}
+
+function anyText(text: string): string {
+  return text;
+}
+
+function onOrOff(text: string): boolean | undefined {
+  if (/^(on|true|1|yes)$/i.test(text)) return true;
+  return /^(off|false|0|no)$/i.test(text) ? false : undefined;
+}
+
+function wholeNumber(text: string, [min, max]: readonly [number, number]): number | undefined {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= min && value <= max ? value : undefined;
+}
+
+function httpUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  return url?.protocol === "http:" || url?.protocol === "https:" ? text.replace(/\/+$/, "") : undefined;
+}
+
+function secureUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  const local = url?.hostname === "localhost" || url?.hostname === "127.0.0.1" || url?.hostname === "[::1]";
+  return url?.protocol === "https:" || (url?.protocol === "http:" && local) ? text : undefined;
+}
