@@ -1,0 +1,218 @@
+import { compareKeys, type IdentityKey } from "@tessera/xdm";
+import type { CompiledRule, CompiledRules } from "./compiled-rules.ts";
+import {
+  comparePairs,
+  type GraphIdentity,
+  type GraphLink,
+  type Pair,
+  pairOf,
+  positionOf,
+  type RemovalReason,
+  type RemovedLink,
+} from "./graph.ts";
+import { type LinkSet, rootOf, tooManyNew } from "./link-set.ts";
+import { compareSteps, type Step } from "./moment.ts";
+
+/** The links in force after a rebuild, and those that had to go. */
+export interface Rebuilt {
+  readonly kept: readonly GraphLink[];
+  readonly dropped: readonly RemovedLink[];
+}
+
+/**
+ * Builds a set of links anew under the rules: the links of the latest observation first, then all older ones by ascending
+ * sum of the two priorities, ties newest first, then in canonical order; each is kept unless it would break a rule.
+ * (Linking rules as documented for the identity optimisation algorithm; its stated results fix this order.)
+ */
+export function rebuild(set: LinkSet, step: Step, rules: CompiledRules): Rebuilt {
+  const forest = forestOf(set, rules);
+  const dropped: RemovedLink[] = [];
+  const kept: GraphLink[] = [];
+  for (const { link, a, b } of inReplayOrder(set, step, rules)) {
+    const x = rootOf(forest.parent, a);
+    const y = rootOf(forest.parent, b);
+    const conflict = x === y ? undefined : conflictOf(forest, x, y);
+    if (conflict) {
+      const { a: from, b: to, first, last, count } = link;
+      const reason = reasonOf(conflict, { forest, kept, step, ends: [a, b] });
+      dropped.push({ a: from, b: to, first, last, count, reason });
+    } else {
+      kept.push(link);
+      if (x !== y) unite(forest, x, y);
+    }
+  }
+  kept.sort(comparePairs);
+  return { kept, dropped };
+}
+
+interface OrderedLink {
+  readonly link: GraphLink;
+  readonly a: number;
+  readonly b: number;
+  readonly latest: boolean;
+  readonly sum: number;
+}
+
+function inReplayOrder(set: LinkSet, step: Step, rules: CompiledRules): readonly OrderedLink[] {
+  const priority = set.identities.map(({ namespace }) => rules.of(namespace).priority);
+  const ordered = set.links.map((link): OrderedLink => {
+    const a = positionOf(set.identities, link.a);
+    const b = positionOf(set.identities, link.b);
+    const latest = compareSteps(link.last, step) === 0;
+    return { link, a, b, latest, sum: (priority[a] ?? 0) + (priority[b] ?? 0) };
+  });
+  return ordered.sort(
+    (x, y) =>
+      Number(y.latest) - Number(x.latest) ||
+      x.sum - y.sum ||
+      compareSteps(y.link.last, x.link.last) ||
+      comparePairs(x.link, y.link),
+  );
+}
+
+/** Components while they grow: who belongs where, and how many values of each limited namespace a component has. */
+interface Forest {
+  readonly identities: readonly GraphIdentity[];
+  readonly rules: CompiledRules;
+  readonly parent: Int32Array;
+  readonly counts: Int32Array;
+  readonly apart: readonly (readonly [number, number])[];
+}
+
+function forestOf({ identities, apart }: LinkSet, rules: CompiledRules): Forest {
+  const width = rules.limited.length;
+  const counts = new Int32Array(identities.length * width);
+  identities.forEach(({ namespace }, index) => {
+    const { limit } = rules.of(namespace);
+    if (limit >= 0) counts[index * width + limit] = 1;
+  });
+  const pairs: [number, number][] = [];
+  for (const { a, b, lifted } of apart) {
+    const [x, y] = [positionOf(identities, a), positionOf(identities, b)];
+    if (!lifted && x >= 0 && y >= 0) pairs.push([x, y]);
+  }
+  return { identities, rules, parent: Int32Array.from(identities, (_, i) => i), counts, apart: pairs };
+}
+
+function unite({ parent, counts, rules }: Forest, x: number, y: number): void {
+  parent[y] = x;
+  const width = rules.limited.length;
+  for (let i = 0; i < width; i++) {
+    counts[x * width + i] = (counts[x * width + i] ?? 0) + (counts[y * width + i] ?? 0);
+  }
+}
+
+type Conflict =
+  | {
+      readonly rule: "unique" | "maxValues" | "newValues";
+      readonly namespace: string;
+      readonly values: [number, number];
+    }
+  | { readonly rule: "apart"; readonly values: [number, number] };
+
+/** What would break if the components `x` and `y` became one. */
+function conflictOf(forest: Forest, x: number, y: number): Conflict | undefined {
+  const { counts, rules, parent, apart } = forest;
+  const width = rules.limited.length;
+  for (const rule of rules.limited) {
+    const [inX, inY] = [counts[x * width + rule.limit] ?? 0, counts[y * width + rule.limit] ?? 0];
+    if (inX > 0 && inY > 0 && inX + inY > rule.max) {
+      return limitConflict(forest, { rule: rule.unique ? "unique" : "maxValues", of: rule, x, y });
+    }
+  }
+  for (const rule of rules.windowed) {
+    const inX = valuesOf(forest, x, rule);
+    const inY = valuesOf(forest, y, rule);
+    if (inX.length === 0 || inY.length === 0 || !rule.newValues) continue;
+    const seen = [...inX, ...inY].map((index) => forest.identities[index]?.firstSeen ?? 0);
+    if (tooManyNew(seen, rule.newValues)) return limitConflict(forest, { rule: "newValues", of: rule, x, y });
+  }
+  for (const [one, other] of apart) {
+    const [p, q] = [rootOf(parent, one), rootOf(parent, other)];
+    if (p === x && q === y) return { rule: "apart", values: [one, other] };
+    if (p === y && q === x) return { rule: "apart", values: [other, one] };
+  }
+  return undefined;
+}
+
+function limitConflict(
+  forest: Forest,
+  {
+    rule,
+    of,
+    x,
+    y,
+  }: {
+    readonly rule: "unique" | "maxValues" | "newValues";
+    readonly of: CompiledRule;
+    readonly x: number;
+    readonly y: number;
+  },
+): Conflict {
+  const values: [number, number] = [valuesOf(forest, x, of)[0] ?? 0, valuesOf(forest, y, of)[0] ?? 0];
+  return { rule, namespace: of.namespace, values };
+}
+
+/** The identities of a namespace within the component `root`. */
+function valuesOf(
+  { identities, parent }: Forest,
+  root: number,
+  { namespace }: CompiledRule,
+): readonly number[] {
+  const values: number[] = [];
+  identities.forEach((identity, index) => {
+    if (identity.namespace === namespace && rootOf(parent, index) === root) values.push(index);
+  });
+  return values;
+}
+
+function reasonOf(
+  conflict: Conflict,
+  {
+    forest,
+    kept,
+    step,
+    ends,
+  }: {
+    readonly forest: Forest;
+    readonly kept: readonly GraphLink[];
+    readonly step: Step;
+    readonly ends: readonly [number, number];
+  },
+): RemovalReason {
+  const keyAt = (index: number): IdentityKey => forest.identities[index]?.key ?? "";
+  const [one, other] = conflict.values;
+  const pair = pairOf(keyAt(one), keyAt(other));
+  const priority = (index: number): number =>
+    forest.rules.of(forest.identities[index]?.namespace ?? "").priority;
+  const [a, b] = ends;
+  // The link that won stands at the less important end: there the shared device or address meets the other person.
+  const fromB = (): Pair | null => firstLinkTowards(kept, keyAt(b), keyAt(other));
+  const fromA = (): Pair | null => firstLinkTowards(kept, keyAt(a), keyAt(one));
+  const winner = priority(a) > priority(b) ? (fromA() ?? fromB()) : (fromB() ?? fromA());
+  const at = { t: step.t, key: step.key };
+  return conflict.rule === "apart"
+    ? { rule: "apart", at, conflict: pair, winner }
+    : { rule: conflict.rule, at, namespace: conflict.namespace, conflict: pair, winner };
+}
+
+/** The first link of the shortest path between two identities, or null when they are the same. */
+function firstLinkTowards(links: readonly GraphLink[], from: IdentityKey, to: IdentityKey): Pair | null {
+  if (from === to) return null;
+  const towards = new Map<IdentityKey, IdentityKey>([[to, to]]);
+  let frontier: IdentityKey[] = [to];
+  while (frontier.length > 0) {
+    const next: IdentityKey[] = [];
+    for (const at of frontier.sort(compareKeys)) {
+      for (const { a, b } of links) {
+        const end = a === at ? b : b === at ? a : undefined;
+        if (end === undefined || towards.has(end)) continue;
+        if (end === from) return pairOf(from, at);
+        towards.set(end, at);
+        next.push(end);
+      }
+    }
+    frontier = next;
+  }
+  return null;
+}
