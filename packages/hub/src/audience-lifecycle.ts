@@ -14,6 +14,7 @@ import {
   type Result,
 } from "@tessera/xdm";
 import type { Configuration, StoredAudience } from "./configuration.ts";
+import { emptyCommit } from "./empty-commit.ts";
 
 /** What a new audience is made from. Without `evaluation`, the fastest kind that the expression is eligible for is taken. */
 export interface AudienceInput {
@@ -142,18 +143,8 @@ export async function saveAudience(store: HubStore, audience: StoredAudience): P
   const { revision, ...body } = audience;
   const json = parseJson(body);
   if ("badPath" in json) throw new Error("An audience is JSON data.");
-  const committed = await store.commit({
-    persons: [],
-    events: [],
-    records: [],
-    memberships: [],
-    outbox: [],
-    quarantine: [],
-    counters: {},
-    documents: [
-      { kind: "audience", id: audience.id, expectedVersion: revision, body: json.value as JsonObject },
-    ],
-  });
+  const write = { kind: "audience", id: audience.id, expectedVersion: revision, body: json.value as JsonObject };
+  const committed = await store.commit({ ...emptyCommit, documents: [write] });
   return committed.ok;
 }
 

@@ -143,8 +143,6 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
     before: sources,
     after,
     changes: following.changes,
-    trigger:
-      continues !== undefined || sources.length === 0 ? "change" : sources.length > 1 ? "merge" : "split",
     fragmentsChanged: fragments !== continues?.fragments,
   };
 }

@@ -1,0 +1,139 @@
+import type { ActiveDataflow, CatalogEntry, ConfiguredDestination, Dataflow, PlannedRequest } from "@tessera/destinations";
+import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
+import { evaluatePqlValue } from "@tessera/segment-engine";
+import { err, formatInstant, isMember, type Issue, type JsonObject, ok, type Result } from "@tessera/xdm";
+import { createActivate, type EvaluateMapping, planBackfill } from "./activation.ts";
+import type { Activate } from "./decide.ts";
+import {
+  activeDataflows,
+  type ActivationInput,
+  type DestinationInput,
+  fullFileBatch,
+  type LiveDestination,
+  planDataflow,
+  planDestination,
+  readDestinations,
+  saveDocument,
+} from "./destination-lifecycle.ts";
+import { emptyCommit } from "./empty-commit.ts";
+
+/** A file export that is planned: the requests in order, and the destination that reads the answers. */
+export interface PlannedExport {
+  readonly destination: ConfiguredDestination;
+  readonly dataflow: Dataflow;
+  readonly audienceId: string;
+  readonly requests: readonly PlannedRequest[];
+  readonly members: number;
+}
+
+/** Destinations and what is activated to them, of one sandbox. */
+export interface Activations {
+  readonly destinations: () => ReadonlyMap<string, LiveDestination>;
+  readonly reload: () => Promise<void>;
+  /** Plans the outbox entries of changed persons. */
+  readonly activate: () => Activate;
+  readonly createDestination: (input: DestinationInput) => Promise<Result<LiveDestination, readonly Issue[]>>;
+  /** Adds audiences to the destination's dataflow; members that qualified before are queued for it. */
+  readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
+  /** Plans a full file of each activated audience of a file destination. */
+  readonly planExports: (destinationId: string, audienceIds?: readonly string[]) => Promise<Result<readonly PlannedExport[], readonly Issue[]>>;
+}
+
+/** What activations are made of. */
+export interface ActivationsOptions {
+  readonly store: HubStore;
+  readonly catalog: readonly CatalogEntry[];
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly policy: () => MergePolicy;
+  readonly nameOf: (audienceId: string) => string | undefined;
+  readonly organisation: string;
+  readonly sandbox: string;
+}
+
+const PAGE = 500;
+
+/** Reads the destinations of a store and keeps them at hand. */
+export async function createActivations(options: ActivationsOptions): Promise<Activations> {
+  const { store, catalog, clock, newId, policy, nameOf } = options;
+  let live = await readDestinations(store, catalog);
+  let activate: Activate | undefined;
+  const reload = async (): Promise<void> => {
+    live = await readDestinations(store, catalog);
+    activate = undefined;
+  };
+  const notFound = err([{ code: "notFound", path: ["destinationId"], message: "No such destination in this sandbox." }]);
+  const conflict = err([{ code: "conflict", message: "Someone else changed this meanwhile. Read it again and repeat." }]);
+
+  const backfill = async (active: ActiveDataflow): Promise<void> => {
+    if (!active.destination.kind.startsWith("streaming") || !active.destination.capabilities.backfill) return;
+    for await (const persons of members(store, new Set(active.dataflow.audiences.map(({ id }) => id)))) {
+      const outbox = planBackfill(persons, active, { policy: policy(), evaluate: evaluateMapping, now: clock() });
+      if (outbox.length > 0) await store.commit({ ...emptyCommit, outbox });
+    }
+  };
+
+  return {
+    destinations: () => live,
+    reload,
+    activate: () =>
+      (activate ??= createActivate({ dataflows: activeDataflows(live), policy: policy(), evaluate: evaluateMapping })),
+    createDestination: async (input) => {
+      const planned = planDestination(input, { id: newId(), now: clock(), catalog });
+      if (!planned.ok) return planned;
+      const { stored } = planned.value;
+      if (!(await saveDocument(store, "destination", stored.id, stored))) return conflict;
+      await reload();
+      return ok({ ...planned.value, dataflows: [] });
+    },
+    activateAudiences: async (input) => {
+      const destination = live.get(input.destinationId);
+      if (destination === undefined) return notFound;
+      const dataflow = planDataflow(input, destination, { id: newId(), now: clock(), nameOf });
+      if (!dataflow.ok) return dataflow;
+      if (!(await saveDocument(store, "dataflow", dataflow.value.id, dataflow.value))) return conflict;
+      await reload();
+      await backfill({ dataflow: dataflow.value, destination: destination.configured });
+      return dataflow;
+    },
+    planExports: async (destinationId, audienceIds) => {
+      const destination = live.get(destinationId);
+      if (destination === undefined) return notFound;
+      const exports: PlannedExport[] = [];
+      for (const dataflow of destination.dataflows) {
+        for (const audience of dataflow.audiences) {
+          if (audienceIds !== undefined && !audienceIds.includes(audience.id)) continue;
+          const persons: PersonState[] = [];
+          for await (const page of members(store, new Set([audience.id]))) persons.push(...page);
+          const now = clock();
+          const batch = fullFileBatch({ dataflow, audience, persons, policy: policy(), evaluate: evaluateMapping, now });
+          const { organisation: orgId, sandbox } = options;
+          const { configured, stored } = destination;
+          const context = { now: formatInstant(now), destinationId, destinationName: stored.name, orgId, sandbox };
+          const requests = configured.plan(batch, context);
+          exports.push({ destination: configured, dataflow, audienceId: audience.id, requests, members: persons.length });
+        }
+      }
+      return ok(exports);
+    },
+  };
+}
+
+const evaluateMapping: EvaluateMapping = (expression: string, attributes: JsonObject) => {
+  const value = evaluatePqlValue(expression, attributes);
+  return value.ok ? value.value : undefined;
+};
+
+/** The persons who are in any of these audiences, page by page. */
+async function* members(store: HubStore, audienceIds: ReadonlySet<string>): AsyncGenerator<readonly PersonState[]> {
+  for (let after = ""; ; ) {
+    const page = await store.scan(after, PAGE);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.personId;
+    const found = page.filter(({ memberships }) =>
+      memberships.some(({ audienceId, status }) => audienceIds.has(audienceId) && isMember(status)),
+    );
+    if (found.length > 0) yield found;
+  }
+}
