@@ -58,6 +58,7 @@ export {
   type DeliveryLogEntry,
   type DeliveryLogQuery,
   type DeliveryStore,
+  type FinishedItem,
   type LeasedItem,
   type LeaseRequest,
   logEntry,
@@ -92,3 +93,25 @@ export { type PersonTransition, type PersonView } from "./person-view.ts";
 export { type ActivationInput, type ActiveDataflow, planActivation } from "./plan-activation.ts";
 export { type MappingChange, planDefinitionChanges, planMappingChange } from "./plan-mapping.ts";
 export { sha256Hex } from "./sha256.ts";
+export { type DataflowCheck, type DataflowVerdict, validateDataflow } from "./validate-dataflow.ts";
+export { type MappingPreview, previewMapping } from "./preview-mapping.ts";
+export { replayDeadLetters, type ReplayReport, type ReplayRequest } from "./dead-letter.ts";
+export {
+  CSV_SCHEMA,
+  type CsvOptions,
+  type CsvValue,
+  csvWriter,
+  DEFAULT_CSV,
+  parseCsvOptions,
+} from "./csv.ts";
+export { fileName, fileNamePart, type FileNamePart, type FileNameValues } from "./file-name.ts";
+export { type ExportRow, exportRows, type ExportRows, rowCells } from "./export-rows.ts";
+export { FILE_TARGET_SCHEMAS } from "./file-target.ts";
+export { csvFileDestination, type CsvFileSettings } from "./csv-file.ts";
+export {
+  exportAudience,
+  type ExportPorts,
+  type ExportReport,
+  type ExportSelection,
+  selectForExport,
+} from "./export-audience.ts";

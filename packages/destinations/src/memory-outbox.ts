@@ -111,6 +111,15 @@ export function createMemoryOutbox({ keep = 1_000_000 }: { readonly keep?: numbe
       append(by);
     },
     deliveries: async (query) => findDeliveries(log, query),
+    record: async (finished) => {
+      for (const { item, at, outcome } of finished) {
+        record(logEntry(item, at, outcome));
+        if (outcome.kind === "delivered") continue;
+        const { code, detail } = outcome;
+        const letter = { item, at, code, ...(detail !== undefined && { detail }), attempts: 1 };
+        queueOf(item.destinationId).dead.set(item.id, letter);
+      }
+    },
   };
 }
 

@@ -165,8 +165,20 @@ export interface DeliveryLog {
   deliveries(query: DeliveryLogQuery): Promise<readonly DeliveryLogEntry[]>;
 }
 
+/** One item that was told without passing the outbox: a row of a file. */
+export interface FinishedItem {
+  readonly item: OutboxItem;
+  readonly at: string;
+  readonly outcome:
+    | { readonly kind: "delivered" }
+    | { readonly kind: "rejected"; readonly code: string; readonly detail?: string };
+}
+
 /** All that a store keeps for delivery. */
-export interface DeliveryStore extends Outbox, DeadLetters, DeliveryLog {}
+export interface DeliveryStore extends Outbox, DeadLetters, DeliveryLog {
+  /** Writes log lines, and dead letters for what was rejected, of items that did not pass the outbox. */
+  record(finished: readonly FinishedItem[]): Promise<void>;
+}
 
 /** The person an item tells about; `undefined` for audience definitions. */
 export function personOf(item: OutboxItem): string | undefined {

@@ -263,6 +263,21 @@ export function outboxCases(create: () => Promise<DeliveryStore>): readonly Outb
         "other destination",
       );
     }),
+    on("rows of files are logged, and set aside when they were rejected", async (store) => {
+      await store.record([
+        { item: outboxItem("r1", ["p1"]), at: T(1), outcome: { kind: "delivered" } },
+        { item: outboxItem("r2", ["p2"]), at: T(1), outcome: { kind: "rejected", code: "row.x" } },
+      ]);
+      const log = await store.deliveries({ personIds: ["p1", "p2"], limit: 9 });
+      expectSame(log.map((e) => e.outcome).sort(), ["delivered", "rejected"], "log");
+      const letters = await store.deadLetters({ destinationId: "d1", limit: 9 });
+      expectSame(
+        letters.map(({ item, code }) => [item.id, code]),
+        [["r2", "row.x"]],
+        "letters",
+      );
+      expectSame(await lease(store, "w", 2), [], "lease");
+    }),
     on("two workers never hold the same item, and everything is delivered once", async (store) => {
       const items = Array.from({ length: 60 }, (_, i) => outboxItem(`i${i}`, [`p${i % 7}`]));
       await store.append(items);
