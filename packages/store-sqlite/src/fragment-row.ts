@@ -1,0 +1,58 @@
+import type { Fragment, StoredRecord } from "@tessera/profile-store";
+import type { JsonObject } from "@tessera/xdm";
+import { decodeBody, encodeBody } from "./body.ts";
+import type { Names } from "./names.ts";
+
+/** A fragment in its row: data set, owner, time, times or 0, and the body itself or the number of the record that is its body. */
+type FragmentTuple = readonly [
+  dataset: number,
+  owner: string,
+  at: number,
+  times: Readonly<Record<string, number>> | 0,
+  body: JsonObject | number,
+];
+
+/**
+ * The attributes of a person as one row. A fragment that an upsert left untouched *is* the body of that record, and most
+ * are: the row then names the record instead of holding its body a second time.
+ */
+export class FragmentCodec {
+  readonly #names: Names;
+  readonly #recordOf = new WeakMap<JsonObject, number>();
+
+  constructor(names: Names) {
+    this.#names = names;
+  }
+
+  /** Learns that `record` was stored as row `id`, so that fragments with this very body can refer to it. */
+  stored(record: StoredRecord, id: number): void {
+    this.#recordOf.set(record.body, id);
+  }
+
+  /** The row of `record` was undone with its transaction. */
+  undone(record: StoredRecord): void {
+    this.#recordOf.delete(record.body);
+  }
+
+  encode(fragments: readonly Fragment[]): string | Uint8Array {
+    return encodeBody(
+      fragments.map(({ datasetId, owner, body, at, times }): FragmentTuple => [
+        this.#names.idOf(datasetId),
+        owner,
+        at,
+        times ?? 0,
+        this.#recordOf.get(body) ?? body,
+      ]),
+    );
+  }
+
+  /** `bodyOf` reads the body of a record by its row. */
+  decode(stored: string | Uint8Array, bodyOf: (record: number) => JsonObject): readonly Fragment[] {
+    return (decodeBody(stored) as readonly FragmentTuple[]).map(([dataset, owner, at, times, held]) => {
+      const body = typeof held === "number" ? bodyOf(held) : held;
+      if (typeof held === "number") this.#recordOf.set(body, held);
+      const datasetId = this.#names.nameOf(dataset);
+      return times === 0 ? { datasetId, owner, body, at } : { datasetId, owner, body, at, times };
+    });
+  }
+}

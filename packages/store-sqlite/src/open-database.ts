@@ -1,0 +1,59 @@
+import { DatabaseSync } from "node:sqlite";
+import { inOurWords, SqliteStoreError } from "./errors.ts";
+import { migrate } from "./schema.ts";
+
+/** How a SQLite store is opened. */
+export interface SqliteStoreOptions {
+  /** The file; it is made when it is not there, its folder is not. One file holds one sandbox. */
+  readonly path: string;
+  /**
+   * `full` (default): a commit is on disk, flushed, before it is acknowledged. `normal`: it is not flushed; a power
+   * cut may lose the last commits (never tear one), the end of the process loses nothing.
+   */
+  readonly synchronous?: "full" | "normal";
+  /** How long to wait for another process that writes to the file, in milliseconds (5,000). */
+  readonly busyTimeout?: number;
+  /** Memory for pages of the file, in MiB (64). */
+  readonly pageCache?: number;
+  /** How many persons used last are kept decoded in memory (10,000). */
+  readonly warmPersons?: number;
+}
+
+const CHECKPOINT_PAGES = 4000;
+const MIB_IN_KIB = 1024;
+
+/** Opens the file with everything a store relies on: WAL, the flush it promised, and the newest schema. */
+export function openDatabase(options: SqliteStoreOptions): DatabaseSync {
+  const { path, synchronous = "full", busyTimeout = 5000, pageCache = 64 } = options;
+  const database = open(path, busyTimeout);
+  try {
+    database.exec(`PRAGMA journal_mode = WAL`);
+    database.exec(`PRAGMA synchronous = ${synchronous === "normal" ? "NORMAL" : "FULL"}`);
+    database.exec(`PRAGMA cache_size = -${Math.round(pageCache * MIB_IN_KIB)}`);
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.exec("PRAGMA temp_store = MEMORY");
+    migrate(database);
+    return database;
+  } catch (cause) {
+    database.close();
+    const known = inOurWords(cause);
+    if (known instanceof SqliteStoreError) throw known;
+    throw new SqliteStoreError(
+      "sqlite.open",
+      "Name a file that is a SQLite database or not there yet.",
+      cause,
+    );
+  }
+}
+
+function open(path: string, timeout: number): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout });
+  } catch (cause) {
+    throw new SqliteStoreError(
+      "sqlite.open",
+      "Make the folder first, and check that it can be written to.",
+      cause,
+    );
+  }
+}

@@ -1,0 +1,333 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { hasData, type PersonState, type PersonWrite } from "@tessera/profile-store";
+import type { IdentityKey, JsonObject } from "@tessera/xdm";
+import type { FragmentCodec } from "./fragment-row.ts";
+import type { IdentityRows } from "./identity-rows.ts";
+import type { PersonStateCodec } from "./person-state-row.ts";
+import { Recent } from "./recent.ts";
+import { fromStored, toStored } from "./stored-text.ts";
+import type { Totals } from "./totals.ts";
+
+type Row = readonly [id: number, pid: string, version: number, nextChange: number | null, state: Uint8Array];
+type NewRow = readonly [
+  pid: string,
+  version: number,
+  hasData: number,
+  nextChange: number | null,
+  state: Uint8Array | null,
+];
+type Head = readonly [id: number, version: number, hasData: number, nextChange: number | null];
+
+/** A person as it is on disk, together with its row. */
+interface WarmPerson {
+  readonly row: number;
+  readonly person: PersonState;
+}
+
+/** What a write needs to know of the row it changes. */
+interface Before {
+  readonly row: number;
+  readonly hasData: boolean;
+  readonly nextChange: number | undefined;
+  readonly identities: readonly IdentityKey[];
+}
+
+/** What persons are made of and counted in. */
+export interface PersonRowParts {
+  readonly identities: IdentityRows;
+  readonly states: PersonStateCodec;
+  readonly fragments: FragmentCodec;
+  readonly totals: Totals;
+  readonly bodyOfRecord: (row: number) => JsonObject;
+  /** How many persons used last are kept decoded. */
+  readonly warm: number;
+}
+
+const COLUMNS = "id, pid, version, next_change, state";
+const FARTHEST = 1000;
+
+/** The persons of a store: their rows, their place in the identity index, and a memory of those used last. */
+export class PersonRows {
+  readonly #parts: PersonRowParts;
+  readonly #warm: Recent<number, WarmPerson>;
+  readonly #warmById: Recent<string, WarmPerson>;
+  readonly #byRow: StatementSync;
+  readonly #head: StatementSync;
+  readonly #pid: StatementSync;
+  readonly #successor: StatementSync;
+  readonly #state: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #updateTimer: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #fragments: StatementSync;
+  readonly #putFragments: StatementSync;
+  readonly #dropFragments: StatementSync;
+  readonly #scan: StatementSync;
+  #written: WarmPerson[] = [];
+  #gone: { readonly row: number; readonly personId: string }[] = [];
+
+  constructor(database: DatabaseSync, parts: PersonRowParts) {
+    const prepare = (sql: string): StatementSync => {
+      const statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    this.#parts = parts;
+    this.#warm = new Recent(parts.warm);
+    this.#warmById = new Recent(parts.warm);
+    this.#byRow = prepare(`SELECT ${COLUMNS} FROM person WHERE id = ? AND version > 0`);
+    this.#head = prepare("SELECT id, version, has_data, next_change FROM person WHERE pid = ?");
+    this.#pid = prepare("SELECT pid FROM person WHERE id = ?");
+    this.#successor = prepare("SELECT version, successor FROM person WHERE id = ?");
+    this.#state = prepare("SELECT state FROM person WHERE id = ?");
+    this.#insert = prepare(
+      "INSERT INTO person(pid, version, has_data, next_change, state) VALUES (?, ?, ?, ?, ?)",
+    );
+    this.#update = prepare(
+      "UPDATE person SET version = ?, has_data = ?, state = ? WHERE id = ? AND version = ?",
+    );
+    this.#updateTimer = prepare(
+      "UPDATE person SET version = ?, has_data = ?, state = ?, next_change = ?, successor = NULL WHERE id = ? AND version = ?",
+    );
+    this.#remove = prepare(
+      "UPDATE person SET version = 0, has_data = 0, next_change = NULL, state = NULL, successor = ? WHERE id = ? AND version = ?",
+    );
+    this.#fragments = prepare("SELECT data FROM fragments WHERE person = ?");
+    this.#putFragments = prepare("INSERT OR REPLACE INTO fragments(person, data) VALUES (?, ?)");
+    this.#dropFragments = prepare("DELETE FROM fragments WHERE person = ?");
+    this.#scan = prepare(`SELECT ${COLUMNS} FROM person WHERE pid > ? AND version > 0 ORDER BY pid LIMIT ?`);
+  }
+
+  /** The person of a row, unless it is only a mark left by someone removed. */
+  at(row: number): PersonState | undefined {
+    const warm = this.#warm.get(row);
+    if (warm !== undefined) return warm.person;
+    const found = this.#byRow.get(row) as unknown as Row | undefined;
+    if (found === undefined) return undefined;
+    const person = this.#decode(found);
+    this.#keep({ row, person });
+    return person;
+  }
+
+  /** The person with this id, or the one it went into. */
+  follow(personId: string): PersonState | undefined {
+    const warm = this.#warmById.get(personId);
+    if (warm !== undefined) return warm.person;
+    let row = this.rowOf(personId);
+    for (let step = 0; row !== undefined && step < FARTHEST; step += 1) {
+      const [version, successor] = this.#successor.get(row) as unknown as readonly [number, number | null];
+      if (version > 0) return this.at(row);
+      row = successor ?? undefined;
+    }
+    return undefined;
+  }
+
+  scan(after: string, limit: number): readonly PersonState[] {
+    return (this.#scan.all(toStored(after), limit) as unknown as readonly Row[]).map((row) =>
+      this.#decode(row),
+    );
+  }
+
+  /** The row of a person's id, whether that person is there or not. */
+  rowOf(personId: string): number | undefined {
+    return (this.#head.get(toStored(personId)) as unknown as Head | undefined)?.[0];
+  }
+
+  /** The row of a person's id; an unknown one gets an empty row. */
+  internId(personId: string): number {
+    return this.rowOf(personId) ?? this.#added([toStored(personId), 0, 0, null, null]);
+  }
+
+  idOf(row: number): string {
+    return fromStored(String((this.#pid.get(row) as unknown as readonly [string])[0]));
+  }
+
+  /** The id that a row's text stands for. */
+  nameOf(pid: string): string {
+    return fromStored(pid);
+  }
+
+  versionOf(personId: string): number {
+    return (this.#head.get(toStored(personId)) as unknown as Head | undefined)?.[1] ?? 0;
+  }
+
+  /** Writes persons; false as soon as a version or an identity is not what it should be: then undo the transaction. */
+  write(writes: readonly PersonWrite[]): boolean {
+    const befores: Before[] = [];
+    for (const write of writes) {
+      const before = this.#before(write);
+      if (before === undefined) return false;
+      befores.push(before);
+    }
+    writes.forEach((write, index) => this.#release(write, befores[index] as Before));
+    return writes.every((write, index) => {
+      const before = befores[index] as Before;
+      return write.kind === "put" ? this.#put(write, before) : this.#drop(write, before);
+    });
+  }
+
+  /** The transaction is on disk: what it wrote may be answered from memory. */
+  committed(): void {
+    for (const { row, personId } of this.#gone) this.#forget(row, personId);
+    for (const warm of this.#written) this.#keep(warm);
+    this.#written = [];
+    this.#gone = [];
+  }
+
+  rolledBack(): void {
+    this.#written = [];
+    this.#gone = [];
+  }
+
+  /** How much was written since the last end of a transaction; `backTo` undoes what came after such a mark. */
+  mark(): readonly [number, number] {
+    return [this.#written.length, this.#gone.length];
+  }
+
+  backTo([written, gone]: readonly [number, number]): void {
+    this.#written.splice(written);
+    this.#gone.splice(gone);
+  }
+
+  /** What `writes` were encoded with may be undone: numbers of names given in their transaction. */
+  forgetEncoded(writes: readonly PersonWrite[]): void {
+    for (const write of writes) if (write.kind === "put") this.#parts.states.forget(write.person);
+  }
+
+  /** Another process wrote to the file, or everything derived was dropped. */
+  forgetAll(): void {
+    this.#warm.clear();
+    this.#warmById.clear();
+  }
+
+  /** All persons are dropped with the transaction that is open: nothing before it may be answered from memory. */
+  droppedAll(): void {
+    this.#written = [];
+    this.#gone = [];
+    this.forgetAll();
+  }
+
+  #before(write: PersonWrite): Before | undefined {
+    const [personId, expected] =
+      write.kind === "put"
+        ? [write.person.personId, write.person.version - 1]
+        : [write.personId, write.expectedVersion];
+    const warm = this.#warmById.get(personId);
+    if (warm !== undefined && warm.person.version === expected) {
+      const { nextChangeAt, identities } = warm.person;
+      return { row: warm.row, hasData: hasData(warm.person), nextChange: nextChangeAt, identities };
+    }
+    const head = this.#head.get(toStored(personId)) as unknown as Head | undefined;
+    if ((head?.[1] ?? 0) !== expected) return undefined;
+    if (head === undefined) return { row: 0, hasData: false, nextChange: undefined, identities: [] };
+    const [row, version, stored, nextChange] = head;
+    const identities = version === 0 ? [] : this.#identitiesOf(row);
+    return { row, hasData: stored === 1, nextChange: nextChange ?? undefined, identities };
+  }
+
+  #identitiesOf(row: number): readonly IdentityKey[] {
+    const [state] = this.#state.get(row) as unknown as readonly [Uint8Array];
+    return this.#parts.states.identitiesOf(state);
+  }
+
+  #release(write: PersonWrite, before: Before): void {
+    const kept = write.kind === "put" ? write.person.identities : [];
+    if (kept === before.identities || sameKeys(kept, before.identities)) return;
+    const stays = new Set(kept);
+    for (const key of before.identities) {
+      if (stays.has(key)) continue;
+      this.#parts.identities.release(key, before.row);
+      this.#parts.totals.add("identities", -1);
+    }
+  }
+
+  #put(write: Extract<PersonWrite, { kind: "put" }>, before: Before): boolean {
+    const { person, fragmentsChanged } = write;
+    const { states, fragments, totals } = this.#parts;
+    const state = states.encode(person);
+    const full = hasData(person);
+    const next = person.nextChangeAt ?? null;
+    let { row } = before;
+    if (row === 0) {
+      // The same new person twice in one commit would be two rows: the second one is a conflict.
+      if (this.rowOf(person.personId) !== undefined) return false;
+      row = this.#added([toStored(person.personId), person.version, full ? 1 : 0, next, state]);
+    } else {
+      const expected = person.version - 1;
+      const same = expected > 0 && before.nextChange === person.nextChangeAt;
+      const { changes } = same
+        ? this.#update.run(person.version, full ? 1 : 0, state, row, expected)
+        : this.#updateTimer.run(person.version, full ? 1 : 0, state, next, row, expected);
+      if (Number(changes) !== 1) return false;
+    }
+    if (fragmentsChanged) {
+      if (person.fragments.length === 0) this.#dropFragments.run(row);
+      else this.#putFragments.run(row, fragments.encode(person.fragments));
+    }
+    totals.add("persons", (full ? 1 : 0) - (before.hasData ? 1 : 0));
+    this.#written.push({ row, person });
+    return this.#claim(person, before, row);
+  }
+
+  #claim({ identities }: PersonState, before: Before, row: number): boolean {
+    if (identities === before.identities || sameKeys(identities, before.identities)) return true;
+    const had = new Set(before.identities);
+    for (const key of identities) {
+      if (had.has(key)) continue;
+      if (!this.#parts.identities.claim(key, row)) return false;
+      this.#parts.totals.add("identities", 1);
+    }
+    return true;
+  }
+
+  #drop(write: Extract<PersonWrite, { kind: "remove" }>, { row, hasData: had }: Before): boolean {
+    const successor = write.successor === undefined ? null : this.internId(write.successor);
+    // Someone who was never stored cannot be removed at version 0 either: only the way to the successor is kept.
+    const at = row === 0 ? this.internId(write.personId) : row;
+    if (Number(this.#remove.run(successor, at, write.expectedVersion).changes) !== 1) return false;
+    this.#dropFragments.run(at);
+    this.#parts.totals.add("persons", had ? -1 : 0);
+    this.#gone.push({ row: at, personId: write.personId });
+    return true;
+  }
+
+  #added(values: NewRow): number {
+    return Number(this.#insert.run(...values).lastInsertRowid);
+  }
+
+  #decode([id, pid, version, nextChange, state]: Row): PersonState {
+    const { identities, graph, memberships, eventState, eventCount, evaluatedAt, regions } =
+      this.#parts.states.decode(state);
+    const held = this.#fragments.get(id) as unknown as readonly [string | Uint8Array] | undefined;
+    const fragments =
+      held === undefined ? [] : this.#parts.fragments.decode(held[0], this.#parts.bodyOfRecord);
+    return {
+      personId: fromStored(pid),
+      version,
+      identities,
+      graph,
+      fragments,
+      memberships,
+      ...(eventState === undefined ? {} : { eventState }),
+      eventCount,
+      evaluatedAt,
+      ...(nextChange === null ? {} : { nextChangeAt: nextChange }),
+      ...(regions === undefined ? {} : { regions }),
+    };
+  }
+
+  #keep(warm: WarmPerson): void {
+    this.#warm.set(warm.row, warm);
+    this.#warmById.set(warm.person.personId, warm);
+  }
+
+  #forget(row: number, personId: string): void {
+    this.#warm.delete(row);
+    this.#warmById.delete(personId);
+  }
+}
+
+function sameKeys(a: readonly IdentityKey[], b: readonly IdentityKey[]): boolean {
+  return a.length === b.length && a.every((key, index) => key === b[index]);
+}

@@ -1,0 +1,118 @@
+import type { IdentityKey, MembershipStatus } from "@tessera/xdm";
+import type { MembershipState, PersonState } from "@tessera/profile-store";
+import type { Names } from "./names.ts";
+import { RowReader, RowWriter } from "./row-bytes.ts";
+import { fromStored, toStored } from "./stored-text.ts";
+
+const STATUSES: readonly MembershipStatus[] = ["realized", "existing", "exited"];
+const HAS_EXPIRY = 4;
+const FORMAT = 1;
+
+/** What a person's row keeps beside its columns. */
+export type StateOfRow = Omit<PersonState, "personId" | "version" | "fragments" | "nextChangeAt">;
+
+/** Turns the part of a person that every event touches into a small row of bytes, and back. */
+export class PersonStateCodec {
+  readonly #names: Names;
+  readonly #writer = new RowWriter();
+  readonly #part = new RowWriter();
+  readonly #graphs = new WeakMap<object, Uint8Array>();
+  readonly #memberships = new WeakMap<readonly MembershipState[], Uint8Array>();
+
+  constructor(names: Names) {
+    this.#names = names;
+  }
+
+  /** Valid until the next call. */
+  encode(person: PersonState): Uint8Array {
+    const graph = this.#graphs.get(person.graph) ?? this.#encodeGraph(person.graph);
+    const memberships =
+      this.#memberships.get(person.memberships) ?? this.#encodeMemberships(person.memberships);
+    const row = this.#writer;
+    row.begin();
+    row.varint(FORMAT);
+    row.varint(person.identities.length);
+    for (const key of person.identities) row.text(toStored(key));
+    row.number(person.eventCount);
+    row.number(person.evaluatedAt);
+    row.text(person.regions === undefined ? "" : JSON.stringify(person.regions));
+    row.blob(memberships);
+    row.blob(graph);
+    if (person.eventState !== undefined) row.blob(person.eventState);
+    return row.done();
+  }
+
+  decode(bytes: Uint8Array): StateOfRow {
+    const row = new RowReader(bytes);
+    const format = row.varint();
+    if (format !== FORMAT) throw new Error(`A person's row has format ${format}, expected ${FORMAT}.`);
+    const identities = readKeys(row);
+    const eventCount = row.number();
+    const evaluatedAt = row.number();
+    const regions = row.text();
+    const memberships = this.#decodeMemberships(row.blob());
+    const graph = JSON.parse(row.text()) as object;
+    return {
+      identities,
+      graph,
+      memberships,
+      ...(row.atEnd ? {} : { eventState: row.blob() }),
+      eventCount,
+      evaluatedAt,
+      ...(regions === "" ? {} : { regions: JSON.parse(regions) as Readonly<Record<string, number>> }),
+    };
+  }
+
+  /** Only the identities of a row. */
+  identitiesOf(bytes: Uint8Array): readonly IdentityKey[] {
+    const row = new RowReader(bytes);
+    row.varint();
+    return readKeys(row);
+  }
+
+  /** Numbers of names may have been undone with a transaction: what was encoded with them is no longer right. */
+  forget(person: PersonState): void {
+    this.#memberships.delete(person.memberships);
+  }
+
+  /** Most events leave the graph as it is: its text is made once for each graph. */
+  #encodeGraph(graph: object): Uint8Array {
+    const bytes = Buffer.from(JSON.stringify(graph), "utf8");
+    this.#graphs.set(graph, bytes);
+    return bytes;
+  }
+
+  #encodeMemberships(memberships: readonly MembershipState[]): Uint8Array {
+    const part = this.#part;
+    part.begin();
+    part.varint(memberships.length);
+    for (const { namespace, audienceId, status, at, version, validUntil } of memberships) {
+      part.varint(this.#names.audienceOf(namespace, audienceId));
+      part.varint(STATUSES.indexOf(status) + (validUntil === undefined ? 0 : HAS_EXPIRY));
+      part.number(at);
+      part.number(version);
+      if (validUntil !== undefined) part.number(validUntil);
+    }
+    const bytes = Uint8Array.from(part.done());
+    this.#memberships.set(memberships, bytes);
+    return bytes;
+  }
+
+  #decodeMemberships(bytes: Uint8Array): readonly MembershipState[] {
+    const part = new RowReader(bytes);
+    return Array.from({ length: part.varint() }, () => {
+      const [namespace, audienceId] = this.#names.audience(part.varint());
+      const flags = part.varint();
+      const status = STATUSES[flags % HAS_EXPIRY] ?? "exited";
+      const at = part.number();
+      const version = part.number();
+      return flags < HAS_EXPIRY
+        ? { namespace, audienceId, status, at, version }
+        : { namespace, audienceId, status, at, version, validUntil: part.number() };
+    });
+  }
+}
+
+function readKeys(row: RowReader): readonly IdentityKey[] {
+  return Array.from({ length: row.varint() }, () => fromStored(row.text()));
+}

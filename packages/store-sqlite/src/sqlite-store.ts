@@ -1,0 +1,324 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type {
+  CommitConflict,
+  CommitResult,
+  HubCommit,
+  HubStore,
+  Neighbourhood,
+  PersonState,
+} from "@tessera/profile-store";
+import type { IdentityKey } from "@tessera/xdm";
+import { backupTo } from "./backup.ts";
+import { inOurWords, SqliteStoreError } from "./errors.ts";
+import { findConflict } from "./find-conflict.ts";
+import { FragmentCodec } from "./fragment-row.ts";
+import { GroupCommit, type Outcome } from "./group-commit.ts";
+import { IdentityRows } from "./identity-rows.ts";
+import { Names } from "./names.ts";
+import { openDatabase, type SqliteStoreOptions } from "./open-database.ts";
+import { PersonStateCodec } from "./person-state-row.ts";
+import { PersonRows } from "./person-rows.ts";
+import { QueueRows } from "./queue-rows.ts";
+import { fileStats, type SqliteStoreStats } from "./stats.ts";
+import { Totals } from "./totals.ts";
+import { TruthRows } from "./truth-rows.ts";
+
+/** A HubStore in one SQLite file, with what an operator of the file needs. */
+export interface SqliteStore extends HubStore {
+  /**
+   * Copies the store, as it is at one moment, to a new file while it goes on working. The copy is complete once this
+   * resolves; a copy cut short leaves only `<file>.partial`.
+   */
+  backupTo(file: string, progress?: (copiedPages: number, allPages: number) => void): Promise<void>;
+  /** Sizes of the file, in bytes, and what lies in its memory. */
+  stats(): SqliteStoreStats;
+}
+
+type Job = HubCommit | (() => void);
+
+const WARM_PERSONS = 10_000;
+const LARGEST_LIMIT = 2 ** 31;
+
+/**
+ * Opens the store in a file, making or migrating it as needed. Commits of one turn of the event loop share one
+ * transaction and one flush; each is still accepted or refused for itself, and acknowledged only after the flush.
+ * Throws a `SqliteStoreError` when the file cannot be used.
+ */
+export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
+  return new FileStore(options);
+}
+
+class FileStore implements SqliteStore {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #names: Names;
+  readonly #identities: IdentityRows;
+  readonly #totals: Totals;
+  readonly #truth: TruthRows;
+  readonly #persons: PersonRows;
+  readonly #queues: QueueRows;
+  readonly #group: GroupCommit<Job, CommitResult>;
+  readonly #dataVersion: StatementSync;
+  readonly #due: StatementSync;
+  readonly #nextDue: StatementSync;
+  #seenVersion: number;
+  #closed = false;
+
+  constructor(options: SqliteStoreOptions) {
+    const database = openDatabase(options);
+    this.#path = options.path;
+    this.#database = database;
+    this.#names = new Names(database);
+    this.#identities = new IdentityRows(database);
+    this.#totals = new Totals(database);
+    const fragments = new FragmentCodec(this.#names);
+    const shared = { names: this.#names, identities: this.#identities, totals: this.#totals, fragments };
+    const truth = new TruthRows(database, shared);
+    this.#truth = truth;
+    this.#persons = new PersonRows(database, {
+      ...shared,
+      states: new PersonStateCodec(this.#names),
+      bodyOfRecord: (row) => truth.bodyOf(row),
+      warm: options.warmPersons ?? WARM_PERSONS,
+    });
+    this.#queues = new QueueRows(database, this.#names, this.#persons);
+    this.#group = new GroupCommit((jobs) => this.#inTransaction(jobs));
+    this.#dataVersion = this.#arrays("PRAGMA data_version");
+    this.#due = this.#arrays(
+      "SELECT pid FROM person WHERE next_change <= ? ORDER BY next_change, id LIMIT ?",
+    );
+    this.#nextDue = this.#arrays("SELECT min(next_change) FROM person WHERE next_change IS NOT NULL");
+    this.#seenVersion = this.#versionOfFile();
+  }
+
+  async load(identities: readonly IdentityKey[], eventIds: readonly string[]): Promise<Neighbourhood> {
+    return this.#read(() => {
+      const persons = new Map<string, PersonState>();
+      const personOf = new Map<IdentityKey, string>();
+      for (const key of identities) {
+        const row = this.#identities.personOf(key);
+        const person = row === undefined ? undefined : this.#persons.at(row);
+        if (person === undefined) continue;
+        personOf.set(key, person.personId);
+        persons.set(person.personId, person);
+      }
+      return { persons, personOf, knownEvents: new Set(eventIds.filter((id) => this.#truth.isKnown(id))) };
+    });
+  }
+
+  async persons(personIds: readonly string[]): Promise<readonly PersonState[]> {
+    return this.#read(() => {
+      const found = new Map<string, PersonState>();
+      for (const id of personIds) {
+        const person = this.#persons.follow(id);
+        if (person !== undefined) found.set(person.personId, person);
+      }
+      return [...found.values()];
+    });
+  }
+
+  events: HubStore["events"] = async (owners, from = -Infinity) =>
+    this.#read(() => this.#truth.events(owners, from));
+
+  records: HubStore["records"] = async (owners) => this.#read(() => this.#truth.records(owners));
+
+  async commit(commit: HubCommit): Promise<CommitResult> {
+    this.#mustBeOpen();
+    return this.#group.add(commit);
+  }
+
+  due: HubStore["due"] = async (now, limit) =>
+    this.#read(() => {
+      const rows = this.#due.all(now, clamp(limit)) as unknown as readonly (readonly [string])[];
+      return rows.map(([pid]) => this.#persons.nameOf(pid));
+    });
+
+  nextDue: HubStore["nextDue"] = async () =>
+    this.#read(() => (this.#nextDue.get() as unknown as readonly [number | null])[0] ?? undefined);
+
+  scan: HubStore["scan"] = async (after, limit) => this.#read(() => this.#persons.scan(after, clamp(limit)));
+
+  membershipLog: HubStore["membershipLog"] = async (personId) =>
+    this.#read(() => this.#queues.membershipLog(personId));
+
+  document: HubStore["document"] = async (kind, id) => this.#read(() => this.#queues.document(kind, id));
+
+  documents: HubStore["documents"] = async (kind) => this.#read(() => this.#queues.documents(kind));
+
+  counters: HubStore["counters"] = async () => this.#read(() => this.#queues.counters());
+
+  totals: HubStore["totals"] = async () => this.#read(() => this.#totals.read());
+
+  outbox: HubStore["outbox"] = async (destinationId, after, limit) =>
+    this.#read(() => this.#queues.outbox(destinationId, after, clamp(limit)));
+
+  acknowledge: HubStore["acknowledge"] = (ids) => this.#write(() => this.#queues.acknowledge(ids));
+
+  quarantined: HubStore["quarantined"] = async (limit, after = "") =>
+    this.#read(() => this.#queues.quarantined(clamp(limit), after));
+
+  releaseQuarantined: HubStore["releaseQuarantined"] = (ids) => this.#write(() => this.#queues.release(ids));
+
+  dropDerived: HubStore["dropDerived"] = () =>
+    this.#write(() => {
+      this.#database.exec(`
+        UPDATE person SET version = 0, has_data = 0, next_change = NULL, state = NULL WHERE version > 0;
+        UPDATE identity SET person = NULL WHERE person IS NOT NULL;
+        DELETE FROM fragments; DELETE FROM membership_log; DELETE FROM counter;
+        UPDATE total SET value = 0 WHERE name IN ('persons', 'identities');`);
+      this.#totals.forgetDerived();
+      this.#persons.droppedAll();
+    });
+
+  owners: HubStore["owners"] = async (after, limit) =>
+    this.#read(() => this.#truth.owners(after, clamp(limit)));
+
+  async backupTo(file: string, progress?: (copied: number, all: number) => void): Promise<void> {
+    this.#mustBeOpen();
+    this.#group.flush();
+    await backupTo(this.#database, file, progress);
+  }
+
+  stats(): SqliteStoreStats {
+    this.#mustBeOpen();
+    return fileStats(this.#database, this.#path);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#group.flush();
+    this.#closed = true;
+    this.#database.close();
+  }
+
+  /** Several reads that see the same state of the file, even when another process writes between them. */
+  #read<T>(work: () => T): T {
+    this.#mustBeOpen();
+    this.#database.exec("BEGIN");
+    try {
+      this.#noticeOthers();
+      return work();
+    } catch (cause) {
+      throw inOurWords(cause);
+    } finally {
+      this.#database.exec("COMMIT");
+    }
+  }
+
+  async #write(work: () => void): Promise<void> {
+    this.#mustBeOpen();
+    await this.#group.add(work);
+  }
+
+  #inTransaction(jobs: readonly Job[]): readonly Outcome<CommitResult>[] {
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      this.#noticeOthers();
+      const outcomes = jobs.map((job) => this.#alone(job));
+      this.#totals.write();
+      this.#database.exec("COMMIT");
+      this.#persons.committed();
+      for (const part of [this.#truth, this.#names, this.#identities]) part.committed();
+      return outcomes;
+    } catch (cause) {
+      this.#undoAll(jobs);
+      throw inOurWords(cause);
+    }
+  }
+
+  /** Does one job so that it leaves nothing behind when it is refused or fails, and the others of its group live. */
+  #alone(job: Job): Outcome<CommitResult> {
+    const marks = [this.#persons.mark(), this.#truth.mark(), this.#totals.mark()] as const;
+    this.#database.exec("SAVEPOINT one");
+    const undo = (): void => {
+      this.#database.exec("ROLLBACK TO one; RELEASE one");
+      this.#persons.backTo(marks[0]);
+      if (typeof job !== "function") this.#persons.forgetEncoded(job.persons);
+      this.#truth.backTo(marks[1]);
+      this.#totals.backTo(marks[2]);
+      // Numbers given by earlier jobs of the group stay valid; they are only looked up again.
+      this.#names.rolledBack();
+      this.#identities.rolledBack();
+    };
+    try {
+      const accepted = typeof job === "function" ? (job(), true) : this.#apply(job);
+      if (accepted) {
+        this.#database.exec("RELEASE one");
+        return { answer: { ok: true } };
+      }
+      undo();
+      return { answer: { ok: false, error: this.#conflictOf(job as HubCommit) } };
+    } catch (failure) {
+      undo();
+      return { failure: inOurWords(failure) };
+    }
+  }
+
+  #apply(commit: HubCommit): boolean {
+    // Records come before persons, whose fragments may refer to them.
+    this.#truth.addRecords(commit.records);
+    if (!this.#persons.write(commit.persons)) return false;
+    if (!this.#truth.addEvents(commit.events)) return false;
+    if (!this.#queues.writeDocuments(commit.documents)) return false;
+    this.#queues.addToCounters(commit.counters);
+    this.#queues.log(commit.memberships);
+    this.#queues.enqueue(commit.outbox);
+    this.#queues.setAside(commit.quarantine);
+    return true;
+  }
+
+  #conflictOf(commit: HubCommit): CommitConflict {
+    const holderOf = (key: IdentityKey): string | undefined => {
+      const row = this.#identities.personOf(key);
+      return row === undefined ? undefined : this.#persons.idOf(row);
+    };
+    const conflict = findConflict(commit, {
+      versionOfPerson: (id) => this.#persons.versionOf(id),
+      holderOf,
+      isKnownEvent: (id) => this.#truth.isKnown(id),
+      versionOfDocument: (kind, id) => this.#queues.versionOfDocument(kind, id),
+    });
+    if (conflict.persons.length + conflict.events.length + conflict.documents.length === 0) {
+      throw new Error(
+        "A commit was refused and nothing it conflicts with was found: this is a bug of the store.",
+      );
+    }
+    return conflict;
+  }
+
+  #undoAll(jobs: readonly Job[]): void {
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+    this.#persons.rolledBack();
+    for (const job of jobs) if (typeof job !== "function") this.#persons.forgetEncoded(job.persons);
+    this.#truth.backTo(0);
+    this.#totals.reset();
+    this.#names.rolledBack();
+    this.#identities.rolledBack();
+  }
+
+  /** What is kept decoded is right only as long as nobody else wrote to the file. */
+  #noticeOthers(): void {
+    const version = this.#versionOfFile();
+    if (version === this.#seenVersion) return;
+    this.#seenVersion = version;
+    this.#persons.forgetAll();
+  }
+
+  #versionOfFile(): number {
+    return (this.#dataVersion.get() as unknown as readonly [number])[0];
+  }
+
+  #arrays(sql: string): StatementSync {
+    const statement = this.#database.prepare(sql);
+    statement.setReturnArrays(true);
+    return statement;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new SqliteStoreError("sqlite.closed", "Open it again to go on.");
+  }
+}
+
+function clamp(limit: number): number {
+  return Math.max(0, Math.min(LARGEST_LIMIT, Math.trunc(limit)));
+}

@@ -1,0 +1,193 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import {
+  compareEvents,
+  compareRecords,
+  type RecordOperation,
+  type StoredEvent,
+  type StoredRecord,
+} from "@tessera/profile-store";
+import type { ExperienceEvent, IdentityKey, JsonObject } from "@tessera/xdm";
+import { decodeBody, encodeBody } from "./body.ts";
+import { decodeId, encodeId } from "./event-id.ts";
+import type { FragmentCodec } from "./fragment-row.ts";
+import type { IdentityRows } from "./identity-rows.ts";
+import type { Names } from "./names.ts";
+import { fromStored, toStored } from "./stored-text.ts";
+import type { Totals } from "./totals.ts";
+
+const OPERATIONS: readonly RecordOperation[] = ["upsert", "merge", "delete"];
+
+type Stored = string | Uint8Array;
+type EventRow = readonly [Stored, number, Uint8Array | null, number, number, Stored | null];
+type RecordRow = readonly [Stored, number, Uint8Array | null, number, number, number, Stored];
+
+/** What the rows of the truth refer to. */
+export interface TruthParts {
+  readonly names: Names;
+  readonly identities: IdentityRows;
+  readonly fragments: FragmentCodec;
+  readonly totals: Totals;
+}
+
+/** Events and records as they came: appended, read by owner. */
+export class TruthRows {
+  readonly #parts: TruthParts;
+  readonly #known: StatementSync;
+  readonly #insertEvent: StatementSync;
+  readonly #insertRecord: StatementSync;
+  readonly #events: StatementSync;
+  readonly #records: StatementSync;
+  readonly #body: StatementSync;
+  readonly #owners: StatementSync;
+  #upserts: StoredRecord[] = [];
+
+  constructor(database: DatabaseSync, parts: TruthParts) {
+    const prepare = (sql: string): StatementSync => {
+      const statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    this.#parts = parts;
+    this.#known = prepare("SELECT 1 FROM event WHERE eid = ?");
+    this.#insertEvent = prepare(
+      `INSERT INTO event(eid, dataset, owner, identities, at, ingested, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(eid) DO NOTHING`,
+    );
+    this.#insertRecord = prepare(
+      `INSERT INTO record(rid, dataset, owner, identities, operation, at, ordinal, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#events = prepare(
+      "SELECT eid, dataset, identities, at, ingested, body FROM event WHERE owner = ? AND at >= ? ORDER BY at",
+    );
+    this.#records = prepare(
+      "SELECT rid, dataset, identities, operation, at, ordinal, body FROM record WHERE owner = ?",
+    );
+    this.#body = prepare("SELECT body FROM record WHERE id = ?");
+    this.#owners = prepare(
+      `SELECT key FROM identity WHERE key > ?
+         AND (EXISTS (SELECT 1 FROM event WHERE owner = identity.id) OR EXISTS (SELECT 1 FROM record WHERE owner = identity.id))
+       ORDER BY key LIMIT ?`,
+    );
+  }
+
+  isKnown(eventId: string): boolean {
+    return this.#known.get(encodeId(eventId)) !== undefined;
+  }
+
+  /** Appends events; false when one of them is stored already: then undo the transaction. */
+  addEvents(events: readonly StoredEvent[]): boolean {
+    const { names, identities, totals } = this.#parts;
+    for (const { id, datasetId, owner, identities: keys, at, ingestedAt, body } of events) {
+      const { changes } = this.#insertEvent.run(
+        encodeId(id),
+        names.idOf(datasetId),
+        identities.idOf(owner),
+        identities.encodeList(keys, owner),
+        at,
+        ingestedAt,
+        body === undefined ? null : encodeBody(body),
+      );
+      if (changes !== 1) return false;
+    }
+    totals.add("events", events.length);
+    return true;
+  }
+
+  addRecords(records: readonly StoredRecord[]): void {
+    const { names, identities, fragments, totals } = this.#parts;
+    for (const record of records) {
+      const { id, datasetId, owner, identities: keys, operation, at, ordinal, body } = record;
+      const { lastInsertRowid } = this.#insertRecord.run(
+        encodeId(id),
+        names.idOf(datasetId),
+        identities.idOf(owner),
+        identities.encodeList(keys, owner),
+        OPERATIONS.indexOf(operation),
+        at,
+        ordinal,
+        encodeBody(body),
+      );
+      if (operation === "upsert") {
+        fragments.stored(record, Number(lastInsertRowid));
+        this.#upserts.push(record);
+      }
+    }
+    totals.add("records", records.length);
+  }
+
+  events(owners: readonly IdentityKey[], from: number): readonly StoredEvent[] {
+    const found: StoredEvent[] = [];
+    for (const owner of new Set(owners)) {
+      const id = this.#parts.identities.find(owner);
+      if (id === undefined) continue;
+      for (const row of this.#events.all(id, from) as unknown as readonly EventRow[]) {
+        found.push(this.#event(owner, row));
+      }
+    }
+    return found.sort(compareEvents);
+  }
+
+  records(owners: readonly IdentityKey[]): readonly StoredRecord[] {
+    const found: StoredRecord[] = [];
+    for (const owner of new Set(owners)) {
+      const id = this.#parts.identities.find(owner);
+      if (id === undefined) continue;
+      for (const row of this.#records.all(id) as unknown as readonly RecordRow[]) {
+        found.push(this.#record(owner, row));
+      }
+    }
+    return found.sort(compareRecords);
+  }
+
+  /** The body of the record in this row. */
+  bodyOf(row: number): JsonObject {
+    const found = this.#body.get(row) as unknown as readonly [Stored] | undefined;
+    if (found === undefined)
+      throw new Error(`A fragment names record ${row}, which is not there: the file is damaged.`);
+    return decodeBody(found[0]) as JsonObject;
+  }
+
+  owners(after: IdentityKey, limit: number): readonly IdentityKey[] {
+    const rows = this.#owners.all(toStored(after), limit) as unknown as readonly (readonly [string])[];
+    return rows.map(([key]) => fromStored(key));
+  }
+
+  /** How many records were added since the last end of a transaction; `backTo` undoes those after such a mark. */
+  mark(): number {
+    return this.#upserts.length;
+  }
+
+  backTo(mark: number): void {
+    for (const record of this.#upserts.splice(mark)) this.#parts.fragments.undone(record);
+  }
+
+  committed(): void {
+    this.#upserts = [];
+  }
+
+  #event(owner: IdentityKey, [eid, dataset, keys, at, ingestedAt, body]: EventRow): StoredEvent {
+    return {
+      id: decodeId(eid),
+      datasetId: this.#parts.names.nameOf(dataset),
+      owner,
+      identities: this.#parts.identities.decodeList(keys, owner),
+      at,
+      ingestedAt,
+      ...(body === null ? {} : { body: decodeBody(body) as ExperienceEvent }),
+    };
+  }
+
+  #record(owner: IdentityKey, [rid, dataset, keys, operation, at, ordinal, body]: RecordRow): StoredRecord {
+    return {
+      id: decodeId(rid),
+      datasetId: this.#parts.names.nameOf(dataset),
+      owner,
+      identities: this.#parts.identities.decodeList(keys, owner),
+      operation: OPERATIONS[operation] ?? "upsert",
+      body: decodeBody(body) as JsonObject,
+      at,
+      ordinal,
+    };
+  }
+}
