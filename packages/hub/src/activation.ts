@@ -6,7 +6,13 @@ import {
   type PersonView,
   planActivation,
 } from "@tessera/destinations";
-import { deriveProfile, membershipMap, type MergePolicy, type OutboxEntry, type PersonState } from "@tessera/profile-store";
+import {
+  deriveProfile,
+  membershipMap,
+  type MergePolicy,
+  type OutboxEntry,
+  type PersonState,
+} from "@tessera/profile-store";
 import { formatInstant, identityOfKey, type JsonObject, type JsonValue, parseInstant } from "@tessera/xdm";
 import type { Activate, Transition } from "./decide.ts";
 
@@ -58,7 +64,9 @@ export function planBackfill(
 
 /** A person as destinations see them. */
 export function personView(person: PersonState, policy: MergePolicy): PersonView {
-  const regions = Object.entries(person.regions ?? {}).map(([region, at]) => [region, formatInstant(at)] as const);
+  const regions = Object.entries(person.regions ?? {}).map(
+    ([region, at]) => [region, formatInstant(at)] as const,
+  );
   return {
     personId: person.personId,
     identities: person.identities.map(identityOfKey),

@@ -1,4 +1,10 @@
-import type { ActiveDataflow, CatalogEntry, ConfiguredDestination, Dataflow, PlannedRequest } from "@tessera/destinations";
+import type {
+  ActiveDataflow,
+  CatalogEntry,
+  ConfiguredDestination,
+  Dataflow,
+  PlannedRequest,
+} from "@tessera/destinations";
 import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
 import { evaluatePqlValue } from "@tessera/segment-engine";
 import { err, formatInstant, isMember, type Issue, type JsonObject, ok, type Result } from "@tessera/xdm";
@@ -36,7 +42,10 @@ export interface Activations {
   /** Adds audiences to the destination's dataflow; members that qualified before are queued for it. */
   readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
   /** Plans a full file of each activated audience of a file destination. */
-  readonly planExports: (destinationId: string, audienceIds?: readonly string[]) => Promise<Result<readonly PlannedExport[], readonly Issue[]>>;
+  readonly planExports: (
+    destinationId: string,
+    audienceIds?: readonly string[],
+  ) => Promise<Result<readonly PlannedExport[], readonly Issue[]>>;
 }
 
 /** What activations are made of. */
@@ -62,13 +71,21 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     live = await readDestinations(store, catalog);
     activate = undefined;
   };
-  const notFound = err([{ code: "notFound", path: ["destinationId"], message: "No such destination in this sandbox." }]);
-  const conflict = err([{ code: "conflict", message: "Someone else changed this meanwhile. Read it again and repeat." }]);
+  const notFound = err([
+    { code: "notFound", path: ["destinationId"], message: "No such destination in this sandbox." },
+  ]);
+  const conflict = err([
+    { code: "conflict", message: "Someone else changed this meanwhile. Read it again and repeat." },
+  ]);
 
   const backfill = async (active: ActiveDataflow): Promise<void> => {
     if (!active.destination.kind.startsWith("streaming") || !active.destination.capabilities.backfill) return;
     for await (const persons of members(store, new Set(active.dataflow.audiences.map(({ id }) => id)))) {
-      const outbox = planBackfill(persons, active, { policy: policy(), evaluate: evaluateMapping, now: clock() });
+      const outbox = planBackfill(persons, active, {
+        policy: policy(),
+        evaluate: evaluateMapping,
+        now: clock(),
+      });
       if (outbox.length > 0) await store.commit({ ...emptyCommit, outbox });
     }
   };
@@ -77,7 +94,11 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     destinations: () => live,
     reload,
     activate: () =>
-      (activate ??= createActivate({ dataflows: activeDataflows(live), policy: policy(), evaluate: evaluateMapping })),
+      (activate ??= createActivate({
+        dataflows: activeDataflows(live),
+        policy: policy(),
+        evaluate: evaluateMapping,
+      })),
     createDestination: async (input) => {
       const planned = planDestination(input, { id: newId(), now: clock(), catalog });
       if (!planned.ok) return planned;
@@ -106,12 +127,31 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
           const persons: PersonState[] = [];
           for await (const page of members(store, new Set([audience.id]))) persons.push(...page);
           const now = clock();
-          const batch = fullFileBatch({ dataflow, audience, persons, policy: policy(), evaluate: evaluateMapping, now });
+          const batch = fullFileBatch({
+            dataflow,
+            audience,
+            persons,
+            policy: policy(),
+            evaluate: evaluateMapping,
+            now,
+          });
           const { organisation: orgId, sandbox } = options;
           const { configured, stored } = destination;
-          const context = { now: formatInstant(now), destinationId, destinationName: stored.name, orgId, sandbox };
+          const context = {
+            now: formatInstant(now),
+            destinationId,
+            destinationName: stored.name,
+            orgId,
+            sandbox,
+          };
           const requests = configured.plan(batch, context);
-          exports.push({ destination: configured, dataflow, audienceId: audience.id, requests, members: persons.length });
+          exports.push({
+            destination: configured,
+            dataflow,
+            audienceId: audience.id,
+            requests,
+            members: persons.length,
+          });
         }
       }
       return ok(exports);
@@ -125,8 +165,11 @@ const evaluateMapping: EvaluateMapping = (expression: string, attributes: JsonOb
 };
 
 /** The persons who are in any of these audiences, page by page. */
-async function* members(store: HubStore, audienceIds: ReadonlySet<string>): AsyncGenerator<readonly PersonState[]> {
-  for (let after = ""; ; ) {
+async function* members(
+  store: HubStore,
+  audienceIds: ReadonlySet<string>,
+): AsyncGenerator<readonly PersonState[]> {
+  for (let after = ""; ;) {
     const page = await store.scan(after, PAGE);
     const last = page.at(-1);
     if (last === undefined) return;

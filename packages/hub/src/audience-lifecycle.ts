@@ -143,7 +143,12 @@ export async function saveAudience(store: HubStore, audience: StoredAudience): P
   const { revision, ...body } = audience;
   const json = parseJson(body);
   if ("badPath" in json) throw new Error("An audience is JSON data.");
-  const write = { kind: "audience", id: audience.id, expectedVersion: revision, body: json.value as JsonObject };
+  const write = {
+    kind: "audience",
+    id: audience.id,
+    expectedVersion: revision,
+    body: json.value as JsonObject,
+  };
   const committed = await store.commit({ ...emptyCommit, documents: [write] });
   return committed.ok;
 }

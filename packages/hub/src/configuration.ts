@@ -1,7 +1,7 @@
 import { ADOBE_LIMITS, type Limits } from "@tessera/guardrails";
 import {
   defaultLinkingRules,
-  defaultRegistry,
+  defaultNamespaces,
   type GraphDecision,
   type LinkingRules,
   type NamespaceRegistry,
@@ -59,9 +59,11 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   const all = kept.length === 0 ? [DEFAULT_MERGE_POLICY] : kept;
   const published = stored.filter((audience) => audience.status === "published");
   const continuous = published.filter((audience) => audience.evaluation !== "batch");
+  const linking =
+    rules === undefined ? defaultLinkingRules : (rules.body["rules"] as unknown as LinkingRules);
   return {
-    rules: rules === undefined ? defaultLinkingRules : (rules.body["rules"] as unknown as LinkingRules),
-    registry: defaultRegistry,
+    rules: linking,
+    registry: registryOf(linking),
     decisions: decisions.map(({ body }) => body as unknown as GraphDecision),
     limits: ADOBE_LIMITS,
     policies: all,
@@ -72,6 +74,18 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     whole: compiled(published),
     since: new Map(continuous.map((audience) => [audience.id, audience.since])),
   };
+}
+
+/**
+ * The namespaces of a sandbox: the standard ones and those its linking rules name. An unknown one is taken as a cookie,
+ * so that nothing is lost to a namespace that nobody registered.
+ */
+function registryOf({ namespaces }: LinkingRules): NamespaceRegistry {
+  const known = new Map(defaultNamespaces.namespaces);
+  for (const { namespace: code, type } of namespaces) {
+    if (!known.has(code)) known.set(code, { code, name: code, type, custom: true, normalise: "none" });
+  }
+  return { ...defaultNamespaces, namespaces: known, unknown: "cookie" };
 }
 
 /** Audiences were checked when they were saved, so a plan that does not compile is a bug. */

@@ -61,34 +61,55 @@ export interface LiveDestination {
 export function planDestination(
   input: DestinationInput,
   made: { readonly id: string; readonly now: number; readonly catalog: readonly CatalogEntry[] },
-): Result<{ readonly stored: StoredDestination; readonly configured: ConfiguredDestination }, readonly Issue[]> {
+): Result<
+  { readonly stored: StoredDestination; readonly configured: ConfiguredDestination },
+  readonly Issue[]
+> {
   const entry = made.catalog.find(({ slug }) => slug === input.type);
   if (entry === undefined) {
     const known = made.catalog.map(({ slug }) => slug).join(", ");
     return err([
-      { code: "destination.type", path: ["type"], expected: known, message: `type: expected one of ${known}, got ${describe(input.type)}.` },
+      {
+        code: "destination.type",
+        path: ["type"],
+        expected: known,
+        message: `type: expected one of ${known}, got ${describe(input.type)}.`,
+      },
     ]);
   }
   const issues: Issue[] = [];
   if (input.name.trim() === "") {
-    issues.push({ code: "destination.name", path: ["name"], message: "name: expected a non-empty name, got an empty one." });
+    issues.push({
+      code: "destination.name",
+      path: ["name"],
+      message: "name: expected a non-empty name, got an empty one.",
+    });
   }
   const configured = entry.configure({ id: made.id, name: input.name }, input.settings);
   if (!configured.ok) return err([...issues, ...configured.error]);
   if (issues.length > 0) return err(issues);
   const { name, type, settings } = input;
-  return ok({ stored: { id: made.id, name, type, settings, createdAt: made.now }, configured: configured.value });
+  return ok({
+    stored: { id: made.id, name, type, settings, createdAt: made.now },
+    configured: configured.value,
+  });
 }
 
 /** The dataflow of a destination after audiences were activated to it; `known` finds published audiences by id. */
 export function planDataflow(
   input: ActivationInput,
   destination: LiveDestination,
-  made: { readonly id: string; readonly now: number; readonly nameOf: (audienceId: string) => string | undefined },
+  made: {
+    readonly id: string;
+    readonly now: number;
+    readonly nameOf: (audienceId: string) => string | undefined;
+  },
 ): Result<Dataflow, readonly Issue[]> {
   const issues: Issue[] = [];
   const before = destination.dataflows[0];
-  const audiences = new Map<string, DataflowAudience>((before?.audiences ?? []).map((audience) => [audience.id, audience]));
+  const audiences = new Map<string, DataflowAudience>(
+    (before?.audiences ?? []).map((audience) => [audience.id, audience]),
+  );
   input.audienceIds.forEach((id, index) => {
     const name = made.nameOf(id);
     if (name === undefined) {
@@ -97,10 +118,15 @@ export function planDataflow(
         path: ["audienceIds", index],
         message: "Expected the id of a published audience. Publish the audience first.",
       });
-    } else if (!audiences.has(id)) audiences.set(id, { id, namespace: UPS, name, startsAt: formatInstant(made.now) });
+    } else if (!audiences.has(id))
+      audiences.set(id, { id, namespace: UPS, name, startsAt: formatInstant(made.now) });
   });
   if (input.audienceIds.length === 0) {
-    issues.push({ code: "activation.audience", path: ["audienceIds"], message: "Expected at least one audience id, got none." });
+    issues.push({
+      code: "activation.audience",
+      path: ["audienceIds"],
+      message: "Expected at least one audience id, got none.",
+    });
   }
   if (issues.length > 0) return err(issues);
   return ok({
@@ -118,27 +144,39 @@ export async function readDestinations(
   store: HubStore,
   catalog: readonly CatalogEntry[],
 ): Promise<ReadonlyMap<string, LiveDestination>> {
-  const [destinations, dataflows] = await Promise.all([store.documents("destination"), store.documents("dataflow")]);
+  const [destinations, dataflows] = await Promise.all([
+    store.documents("destination"),
+    store.documents("dataflow"),
+  ]);
   const live = new Map<string, LiveDestination>();
   for (const { id, body } of destinations) {
     const stored = body as unknown as StoredDestination;
     const configured = catalog.find(({ slug }) => slug === stored.type)?.configure(stored, stored.settings);
     if (configured?.ok !== true) continue;
-    const own = dataflows.map((document) => document.body as unknown as Dataflow).filter((flow) => flow.destinationId === id);
+    const own = dataflows
+      .map((document) => document.body as unknown as Dataflow)
+      .filter((flow) => flow.destinationId === id);
     live.set(id, { stored, configured: configured.value, dataflows: own });
   }
   return live;
 }
 
 /** The enabled dataflows of all destinations, with what planning must know of each. */
-export function activeDataflows(destinations: ReadonlyMap<string, LiveDestination>): readonly ActiveDataflow[] {
+export function activeDataflows(
+  destinations: ReadonlyMap<string, LiveDestination>,
+): readonly ActiveDataflow[] {
   return [...destinations.values()].flatMap(({ configured, dataflows }) =>
     dataflows.filter(({ enabled }) => enabled).map((dataflow) => ({ dataflow, destination: configured })),
   );
 }
 
 /** Writes one document of a kind, over the version that is stored; false when someone else wrote meanwhile. */
-export async function saveDocument(store: HubStore, kind: string, id: string, body: object): Promise<boolean> {
+export async function saveDocument(
+  store: HubStore,
+  kind: string,
+  id: string,
+  body: object,
+): Promise<boolean> {
   const json = parseJson(body);
   if ("badPath" in json) throw new Error("Configuration is JSON data.");
   const before = await store.document(kind, id);
@@ -160,7 +198,9 @@ export interface FileMembers {
 export function fullFileBatch(members: FileMembers): FileBatch {
   const { dataflow, audience, persons, policy, evaluate, now } = members;
   const items = persons.flatMap((person): readonly ActivationItem[] => {
-    const held = person.memberships.find(({ namespace, audienceId }) => namespace === audience.namespace && audienceId === audience.id);
+    const held = person.memberships.find(
+      ({ namespace, audienceId }) => namespace === audience.namespace && audienceId === audience.id,
+    );
     if (held === undefined || !isMember(held.status)) return [];
     const view = personView(person, policy);
     const mapped = mapPerson(dataflow.mapping, view, evaluate, "realized");
@@ -173,12 +213,27 @@ export function fullFileBatch(members: FileMembers): FileBatch {
         at: formatInstant(now),
         identities: mapped.identities,
         attributes: mapped.attributes,
-        changes: [{ audienceId: audience.id, namespace: audience.namespace, status: "realized", at: formatInstant(held.at) }],
+        changes: [
+          {
+            audienceId: audience.id,
+            namespace: audience.namespace,
+            status: "realized",
+            at: formatInstant(held.at),
+          },
+        ],
         memberships: view.memberships,
         ...(view.regions === undefined ? {} : { regions: view.regions }),
       },
     ];
   });
   const { mapping } = dataflow;
-  return { kind: "file", destinationId: dataflow.destinationId, dataflowId: dataflow.id, audience, mapping, mode: "full", items };
+  return {
+    kind: "file",
+    destinationId: dataflow.destinationId,
+    dataflowId: dataflow.id,
+    audience,
+    mapping,
+    mode: "full",
+    items,
+  };
 }

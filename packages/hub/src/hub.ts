@@ -1,3 +1,4 @@
+import type { CatalogEntry } from "@tessera/destinations";
 import {
   type Dataset,
   type HubStore,
@@ -17,7 +18,7 @@ import {
 } from "@tessera/xdm";
 import { type AudienceInput, changeStatus, planAudience, saveAudience } from "./audience-lifecycle.ts";
 import { type Configuration, readConfiguration, type StoredAudience } from "./configuration.ts";
-import type { Activate } from "./decide.ts";
+import { type Activations, createActivations } from "./activations.ts";
 import { memberCounter } from "./decide.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
 import type { Ingestion } from "./ingest.ts";
@@ -31,6 +32,7 @@ import {
   type ProfileView,
   viewOf,
 } from "./profile-view.ts";
+import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
 import { reevaluate } from "./reevaluate.ts";
 
 /** What a hub is made of. Time and ids come from outside. */
@@ -39,7 +41,10 @@ export interface HubOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly newId: () => string;
-  readonly activate?: Activate;
+  /** The kinds of destinations there are; none without it. */
+  readonly catalog?: readonly CatalogEntry[];
+  readonly organisation?: string;
+  readonly sandbox?: string;
   /** Told of every membership that changed, after its commit. */
   readonly onMemberships?: (changes: readonly MembershipChange[]) => void;
 }
@@ -53,7 +58,7 @@ export interface AudienceView extends StoredAudience {
 export type Progress = (done: number, total: number) => void;
 
 /** The hub of one sandbox. Every method resolves after what it changed is durable. */
-export interface Hub {
+export interface Hub extends IdentityRules, Omit<Activations, "reload" | "activate"> {
   readonly configuration: () => Configuration;
   /** Reads the configuration anew, after documents were changed by someone else. */
   readonly reload: () => Promise<void>;
@@ -69,6 +74,7 @@ export interface Hub {
     operation?: RecordOperation,
   ) => Promise<IngestReport>;
   readonly queueDepth: () => number;
+  readonly totals: HubStore["totals"];
   readonly profile: (
     identity: Identity,
     options?: { readonly mergePolicyId?: string },
@@ -112,12 +118,20 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const told = (changes: readonly MembershipChange[]): void => {
     if (changes.length > 0) onMemberships?.(changes);
   };
-  const begin = (): Ingestion => ({
+  const activations = await createActivations({
     store,
-    configuration,
-    activate: options.activate ?? (() => []),
-    now: clock(),
+    clock,
+    newId,
+    catalog: options.catalog ?? [],
+    organisation: options.organisation ?? "tessera",
+    sandbox: options.sandbox ?? "prod",
+    policy: () => configuration.policy,
+    nameOf: (id) => {
+      const audience = configuration.audiences.get(id);
+      return audience?.status === "published" ? audience.name : undefined;
+    },
   });
+  const begin = (): Ingestion => ({ store, configuration, activate: activations.activate(), now: clock() });
   const queue = createIngestQueue(begin, (done) => told(done.changes));
   const door = async (
     datasetId: string,
@@ -173,9 +187,16 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     }
   };
 
+  const { reload: reloadDestinations, activate: _activate, ...destinations } = activations;
   return {
+    ...destinations,
+    ...createIdentityRules({ store, clock, newId, begin, reload, told }),
     configuration: () => configuration,
-    reload,
+    reload: async () => {
+      await reload();
+      await reloadDestinations();
+    },
+    totals: () => store.totals(),
     ingestEvents: async (datasetId, events, occurrences) =>
       queue.push(parseEvents(events, await door(datasetId, "event", occurrences))),
     ingestRecords: async (datasetId, records, operation = "upsert") =>

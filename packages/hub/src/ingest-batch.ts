@@ -1,6 +1,7 @@
 import { checkEvent, checkRecord, isRefused, type LimitCheck, type Limits } from "@tessera/guardrails";
 import {
   eventPrimary,
+  graphIdentities,
   type LinkingRules,
   type NamespaceRegistry,
   validateIdentities,
@@ -233,11 +234,10 @@ function identify(
   const validated = validateIdentities(found, door.registry);
   const issues = [...parsed.issues, ...validated.issues];
   const first = issues[0];
-  if (validated.identities.length === 0) {
-    return { issue: first === undefined ? noIdentity(door.dataset) : first };
-  }
+  const items = graphIdentities(validated.identities, door.registry);
+  if (items.length === 0) return { issue: first === undefined ? noIdentity(door.dataset) : first };
   for (const issue of issues) warnings.push({ index, code: issue.code, message: issue.message });
-  return { items: validated.identities };
+  return { items };
 }
 
 /** The identity that the dataset's primary identity field names, when the item has no primary in its map. */

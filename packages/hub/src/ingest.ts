@@ -1,12 +1,12 @@
 import type { Graph } from "@tessera/identity-graph";
 import type { HubCommit, HubStore, Neighbourhood, PersonState } from "@tessera/profile-store";
-import { identityKey, type IdentityKey, type MembershipChange } from "@tessera/xdm";
+import { type IdentityKey, type MembershipChange } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
 import { dropRepeats } from "./drop-repeats.ts";
 import type { EventItem, ParsedBatch, RecordItem } from "./ingest-batch.ts";
 import { linkObservations, type Linking, observationOf, replayClusters } from "./link-batch.ts";
-import { loadCluster } from "./load-cluster.ts";
+import { keysOf, loadCluster } from "./load-cluster.ts";
 import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
 
 /** What ingestion works with. */
@@ -72,10 +72,10 @@ async function linkItems(
   const linking = linkObservations(graphs, observations, configuration.rules);
   if (linking.late.length === 0) return { ...linking, persons };
 
-  const cluster = await loadCluster({ store, graphs, linking, know });
-  const mine = observations.filter(({ identities }) =>
-    identities.some((identity) => cluster.keys.has(identityKey(identity))),
-  );
+  const seed = linking.late.flatMap(keysOf);
+  const cluster = await loadCluster({ store, keys: seed, graphs: linking.graphOf });
+  cluster.persons.forEach(know);
+  const mine = observations.filter((observation) => keysOf(observation).some((key) => cluster.keys.has(key)));
   const full = { ...linking, graphOf: new Map([...graphs, ...linking.graphOf]) };
   return { ...replayClusters(full, [...cluster.observations, ...mine], configuration), persons };
 }

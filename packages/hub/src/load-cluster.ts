@@ -1,57 +1,65 @@
 import type { Graph, LinkObservation } from "@tessera/identity-graph";
-import type { HubStore, PersonState } from "@tessera/profile-store";
+import type { HubStore, PersonState, StoredEvent, StoredRecord } from "@tessera/profile-store";
 import { identityKey, type IdentityKey, identityOfKey } from "@tessera/xdm";
-import { type Linking, widenCluster } from "./link-batch.ts";
+import { widenCluster } from "./link-batch.ts";
 
-/** A cluster: all identities that history ever brought near each other, and all observations of them. */
+/** A cluster: all identities that history ever brought near each other, with the truth about them. */
 export interface Cluster {
   readonly keys: ReadonlySet<IdentityKey>;
+  readonly persons: ReadonlyMap<string, PersonState>;
+  readonly events: readonly StoredEvent[];
+  readonly records: readonly StoredRecord[];
   readonly observations: readonly LinkObservation[];
 }
 
-/** Where a cluster begins and what is known around it. `know` is told of each person that is loaded on the way. */
+/** Where a cluster begins: some identities, and what is known of graphs beyond the store. */
 export interface ClusterSeed {
   readonly store: HubStore;
-  readonly graphs: ReadonlyMap<IdentityKey, Graph>;
-  readonly linking: Linking;
-  readonly know: (person: PersonState) => void;
+  readonly keys: Iterable<IdentityKey>;
+  readonly graphs?: ReadonlyMap<IdentityKey, Graph>;
 }
 
 /** Follows graphs, removed links and the observations themselves until nothing new comes in. */
-export async function loadCluster({ store, graphs, linking, know }: ClusterSeed): Promise<Cluster> {
-  const known = new Map(linking.graphOf);
+export async function loadCluster({ store, keys, graphs }: ClusterSeed): Promise<Cluster> {
+  const persons = new Map<string, PersonState>();
+  const graphOf = new Map<IdentityKey, Graph>();
+  const events: StoredEvent[] = [];
+  const records: StoredRecord[] = [];
   const observations: LinkObservation[] = [];
   const read = new Set<IdentityKey>();
-  let keys: ReadonlySet<IdentityKey> = new Set(
-    linking.late.flatMap(({ identities }) => identities.map((identity) => identityKey(identity))),
-  );
-  while (read.size < keys.size) {
-    const missing = [...keys].filter((key) => !known.has(key));
-    for (const person of (await store.load(missing, [])).persons.values()) {
-      know(person);
-      for (const key of person.identities) known.set(key, person.graph as Graph);
-    }
-    const wide = new Set(widenCluster(known, widenCluster(graphs, keys)));
+  let wide: ReadonlySet<IdentityKey> = new Set(keys);
+  while (read.size < wide.size) {
     const unread = [...wide].filter((key) => !read.has(key));
-    for (const observation of await observationsOf(store, unread)) {
-      observations.push(observation);
-      for (const identity of observation.identities) wide.add(identityKey(identity));
+    const [neighbours, own, said] = await Promise.all([
+      store.load(unread, []),
+      store.events(unread),
+      store.records(unread),
+    ]);
+    for (const person of neighbours.persons.values()) {
+      persons.set(person.personId, person);
+      for (const key of person.identities) graphOf.set(key, person.graph as Graph);
     }
+    events.push(...own);
+    records.push(...said);
     for (const key of unread) read.add(key);
-    keys = wide;
+    const next = new Set(widenCluster(graphOf, wide));
+    if (graphs !== undefined) for (const key of widenCluster(graphs, next)) next.add(key);
+    for (const truth of [...own, ...said]) {
+      observations.push(observationOfTruth(truth));
+      for (const key of truth.identities) next.add(key);
+    }
+    wide = next;
   }
-  return { keys, observations };
+  return { keys: wide, persons, events, records, observations };
 }
 
-async function observationsOf(
-  store: HubStore,
-  owners: readonly IdentityKey[],
-): Promise<readonly LinkObservation[]> {
-  const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
-  return [...events, ...records].map(({ at, id, datasetId, identities }) => ({
-    t: at,
-    key: id,
-    datasetId,
-    identities: identities.map(identityOfKey),
-  }));
+/** What a stored event or record says about who is who. */
+export function observationOfTruth(truth: StoredEvent | StoredRecord): LinkObservation {
+  const { at, id, datasetId, identities } = truth;
+  return { t: at, key: id, datasetId, identities: identities.map(identityOfKey) };
+}
+
+/** The keys of an observation's identities. */
+export function keysOf({ identities }: LinkObservation): readonly IdentityKey[] {
+  return identities.map((identity) => identityKey(identity));
 }

@@ -1,0 +1,130 @@
+import { type Graph, replay } from "@tessera/identity-graph";
+import type { HubCommit, HubStore, StoredEvent, StoredRecord } from "@tessera/profile-store";
+import type { IdentityKey, MembershipChange } from "@tessera/xdm";
+import { decide, type History } from "./decide.ts";
+import type { Ingestion } from "./ingest.ts";
+import { type Cluster, loadCluster, observationOfTruth } from "./load-cluster.ts";
+import { personIdOf, type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
+
+const ATTEMPTS = 20;
+
+/**
+ * Derives the persons around some identities anew from the truth, under the configuration at hand: after a graph
+ * decision, or changed linking rules. `beside` is committed with it.
+ */
+export async function rederiveClusters(
+  keys: readonly IdentityKey[],
+  ingestion: Ingestion,
+  beside: Pick<HubCommit, "documents">,
+): Promise<readonly MembershipChange[] | "conflict"> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const cluster = await loadCluster({ store: ingestion.store, keys });
+    const commit = { ...rederive(cluster, ingestion), ...beside };
+    const committed = await ingestion.store.commit(commit);
+    if (committed.ok) return commit.memberships;
+    if (committed.error.documents.length > 0) return "conflict";
+  }
+  throw new Error("The persons kept changing while they were derived anew; try again.");
+}
+
+/** The commit that makes a cluster's persons what its truth says. Pure. */
+export function rederive(cluster: Cluster, ingestion: Ingestion): HubCommit {
+  const { rules, decisions } = ingestion.configuration;
+  const graphOf = new Map<IdentityKey, Graph>();
+  for (const graph of replay(cluster.observations, rules, decisions)) {
+    for (const { key } of graph.identities) graphOf.set(key, graph);
+  }
+  for (const person of cluster.persons.values()) {
+    for (const key of person.identities) if (!graphOf.has(key)) graphOf.set(key, person.graph as Graph);
+  }
+  const resolved = resolvePersons(graphOf, cluster.persons.values(), []);
+  const known = new Set(resolved.persons.map(({ graph }) => graph));
+  const strangers = [...new Set(graphOf.values())].filter((graph) => !known.has(graph));
+  const resolutions: Resolutions = {
+    ...resolved,
+    persons: [...resolved.persons, ...strangers.map(newcomer)].map(
+      ({ continues: _continues, ...anew }) => anew,
+    ),
+  };
+  return decide(resolutions, { ...ingestion, history: historyOf(resolutions, cluster) });
+}
+
+function newcomer(graph: Graph): Resolution {
+  return {
+    personId: personIdOf(graph),
+    graph,
+    identities: graph.identities.map(({ key }) => key),
+    sources: [],
+    events: [],
+    records: [],
+  };
+}
+
+function historyOf(resolutions: Resolutions, cluster: Cluster): ReadonlyMap<string, History> {
+  const personOf = new Map(
+    resolutions.persons.flatMap(({ identities, personId }) =>
+      identities.map((key) => [key, personId] as const),
+    ),
+  );
+  const events = Map.groupBy(cluster.events, (event: StoredEvent) => personOf.get(event.owner));
+  const records = Map.groupBy(cluster.records, (record: StoredRecord) => personOf.get(record.owner));
+  return new Map(
+    resolutions.persons.map(({ personId }) => [
+      personId,
+      { events: events.get(personId) ?? [], records: records.get(personId) ?? [] },
+    ]),
+  );
+}
+
+/** Rows read at once while all of the truth is walked. */
+const PAGE = 500;
+
+/**
+ * Drops everything derived and derives it anew from the truth. Persons and memberships come out as they were; only
+ * versions begin again.
+ */
+export async function rebuild(
+  ingestion: Ingestion,
+  progress?: (done: number, total: number) => void,
+): Promise<void> {
+  const { store } = ingestion;
+  const clusters = await clustersOf(store);
+  await store.dropDerived();
+  let done = 0;
+  for (const keys of clusters) {
+    const [events, records] = await Promise.all([store.events(keys), store.records(keys)]);
+    const observations = [...events, ...records].map(observationOfTruth);
+    const cluster: Cluster = { keys: new Set(keys), persons: new Map(), events, records, observations };
+    const committed = await store.commit({ ...rederive(cluster, ingestion), outbox: [], memberships: [] });
+    if (!committed.ok) throw new Error("A rebuild needs the store for itself: someone else is writing.");
+    done += 1;
+    progress?.(done, clusters.length);
+  }
+}
+
+/** All identities of the truth, grouped by who was ever observed together. */
+export async function clustersOf(store: HubStore): Promise<readonly (readonly IdentityKey[])[]> {
+  const parent = new Map<IdentityKey, IdentityKey>();
+  const root = (key: IdentityKey): IdentityKey => {
+    let at = key;
+    for (let up = parent.get(at) ?? at; up !== at; up = parent.get(at) ?? at) {
+      parent.set(at, parent.get(up) ?? up);
+      at = up;
+    }
+    return at;
+  };
+  const join = ({ identities: [first, ...others] }: StoredEvent | StoredRecord): void => {
+    if (first === undefined) return;
+    if (!parent.has(first)) parent.set(first, first);
+    for (const other of others) parent.set(root(other), root(first));
+  };
+  for (let after = ""; ;) {
+    const owners = await store.owners(after, PAGE);
+    const last = owners.at(-1);
+    if (last === undefined) break;
+    after = last;
+    const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
+    for (const truth of [...events, ...records]) join(truth);
+  }
+  return [...Map.groupBy(parent.keys(), root).values()];
+}
