@@ -47,7 +47,8 @@ type Answer = { readonly because: string; readonly code: ConsentCode };
  * Asks the `consents` of a profile about one use.
  *
  * - An explicit `n` for the whole person stands, whatever `idSpecific` says; else the answer for the identity counts first.
- * - `marketing.any` = `n` refuses every channel. Otherwise the channel's own answer counts, and `any` where it has none.
+ * - `marketing.any` = `n` refuses every channel; `y` grants every channel without an explicit `n` of its own. Otherwise
+ *   the channel's own answer counts, and `any` where it has none.
  * - Codes are read in any case. An answer of no known code counts as undecided; a shape that cannot be read, too.
  */
 export function consentDecision(consents: unknown, question: ConsentQuestion): ConsentDecision {
@@ -108,8 +109,9 @@ function marketingAnswer(
   channel: string | undefined,
 ): Answer | undefined {
   const any = answerAt(marketing, "any", "marketing.any");
-  if (channel === undefined || any?.code === "n") return any;
-  return answerAt(marketing, channel, `marketing.${channel}`) ?? any;
+  if (channel === undefined || channel === "any" || any?.code === "n") return any;
+  const own = answerAt(marketing, channel, `marketing.${channel}`);
+  return any?.code === "y" && own?.code !== "n" ? any : (own ?? any);
 }
 
 function answerAt(
