@@ -1,0 +1,59 @@
+import type { FieldMapping } from "@tessera/destinations";
+
+/** What a destination demands of a mapping. */
+export interface MappingDemands {
+  /** The column that must carry the membership status; none when absent. */
+  readonly statusColumn?: string;
+  /** Columns of the target mapping; any when absent. */
+  readonly columns?: readonly string[];
+  /** Identity columns that may be mapped; any when absent. */
+  readonly identityColumns?: readonly string[];
+  readonly dedup: "oneColumn" | "identityOrAttributes";
+}
+
+/** A violated rule of a mapping, with the column it is about. */
+export interface MappingFault {
+  readonly code: string;
+  readonly column?: string;
+}
+
+/**
+ * Everything wrong with a mapping. A faulty mapping exports nothing: a file with a wrong column would be loaded wrongly.
+ */
+export function mappingFaults(
+  mapping: readonly FieldMapping[],
+  demands: MappingDemands,
+): readonly MappingFault[] {
+  const faults: MappingFault[] = [];
+  const seen = new Set<string>();
+  for (const { target, source } of mapping) {
+    if (seen.has(target)) faults.push({ code: "campaign.mapping.twice", column: target });
+    seen.add(target);
+    const isStatus = source.kind === "membership-status";
+    if (!isStatus && demands.columns !== undefined && !demands.columns.includes(target))
+      faults.push({ code: "campaign.mapping.column", column: target });
+    if (source.kind === "identity" && demands.identityColumns?.includes(target) === false)
+      faults.push({ code: "campaign.mapping.identity", column: target });
+  }
+  if (mapping.length === 0) faults.push({ code: "campaign.mapping.empty" });
+  const { statusColumn } = demands;
+  if (
+    statusColumn !== undefined &&
+    !mapping.some((line) => line.source.kind === "membership-status" && line.target === statusColumn)
+  )
+    faults.push({ code: "campaign.mapping.status", column: statusColumn });
+  return [...faults, ...dedupFaults(mapping, demands)];
+}
+
+function dedupFaults(mapping: readonly FieldMapping[], demands: MappingDemands): readonly MappingFault[] {
+  const keys = mapping.filter(({ dedup }) => dedup === true);
+  const identities = keys.filter(({ source }) => source.kind === "identity").length;
+  const attributes = keys.length - identities;
+  if (keys.some(({ source }) => source.kind === "membership-status"))
+    return [{ code: "campaign.mapping.dedup" }];
+  const fits =
+    demands.dedup === "oneColumn"
+      ? keys.length === 1
+      : keys.length === 0 || (identities === 1 && attributes === 0) || (identities === 0 && attributes <= 2);
+  return fits ? [] : [{ code: "campaign.mapping.dedup" }];
+}
