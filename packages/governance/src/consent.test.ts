@@ -136,7 +136,7 @@ it.each<readonly [string, unknown, ConsentQuestion, boolean, string]>([
   ],
   ["a shape that cannot be read", { share: "y" }, { purpose: "share", undecided: "refuse" }, false, "none"],
   ["an inherited property is no answer", {}, { purpose: "marketing", channel: "constructor" }, true, "none"],
-])("%s", (...[_, consents, question, permitted, because]) => {
+])("%s", (...[, consents, question, permitted, because]) => {
   expect(consentDecision(consents, question)).toMatchObject({ permitted, because });
 });
 

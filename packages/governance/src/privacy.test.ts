@@ -146,7 +146,7 @@ it.each<readonly [string, "access" | "delete", readonly PrivacyProduct[], boolea
     false,
     ["3 collect events", "3 collect quarantine", "3 collect identity-graph"],
   ],
-])("the plan: %s", (...[_, action, include, expand, expected]) => {
+])("the plan: %s", (...[, action, include, expand, expected]) => {
   const plan = privacyPlan(action, include, expand);
   expect(plan.map(({ phase, operation, system }) => `${phase} ${operation} ${system}`)).toEqual(expected);
 });
