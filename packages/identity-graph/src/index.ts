@@ -23,3 +23,25 @@ export type { GraphChange } from "./change.ts";
 export { link, type Linked, type LinkObservation } from "./link.ts";
 export { blockIdentity, decisionsOf, type GraphDecision, unlink } from "./decision.ts";
 export { replay } from "./replay.ts";
+export {
+  type BlockedValues,
+  defaultNamespaces,
+  graphIdentities,
+  isBlockedValue,
+  type Namespace,
+  type NamespaceRegistry,
+  parseNamespaceRegistry,
+} from "./namespaces.ts";
+export { validateIdentities, type ValidatedIdentities } from "./validate-identities.ts";
+export { eventPrimary } from "./event-primary.ts";
+export { type LinkExplanation, whyLinked } from "./why-linked.ts";
+export {
+  type SimulatedEvent,
+  type SimulatedNamespace,
+  type SimulatedRemoval,
+  simulateGraph,
+  type Simulation,
+  type SimulationResult,
+} from "./simulate.ts";
+export { parseSimulation, simulateText } from "./simulation-text.ts";
+export { decodeGraph, encodeGraph } from "./encode-graph.ts";

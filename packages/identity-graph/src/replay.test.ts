@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { identityKey } from "@tessera/xdm";
 import { describe, expect, it } from "vitest";
 import { decisions, linkingRules, observations } from "../test/arbitraries.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { GraphDecision, LinkingRules, LinkObservation, NamespaceRule } from "../src/index.ts";
 
 const NAMESPACES = ["CRMID", "Email", "GAID", "ECID"] as const;

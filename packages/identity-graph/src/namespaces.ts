@@ -1,0 +1,188 @@
+import {
+  describe,
+  err,
+  type Identity,
+  type IdentityItem,
+  type IdentityType,
+  isObject,
+  type Issue,
+  ok,
+  type Result,
+} from "@tessera/xdm";
+import { buildsGraph, parseIdentityType } from "./linking-rules.ts";
+import { standardNamespaces } from "./standard-namespaces.ts";
+
+/**
+ * A namespace: what its values name, and how a value is read. `pattern` is the form a value must have after normalisation;
+ * `expected` says it in words.
+ */
+export interface Namespace {
+  readonly code: string;
+  readonly name: string;
+  readonly type: IdentityType;
+  readonly custom: boolean;
+  readonly normalise: "none" | "lower" | "upper" | "trim" | "trimLower" | "phone";
+  readonly pattern?: RegExp;
+  readonly expected?: string;
+}
+
+/** What must not be taken as an identity: values (any letter case) and patterns, for one namespace or for all. */
+export interface BlockedValues {
+  readonly values: ReadonlySet<string>;
+  readonly patterns: readonly RegExp[];
+}
+
+/** The namespaces of a sandbox, and the values it refuses. `unknown`: what becomes of a namespace nobody registered. */
+export interface NamespaceRegistry {
+  readonly namespaces: ReadonlyMap<string, Namespace>;
+  readonly unknown: "refuse" | "cookie";
+  readonly blocked: ReadonlyMap<string, BlockedValues>;
+}
+
+/** The key of `NamespaceRegistry.blocked` for values refused in every namespace. */
+const EVERY = "*";
+
+/**
+ * Reads a sandbox's own namespaces: `{ namespaces?: [{ code, type, name? }], unknown?, blocked? }`, added to the standard ones.
+ *
+ * - `blocked` is a list of `{ namespace?, values?, patterns? }`; a pattern is a regular expression as text, at most 200
+ *   characters, matched against the whole value. Without `namespace` it holds everywhere.
+ * - `unknown`: `refuse` (default: an identity of an unregistered namespace is reported and left out) or `cookie` (it is
+ *   taken as a cookie).
+ * - A code may be registered once; standard codes keep their type.
+ */
+export function parseNamespaceRegistry(input: unknown): Result<NamespaceRegistry, readonly Issue[]> {
+  if (!isObject(input)) return err([problem([], "an object with namespaces, unknown or blocked", input)]);
+  const issues: Issue[] = [];
+  const namespaces = new Map(standardNamespaces);
+  const { namespaces: custom = [], unknown = "refuse", blocked = [] } = input;
+  if (!Array.isArray(custom)) issues.push(problem(["namespaces"], "a list of namespaces", custom));
+  else {
+    custom.forEach((item: unknown, index) => {
+      const namespace = parseNamespace(item, ["namespaces", index], issues);
+      if (!namespace) return;
+      if (namespaces.has(namespace.code) && !isSeed(namespaces.get(namespace.code))) {
+        issues.push(problem(["namespaces", index, "code"], "a code that is not taken yet", namespace.code));
+      }
+      namespaces.set(namespace.code, namespace);
+    });
+  }
+  if (unknown !== "refuse" && unknown !== "cookie") {
+    issues.push(problem(["unknown"], "refuse or cookie", unknown));
+  }
+  const refused = parseBlocked(blocked, issues);
+  if (issues.length > 0) return err(issues);
+  return ok({ namespaces, unknown: unknown === "cookie" ? "cookie" : "refuse", blocked: refused });
+}
+
+/** CRMID, loyaltyId and SESSION are there from the start but a sandbox may define them itself. */
+function isSeed(namespace: Namespace | undefined): boolean {
+  return namespace?.custom === true && standardNamespaces.get(namespace.code) === namespace;
+}
+
+/** The standard namespaces, with nothing added. */
+export const defaultNamespaces: NamespaceRegistry = {
+  namespaces: standardNamespaces,
+  unknown: "refuse",
+  blocked: new Map(),
+};
+
+function parseNamespace(
+  item: unknown,
+  path: readonly (string | number)[],
+  issues: Issue[],
+): Namespace | undefined {
+  if (!isObject(item)) {
+    issues.push(problem(path, "an object with code and type", item));
+    return undefined;
+  }
+  const { code, name = code } = item;
+  const type = parseIdentityType(item.type);
+  if (typeof code !== "string" || !/^[A-Za-z0-9_.\- ]{1,64}$/.test(code) || typeof name !== "string") {
+    issues.push(problem([...path, "code"], "a code of 1 to 64 letters, digits, _ . - or blanks", code));
+    return undefined;
+  }
+  if (!type) {
+    issues.push(problem([...path, "type"], "an identity type such as CROSS_DEVICE or COOKIE", item.type));
+    return undefined;
+  }
+  return { code, name, type, custom: true, normalise: "none" };
+}
+
+function parseBlocked(input: unknown, issues: Issue[]): ReadonlyMap<string, BlockedValues> {
+  const blocked = new Map<string, { values: Set<string>; patterns: RegExp[] }>();
+  if (!Array.isArray(input)) {
+    issues.push(problem(["blocked"], "a list of { namespace?, values?, patterns? }", input));
+    return blocked;
+  }
+  input.forEach((item: unknown, index) => {
+    const path = ["blocked", index];
+    const { namespace = EVERY, values = [], patterns = [] } = isObject(item) ? item : {};
+    if (
+      !isObject(item) ||
+      typeof namespace !== "string" ||
+      !Array.isArray(values) ||
+      !Array.isArray(patterns)
+    ) {
+      issues.push(problem(path, "{ namespace?, values?, patterns? } with lists", item));
+      return;
+    }
+    const entry = blocked.get(namespace) ?? { values: new Set<string>(), patterns: [] };
+    for (const value of values) {
+      if (typeof value === "string") entry.values.add(value.trim().toLowerCase());
+      else issues.push(problem([...path, "values"], "strings", value));
+    }
+    for (const pattern of patterns) {
+      const compiled = typeof pattern === "string" ? compilePattern(pattern) : undefined;
+      if (compiled) entry.patterns.push(compiled);
+      else
+        issues.push(
+          problem([...path, "patterns"], "a regular expression of at most 200 characters", pattern),
+        );
+    }
+    blocked.set(namespace, entry);
+  });
+  return blocked;
+}
+
+function compilePattern(pattern: string): RegExp | undefined {
+  if (pattern.length > 200) return undefined;
+  try {
+    return new RegExp(`^(?:${pattern})$`, "iu");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the sandbox refuses this value. */
+export function isBlockedValue(registry: NamespaceRegistry, { namespace, id }: Identity): boolean {
+  if (registry.blocked.size === 0) return false;
+  const value = id.trim().toLowerCase();
+  for (const scope of [EVERY, namespace]) {
+    const entry = registry.blocked.get(scope);
+    if (!entry) continue;
+    if (entry.values.has(value) || entry.patterns.some((pattern) => pattern.test(id))) return true;
+  }
+  return false;
+}
+
+/** The identities that take part in linking: those whose namespace stands for people, devices or cookies. */
+export function graphIdentities(
+  identities: readonly IdentityItem[],
+  registry: NamespaceRegistry,
+): readonly IdentityItem[] {
+  return identities.filter(({ namespace }) => {
+    const known = registry.namespaces.get(namespace);
+    return known ? buildsGraph(known.type) : registry.unknown === "cookie";
+  });
+}
+
+function problem(path: readonly (string | number)[], expected: string, came: unknown): Issue {
+  return {
+    code: "namespaces.invalid",
+    path,
+    expected,
+    came: describe(came),
+    message: `namespace settings${path.length > 0 ? `, ${path.join(".")}` : ""}: expected ${expected}, got ${describe(came)}. Nothing was changed; correct it and send them again.`,
+  };
+}

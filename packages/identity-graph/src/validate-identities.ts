@@ -1,0 +1,168 @@
+import { describe, type IdentityItem, identityKey, type Issue } from "@tessera/xdm";
+import { isBlockedValue, type Namespace, type NamespaceRegistry } from "./namespaces.ts";
+import { namespaceAliases } from "./standard-namespaces.ts";
+
+/** The identities of a record that are fit for use, in normal form, and an issue for each that was left out. */
+export interface ValidatedIdentities {
+  readonly identities: readonly IdentityItem[];
+  readonly issues: readonly Issue[];
+}
+
+/** Most identities of one record. */
+const MAX_IDENTITIES = 20;
+/** Most characters of a value. */
+const MAX_LENGTH = 1024;
+
+/**
+ * Checks the identities of one record against the namespaces: form of the value, junk values, the sandbox's block list, at
+ * most 20. What fails is reported and left out; the rest of the record lives.
+ *
+ * - Values come back in their namespace's normal form (IDFA in upper case, e-mail trimmed and in lower case, …); MCID and MID
+ *   become ECID. The same identity twice is kept once, with the stronger authentication.
+ * - Of more than 20, the primary, then authenticated ones stay first, then the order of the record.
+ * - Identities of partner and non-people namespaces are kept; they build no links (`graphIdentities`).
+ */
+export function validateIdentities(
+  items: readonly IdentityItem[],
+  registry: NamespaceRegistry,
+): ValidatedIdentities {
+  const issues: Issue[] = [];
+  const found = new Map<string, IdentityItem>();
+  for (const item of items) {
+    const checked = check(item, registry);
+    if ("code" in checked) issues.push(checked);
+    else {
+      const key = identityKey(checked);
+      const before = found.get(key);
+      found.set(key, before ? stronger(before, checked) : checked);
+    }
+  }
+  const identities = [...found.values()];
+  if (identities.length <= MAX_IDENTITIES) return { identities, issues };
+  const weight = (item: IdentityItem): number =>
+    Number(!item.primary) * 2 + Number(item.authenticatedState !== "authenticated");
+  const kept = new Set(identities.toSorted((x, y) => weight(x) - weight(y)).slice(0, MAX_IDENTITIES));
+  for (const { namespace } of identities.filter((item) => !kept.has(item))) {
+    issues.push(
+      refusal("identity.tooMany", namespace, {
+        expected: `at most ${MAX_IDENTITIES} identities a record`,
+        came: `${identities.length}`,
+      }),
+    );
+  }
+  return { identities: identities.filter((item) => kept.has(item)), issues };
+}
+
+function stronger(one: IdentityItem, other: IdentityItem): IdentityItem {
+  const rank = { authenticated: 0, loggedOut: 1, ambiguous: 2 };
+  const { authenticatedState } = rank[other.authenticatedState] < rank[one.authenticatedState] ? other : one;
+  return { ...one, authenticatedState, primary: one.primary || other.primary };
+}
+
+function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | Issue {
+  const code = registry.namespaces.has(item.namespace)
+    ? item.namespace
+    : (namespaceAliases.get(item.namespace) ?? item.namespace);
+  const namespace = registry.namespaces.get(code);
+  const came = describe(item.id);
+  if (!namespace && registry.unknown === "refuse") {
+    const expected = "a registered namespace (register it, or set `unknown` to cookie)";
+    return refusal("identity.namespace", code, { expected, came: `the unknown code ${code}` });
+  }
+  if (item.id.length > MAX_LENGTH) {
+    return refusal("identity.tooLong", code, { expected: `at most ${MAX_LENGTH} characters`, came });
+  }
+  const id = namespace ? normalise(item.id, namespace) : item.id;
+  if (isJunk(id)) {
+    return refusal("identity.junk", code, {
+      expected: "a value that names one person, device or browser",
+      came: "a placeholder",
+    });
+  }
+  if (namespace?.pattern && !namespace.pattern.test(id)) {
+    return refusal("identity.form", code, { expected: namespace.expected ?? "another form", came });
+  }
+  const identity = id === item.id && code === item.namespace ? item : { ...item, namespace: code, id };
+  if (isBlockedValue(registry, identity)) {
+    return refusal("identity.blocked", code, {
+      expected: "a value that is not on the block list",
+      came: "a blocked value",
+    });
+  }
+  return identity;
+}
+
+function normalise(id: string, { normalise: form }: Namespace): string {
+  switch (form) {
+    case "none":
+      return id;
+    case "lower":
+    case "trimLower":
+      return id.trim().toLowerCase();
+    case "upper":
+      return id.trim().toUpperCase();
+    case "trim":
+      return id.trim();
+    case "phone":
+      return id.trim().replace(/[\s().\-/]/g, "");
+  }
+}
+
+const JUNK = new Set([
+  "null",
+  "(null)",
+  "<null>",
+  "undefined",
+  "nan",
+  "none",
+  "nil",
+  "n/a",
+  "na",
+  "anonymous",
+  "anonymoususer",
+  "anon",
+  "guest",
+  "unknown",
+  "not set",
+  "(not set)",
+  "not_set",
+  "notset",
+  "empty",
+  "dummy",
+  "user_null",
+  "null_null",
+  "true",
+  "false",
+  "[object object]",
+  "-",
+  "--",
+  "-1",
+  "{}",
+  "[]",
+  "null@null.com",
+  "undefined@undefined.com",
+]);
+
+/** Only zeros (and separators) or one repeated `x`, `*`, `?`, `.`, `_`: placeholders in every namespace. */
+const ZEROS = /^(?:0[0\s\-:._]*|[fF]{8}-[fF]{4}-[fF]{4}-[fF]{4}-[fF]{12}|x{2,}|X{2,}|[*?._]+)$/;
+
+/** Whether a value is what broken implementations send instead of an id: blank, `null`, `anonymous`, all zeros and the like. */
+function isJunk(id: string): boolean {
+  if (id.length > 48) return ZEROS.test(id) || id.trim() === "";
+  const value = id.trim().toLowerCase();
+  return value === "" || JUNK.has(value) || JUNK.has(value.replace(/^["']|["']$/g, "")) || ZEROS.test(value);
+}
+
+function refusal(
+  code: string,
+  namespace: string,
+  { expected, came }: { readonly expected: string; readonly came: string },
+): Issue {
+  return {
+    code,
+    path: ["identityMap", namespace],
+    expected,
+    came,
+    message: `identityMap.${namespace}: expected ${expected}, got ${came}. The identity was left out; the rest of the record was taken.`,
+  };
+}
