@@ -1,0 +1,21 @@
+/** Every code this package reports, and what it means. The README shows the same table. */
+export const CODES: Readonly<Record<string, string>> = {
+  "pql.syntax": "The text is not PQL at this place.",
+  "pql.text": "A character or string that PQL has no meaning for, or a string that does not end.",
+  "pql.size": "The text is longer, or nested deeper, than is accepted.",
+  "pql.function": "No such function.",
+  "pql.arity": "The function takes another number of arguments.",
+  "pql.argument": "An argument is not of the form the function takes (a condition, a number, a text).",
+  "pql.regex": "The regular expression is not valid, or needs backtracking (back references, look-around).",
+  "pql.json": "The JSON form has a node that is not known or not complete.",
+  "pql.field": "The schema has no such field.",
+  "pql.type": "The types do not fit the operator or function.",
+  "pql.audience": "`inSegment` names an audience that is not known.",
+  "pql.variable": "A name or `^` that is not bound here.",
+  "audience.cycle": "Audiences refer to each other in a circle.",
+  "audience.duplicate": "Two definitions have the same id.",
+  "audience.format": "The format of the expression is not `pql/text` or `pql/json`.",
+  "evaluate.now": "`now` is not an ISO 8601 date-time.",
+  "evaluate.profile": "The profile is not a JSON object, or `xEvent` is not a list of objects.",
+  "composition.percent": "The percentages of a split are not between 0 and 100, or add up to more than 100.",
+};

@@ -1,0 +1,25 @@
+export {
+  type Aggregation,
+  type Arithmetic,
+  type ChainExpression,
+  type ChainStep,
+  type Comparison,
+  type Literal,
+  type Occurrence,
+  positionOf,
+  type Pql,
+  type Quantifier,
+  type TimeDirection,
+  type TimeExpression,
+  type TimeUnit,
+  type VariableDeclaration,
+} from "./ast.ts";
+export { parsePql } from "./pql/parse.ts";
+export { printPql } from "./pql/print.ts";
+export { pqlToJson } from "./pql/to-json.ts";
+export { jsonToPql } from "./pql/from-json.ts";
+export { evaluatePql, personOf } from "./evaluate-pql.ts";
+export { type AudiencePlan, compileAudiences, type Evaluation } from "./plan.ts";
+export { type PersonView } from "./evaluate/context.ts";
+export { type PlanFields } from "./fields.ts";
+export { refuses } from "./consent.ts";

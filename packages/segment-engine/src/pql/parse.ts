@@ -1,0 +1,429 @@
+import { err, type Issue, ok, type Result } from "@tessera/xdm";
+import { type Literal, type Pql } from "../ast.ts";
+import { Broken, Cursor } from "./cursor.ts";
+import { INFIX } from "./functions.ts";
+import { type Fault, issueAt } from "./issue.ts";
+import { lex, MAX_TEXT } from "./lex.ts";
+import { type ArgumentReaders, parseArguments, parseCall } from "./parse-call.ts";
+import {
+  aggregationAt,
+  parseAggregate,
+  parseChain,
+  parseDeclarations,
+  partsOf,
+  partsOfOccurrence,
+  quantifierAt,
+  type Readers,
+} from "./parse-list.ts";
+import { isOffset, parseDistance, parseOccurrence, takeComparison } from "./parse-time.ts";
+import { RESERVED, unitOf } from "./words.ts";
+
+const MAX_ISSUES = 50;
+
+/**
+ * Reads PQL text. A failure names every place that is wrong, each with line, column, what was expected and what
+ * came; reading goes on after an error wherever that makes sense. Never throws, whatever the text: nesting is
+ * limited to 200 levels and the text to 500,000 characters (`pql.size`).
+ */
+export function parsePql(text: string): Result<Pql, Issue[]> {
+  if (text.length > MAX_TEXT) {
+    const fault: Fault = {
+      code: "pql.size",
+      offset: 0,
+      expected: `at most ${MAX_TEXT} characters`,
+      came: `${text.length}`,
+      advice: "Split the definition into several audiences.",
+    };
+    return err([issueAt(text, fault)]);
+  }
+  const faults: Fault[] = [];
+  const report = (fault: Fault): void => {
+    if (faults.length < MAX_ISSUES) faults.push(fault);
+  };
+  const cursor = new Cursor(lex(text, report), report);
+  const parsed = parseAll(cursor);
+  if (faults.length === 0 && parsed !== undefined) return ok(parsed);
+  faults.sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0));
+  return err(faults.map((fault) => issueAt(text, fault)));
+}
+
+function parseAll(cursor: Cursor): Pql | undefined {
+  let first: Pql | undefined;
+  try {
+    first = guarded(cursor);
+    while (cursor.peek().kind !== "end") {
+      cursor.fault("pql.syntax", "and, or, or the end of the text", "Join conditions with and or or.");
+      cursor.next();
+      cursor.recover();
+      if (cursor.peek().kind === "end") break;
+      cursor.next();
+      if (cursor.peek().kind !== "end") guarded(cursor);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Broken)) throw thrown;
+  }
+  return first;
+}
+
+/** Reads one expression; where it breaks, skips to where reading can go on. */
+function guarded(cursor: Cursor, read: () => Pql = () => expression(cursor)): Pql {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!(thrown instanceof Broken) || thrown.fatal) throw thrown;
+    cursor.recover();
+    return { kind: "literal", type: "Null", value: null };
+  }
+}
+
+function readers(cursor: Cursor): Readers {
+  return { expression: () => expression(cursor), value: () => additive(cursor) };
+}
+
+function expression(cursor: Cursor): Pql {
+  const names = lambdaNames(cursor);
+  if (names !== undefined) return lambda(cursor, names);
+  return disjunction(cursor);
+}
+
+function argumentReaders(cursor: Cursor): ArgumentReaders {
+  return { expression: () => expression(cursor), atLambda: () => lambdaNames(cursor) !== undefined };
+}
+
+/** The parameters of the lambda that begins at the cursor. */
+function lambdaNames(cursor: Cursor): readonly string[] | undefined {
+  if (cursor.peek().kind === "word" && cursor.isSymbol("=>", 1)) return [cursor.peek().text];
+  if (!cursor.isSymbol("(")) return undefined;
+  const names: string[] = [];
+  for (let ahead = 1; ; ahead += 2) {
+    const token = cursor.peek(ahead);
+    if (token.kind !== "word" && token.kind !== "name") return undefined;
+    names.push(token.text);
+    if (cursor.isSymbol(")", ahead + 1)) return cursor.isSymbol("=>", ahead + 2) ? names : undefined;
+    if (!cursor.isSymbol(",", ahead + 1)) return undefined;
+  }
+}
+
+function lambda(cursor: Cursor, names: readonly string[]): Pql {
+  const at = cursor.peek().at;
+  while (!cursor.takeSymbol("=>")) cursor.next();
+  const body = cursor.nested(() => cursor.binding(names, () => cursor.inItem(() => expression(cursor))));
+  return cursor.make({ kind: "lambda", params: names, body }, at, [body]);
+}
+
+function disjunction(cursor: Cursor): Pql {
+  return connected(cursor, "or", () =>
+    connected(cursor, "and", () => guarded(cursor, () => negation(cursor))),
+  );
+}
+
+function connected(cursor: Cursor, word: "and" | "or", operand: () => Pql): Pql {
+  const at = cursor.peek().at;
+  const items = [operand()];
+  while (cursor.takeWord(word)) items.push(operand());
+  const [only] = items;
+  if (items.length === 1 && only) return only;
+  const flat = items.flatMap((item) => (item.kind === word ? item.items : [item]));
+  return cursor.make({ kind: word, items: flat }, at, items);
+}
+
+function negation(cursor: Cursor): Pql {
+  const at = cursor.peek().at;
+  if (cursor.takeWord("not") || cursor.takeSymbol("!")) {
+    const operand = cursor.nested(() => negation(cursor));
+    return cursor.make({ kind: "not", operand }, at, [operand]);
+  }
+  return comparison(cursor);
+}
+
+function comparison(cursor: Cursor): Pql {
+  const at = cursor.peek().at;
+  const left = additive(cursor);
+  const op = takeComparison(cursor);
+  if (op !== undefined) {
+    const right = additive(cursor);
+    const node = cursor.make({ kind: "compare", op, left, right }, at, [left, right]);
+    if (takeComparison(cursor) !== undefined) {
+      cursor.fault("pql.syntax", "and", "Comparisons do not chain: write a < b and b < c.");
+      additive(cursor);
+    }
+    return node;
+  }
+  const word = cursor.peek();
+  if (word.kind !== "word") return left;
+  const lower = word.text.toLowerCase();
+  if (lower === "occurs") {
+    cursor.next();
+    const when = parseOccurrence(cursor, () => additive(cursor));
+    return cursor.make({ kind: "occurs", subject: left, when }, at, [left, ...partsOfOccurrence(when)]);
+  }
+  const notIn = lower === "not" && cursor.isWord("in", 1);
+  if (!notIn && (!INFIX.has(lower) || (lower === "in" && cursor.letPending))) return left;
+  cursor.next();
+  if (notIn) cursor.next();
+  const right = additive(cursor);
+  return parseCall(cursor, { name: notIn ? "notIn" : word.text, at, came: word, args: [left, right] });
+}
+
+function additive(cursor: Cursor): Pql {
+  return arithmetic(cursor, ["+", "-"], () => arithmetic(cursor, ["*", "/", "%"], () => unary(cursor)));
+}
+
+function arithmetic(cursor: Cursor, ops: readonly string[], operand: () => Pql): Pql {
+  const at = cursor.peek().at;
+  let left = operand();
+  for (;;) {
+    const token = cursor.peek();
+    if (token.kind !== "symbol" || !ops.includes(token.text)) return left;
+    cursor.next();
+    const right = operand();
+    const op = token.text as "+" | "-" | "*" | "/" | "%";
+    left = cursor.make({ kind: "arithmetic", op, left, right }, at, [left, right]);
+  }
+}
+
+function unary(cursor: Cursor): Pql {
+  const at = cursor.peek().at;
+  if (!cursor.isSymbol("-")) return postfix(cursor);
+  cursor.next();
+  const number = cursor.peek();
+  if (number.kind === "number" && !isOffset(cursor) && !cursor.isSymbol(".", 1)) {
+    cursor.next();
+    const type = number.integer ? "Integer" : "Double";
+    return cursor.make({ kind: "literal", type, value: -number.value }, at, []);
+  }
+  const operand = cursor.nested(() => unary(cursor));
+  return cursor.make({ kind: "negate", operand }, at, [operand]);
+}
+
+function postfix(cursor: Cursor): Pql {
+  const at = cursor.peek().at;
+  let value = cursor.nested(() => primary(cursor));
+  for (;;) {
+    if (cursor.takeSymbol(".")) value = member(cursor, value, at);
+    else if (cursor.takeSymbol("[")) value = bracket(cursor, value, at);
+    else return value;
+  }
+}
+
+function member(cursor: Cursor, object: Pql, at: number): Pql {
+  const token = cursor.peek();
+  const name = cursor.expectName("a field or a function");
+  if (token.kind === "word" && cursor.isSymbol("(")) {
+    const args = parseArguments(cursor, { name, receiver: object, ...argumentReaders(cursor) });
+    return parseCall(cursor, { name, at, came: token, args });
+  }
+  return cursor.make({ kind: "field", object, name }, at, [object]);
+}
+
+function bracket(cursor: Cursor, value: Pql, at: number): Pql {
+  const token = cursor.peek();
+  if (cursor.isSymbol("]", 1) && token.kind === "string") {
+    cursor.next();
+    cursor.next();
+    return cursor.make({ kind: "field", object: value, name: token.text }, at, [value]);
+  }
+  if (cursor.isSymbol("]", 1) && token.kind === "number" && token.integer) {
+    cursor.next();
+    cursor.next();
+    return cursor.make({ kind: "item", list: value, index: token.value }, at, [value]);
+  }
+  const body = open(cursor, () => cursor.inItem(() => disjunction(cursor)));
+  cursor.expectSymbol("]", "Close the filter.");
+  const condition = cursor.make({ kind: "lambda", params: [], body }, token.at, [body]);
+  return cursor.make({ kind: "call", name: "filter", args: [value, condition] }, at, [value, condition]);
+}
+
+/** Reads inside brackets, where `in` is an operator again. */
+function open<T>(cursor: Cursor, read: () => T): T {
+  const pending = cursor.letPending;
+  cursor.letPending = false;
+  try {
+    return cursor.nested(read);
+  } finally {
+    cursor.letPending = pending;
+  }
+}
+
+function primary(cursor: Cursor): Pql {
+  const token = cursor.peek();
+  switch (token.kind) {
+    case "string":
+      cursor.next();
+      return cursor.make({ kind: "literal", type: "String", value: token.text }, token.at, []);
+    case "number":
+      if (isOffset(cursor)) {
+        const distance = parseDistance(cursor, () => additive(cursor));
+        return cursor.make({ kind: "offset", ...distance }, token.at, [distance.from]);
+      }
+      cursor.next();
+      return cursor.make(
+        { kind: "literal", type: token.integer ? "Integer" : "Double", value: token.value },
+        token.at,
+        [],
+      );
+    case "symbol":
+      return symbolic(cursor, token.text);
+    case "name":
+      return named(cursor);
+    case "word":
+      return worded(cursor, token.text);
+    case "end":
+      return cursor.broken("a value", "Complete the expression.");
+  }
+}
+
+function symbolic(cursor: Cursor, symbol: string): Pql {
+  const at = cursor.peek().at;
+  if (symbol === "(") {
+    cursor.next();
+    const inner = open(cursor, () => expression(cursor));
+    cursor.expectSymbol(")", "Close the bracket.");
+    return inner;
+  }
+  if (symbol === "[") {
+    cursor.next();
+    const items: Pql[] = [];
+    open(cursor, () => {
+      if (cursor.isSymbol("]")) return;
+      do items.push(guarded(cursor));
+      while (cursor.takeSymbol(","));
+    });
+    cursor.expectSymbol("]", "Separate the items of a list with commas and close it with ].");
+    return cursor.make({ kind: "list", items }, at, items);
+  }
+  if (symbol === "{") return objectLiteral(cursor, at);
+  if (symbol === "^") return outer(cursor, at);
+  return cursor.broken("a value", "Write a field, a value or a function.");
+}
+
+function objectLiteral(cursor: Cursor, at: number): Pql {
+  cursor.next();
+  const fields: { readonly name: string; readonly value: Pql }[] = [];
+  open(cursor, () => {
+    if (cursor.isSymbol("}")) return;
+    do {
+      const token = cursor.peek();
+      const name = token.kind === "string" ? cursor.next().text : cursor.expectName("a field name");
+      cursor.expectSymbol(":", 'An object is {"field": value}.');
+      fields.push({ name, value: guarded(cursor) });
+    } while (cursor.takeSymbol(","));
+  });
+  cursor.expectSymbol("}", "Close the object.");
+  return cursor.make(
+    { kind: "object", fields },
+    at,
+    fields.map((field) => field.value),
+  );
+}
+
+function outer(cursor: Cursor, at: number): Pql {
+  let levels = 0;
+  while (cursor.takeSymbol("^")) levels++;
+  if (levels > cursor.contexts) {
+    cursor.fault("pql.variable", "^ inside a list", `Here ^ can go up ${cursor.contexts} levels.`, {
+      text: "^",
+      at,
+    });
+  }
+  const context = cursor.make({ kind: "context", levels }, at, []);
+  const token = cursor.peek();
+  const operator = RESERVED.has(token.text.toLowerCase()) || INFIX.has(token.text.toLowerCase());
+  if ((token.kind !== "word" || operator) && token.kind !== "name") return context;
+  return member(cursor, context, at);
+}
+
+function named(cursor: Cursor): Pql {
+  const token = cursor.next();
+  if (cursor.variables.includes(token.text)) {
+    return cursor.make({ kind: "variable", name: token.text }, token.at, []);
+  }
+  const object = cursor.make({ kind: "context", levels: 0 }, token.at, []);
+  return cursor.make({ kind: "field", object, name: token.text }, token.at, [object]);
+}
+
+const WORDS: Readonly<Record<string, Literal>> = {
+  true: { kind: "literal", type: "Boolean", value: true },
+  false: { kind: "literal", type: "Boolean", value: false },
+  null: { kind: "literal", type: "Null", value: null },
+};
+
+function worded(cursor: Cursor, text: string): Pql {
+  const at = cursor.peek().at;
+  if (cursor.variables.includes(text) && !cursor.isSymbol("(", 1)) return named(cursor);
+  const lower = text.toLowerCase();
+  const quantifier = quantifierAt(cursor);
+  if (quantifier !== undefined) {
+    cursor.next();
+    const variables = cursor.nested(() => parseDeclarations(cursor, readers(cursor)));
+    const node: Pql =
+      quantifier === "select" ? { kind: "select", variables } : { kind: "quantifier", quantifier, variables };
+    return cursor.make(node, at, partsOf(variables));
+  }
+  const aggregation = aggregationAt(cursor);
+  if (aggregation !== undefined) return parseAggregate(cursor, aggregation, readers(cursor));
+  if (lower === "chain" && cursor.isSymbol("(", 1))
+    return open(cursor, () => parseChain(cursor, readers(cursor)));
+  if (lower === "if" && cursor.isSymbol("(", 1)) return conditional(cursor);
+  if (lower === "let" && cursor.isSymbol("=", 2)) return binding(cursor);
+  if (text.startsWith("$")) return parameter(cursor, text, at);
+  if (cursor.isSymbol("(", 1)) {
+    const token = cursor.next();
+    const args = parseArguments(cursor, { name: text, ...argumentReaders(cursor) });
+    return parseCall(cursor, { name: text, at, came: token, args });
+  }
+  const literal = Object.hasOwn(WORDS, lower) ? WORDS[lower] : undefined;
+  if (literal !== undefined) {
+    cursor.next();
+    return cursor.make({ ...literal }, at, []);
+  }
+  if (lower === "now" || lower === "today" || lower === "yesterday" || lower === "tomorrow") {
+    cursor.next();
+    return cursor.make({ kind: "moment", word: lower }, at, []);
+  }
+  const unit = cursor.peek(1).kind === "word" ? unitOf(cursor.peek(1).text) : undefined;
+  if ((lower === "this" || lower === "last" || lower === "next") && unit !== undefined) {
+    cursor.next();
+    cursor.next();
+    return cursor.make({ kind: "period", which: lower, unit }, at, []);
+  }
+  if (RESERVED.has(lower))
+    return cursor.broken("a value", "Write a field, a value or a function before this word.");
+  return named(cursor);
+}
+
+function parameter(cursor: Cursor, text: string, at: number): Pql {
+  const position = Number(text.slice(1));
+  if (position < 1 || position > 2) {
+    cursor.fault("pql.variable", "$1 (the person) or $2 (the events)", "Refer to the person as $1.");
+  }
+  cursor.next();
+  return cursor.make({ kind: "parameter", position }, at, []);
+}
+
+function conditional(cursor: Cursor): Pql {
+  const at = cursor.next().at;
+  cursor.next();
+  return open(cursor, () => {
+    const test = guarded(cursor);
+    cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
+    const then = guarded(cursor);
+    cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
+    const otherwise = guarded(cursor);
+    cursor.expectSymbol(")", "Close the bracket.");
+    return cursor.make({ kind: "if", test, then, otherwise }, at, [test, then, otherwise]);
+  });
+}
+
+function binding(cursor: Cursor): Pql {
+  const at = cursor.next().at;
+  const name = cursor.expectName("the name of a variable");
+  cursor.next();
+  const pending = cursor.letPending;
+  cursor.letPending = true;
+  const value = cursor.nested(() => expression(cursor));
+  cursor.letPending = pending;
+  if (!cursor.takeWord("in")) return cursor.broken("in", "let is written let X = value in (expression).");
+  const body = cursor.nested(() => cursor.binding([name], () => expression(cursor)));
+  return cursor.make({ kind: "let", name, value, body }, at, [value, body]);
+}
