@@ -40,9 +40,8 @@ export async function restoreSqliteStore(
   rmSync(partial, { force: true });
   const source = new DatabaseSync(from, { readOnly: true });
   try {
-    const verdict = source.prepare("PRAGMA integrity_check(1)").get()?.["integrity_check"];
-    if (verdict !== "ok")
-      throw new SqliteStoreError("sqlite.open", `The backup is damaged: ${String(verdict)}.`);
+    const verdict = verdictOf(source);
+    if (verdict !== "ok") throw new SqliteStoreError("sqlite.open", `The backup is damaged: ${verdict}.`);
     await backup(source, partial, { rate: PAGES_AT_ONCE });
   } finally {
     source.close();
@@ -56,4 +55,12 @@ export async function restoreSqliteStore(
   }
   for (const end of ["", "-wal", "-shm"]) rmSync(`${to}${end}`, { force: true });
   renameSync(partial, to);
+}
+
+function verdictOf(database: DatabaseSync): string {
+  try {
+    return String(database.prepare("PRAGMA integrity_check(1)").get()?.["integrity_check"]);
+  } catch (cause) {
+    return (cause as Error).message;
+  }
 }

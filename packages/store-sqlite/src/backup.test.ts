@@ -1,0 +1,95 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { HubCommit, PersonState } from "@tessera/profile-store";
+import { afterAll, expect, test } from "vitest";
+import { openSqliteStore, restoreSqliteStore } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tessera-backup-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function commitOf(number: number): HubCommit {
+  const person: PersonState = {
+    personId: `p${number}`,
+    version: 1,
+    identities: [`A:${number}`],
+    graph: { number },
+    fragments: [{ datasetId: "crm", owner: `A:${number}`, body: { number }, at: 1 }],
+    memberships: [],
+    eventCount: 0,
+    evaluatedAt: 0,
+  };
+  return {
+    persons: [{ kind: "put", person, fragmentsChanged: true }],
+    events: [],
+    records: [],
+    memberships: [],
+    outbox: [],
+    quarantine: [],
+    documents: [{ kind: "k", id: `${number}`, expectedVersion: 0, body: { text: "x".repeat(1500) } }],
+    counters: { persons: 1 },
+  };
+}
+
+test("a backup made while the store is written to is a whole store of one moment", async () => {
+  const store = openSqliteStore({ path: join(folder, "live.db") });
+  for (let number = 0; number < 2000; number += 1) void store.commit(commitOf(number));
+  await store.commit(commitOf(2000));
+  const backup = join(folder, "backup.db");
+  const seen: number[] = [];
+  const copying = store.backupTo(backup, (copied, all) => seen.push(copied / all));
+  for (let number = 3000; number < 3100; number += 1) {
+    expect(await store.commit(commitOf(number))).toEqual({ ok: true });
+  }
+  await copying;
+  expect(seen.every((share) => share >= 0 && share <= 1)).toBe(true);
+  expect(existsSync(`${backup}.partial`)).toBe(false);
+
+  const restored = join(folder, "restored.db");
+  await restoreSqliteStore(backup, restored);
+  const copy = openSqliteStore({ path: restored });
+  const { persons, identities } = await copy.totals();
+  expect(persons).toBeGreaterThanOrEqual(2001);
+  expect(persons).toBeLessThanOrEqual(2101);
+  expect(identities).toBe(persons);
+  expect(await copy.counters()).toEqual({ persons });
+  expect(await copy.documents("k")).toHaveLength(persons);
+  const copied = await copy.scan("", 5000);
+  expect(copied).toEqual((await store.scan("", 5000)).filter(isAmong(copied)));
+  expect(await copy.commit(commitOf(9999))).toEqual({ ok: true });
+  await copy.close();
+  await store.close();
+});
+
+test("a restore refuses to overwrite, and a damaged backup; the file stays as it was", async () => {
+  const path = join(folder, "kept.db");
+  const store = openSqliteStore({ path });
+  await store.commit(commitOf(1));
+  const backup = join(folder, "kept-backup.db");
+  await store.backupTo(backup);
+  await store.commit(commitOf(2));
+  await store.close();
+  await expect(restoreSqliteStore(backup, path)).rejects.toMatchObject({ code: "sqlite.exists" });
+  await expect(restoreSqliteStore(join(folder, "none.db"), path)).rejects.toMatchObject({
+    code: "sqlite.open",
+  });
+  const damaged = join(folder, "damaged.db");
+  writeFileSync(damaged, "x".repeat(5000));
+  await expect(restoreSqliteStore(damaged, path, { replace: true })).rejects.toMatchObject({
+    code: "sqlite.open",
+  });
+  const kept = openSqliteStore({ path });
+  expect((await kept.totals()).persons).toBe(2);
+  await kept.close();
+  await restoreSqliteStore(backup, path, { replace: true });
+  const back = openSqliteStore({ path });
+  expect((await back.totals()).persons).toBe(1);
+  expect(back.stats()).toMatchObject({ schemaVersion: 1 });
+  expect(back.stats().bytes).toBeGreaterThan(0);
+  await back.close();
+});
+
+function isAmong(copied: readonly PersonState[]): (person: PersonState) => boolean {
+  const ids = new Set(copied.map((person) => person.personId));
+  return (person) => ids.has(person.personId);
+}

@@ -1,0 +1,74 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { decodeBody, encodeBody } from "./body.ts";
+import { decodeId, encodeId } from "./event-id.ts";
+import { RowReader, RowWriter } from "./row-bytes.ts";
+import { fromStored, toStored } from "./stored-text.ts";
+
+const anyText = fc.string({
+  unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+});
+
+test("stored text comes back, is well formed, and sorts by bytes as the text sorts by code units", () => {
+  fc.assert(
+    fc.property(anyText, anyText, (a, b) => {
+      expect(fromStored(toStored(a))).toBe(a);
+      expect(toStored(a).isWellFormed()).toBe(true);
+      const bytes = Buffer.compare(Buffer.from(toStored(a)), Buffer.from(toStored(b)));
+      expect(bytes).toBe(a < b ? -1 : a > b ? 1 : 0);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("ids come back, and different ids are kept differently", () => {
+  const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 32, maxLength: 32 });
+  const id = fc.oneof(
+    anyText,
+    hex,
+    fc.uuid(),
+    hex.map((text) => text.toUpperCase()),
+  );
+  const text = (stored: string | Uint8Array): string =>
+    typeof stored === "string" ? `t${stored}` : `b${Buffer.from(stored).toString("hex")}`;
+  fc.assert(
+    fc.property(id, id, (a, b) => {
+      expect(decodeId(encodeId(a))).toBe(a);
+      expect(text(encodeId(a)) === text(encodeId(b))).toBe(a === b);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("rows of bytes come back in the order they were written", () => {
+  const cell = fc.oneof(
+    fc.record({ kind: fc.constant("varint" as const), value: fc.maxSafeNat() }),
+    fc.record({ kind: fc.constant("number" as const), value: fc.double({ noNaN: true }) }),
+    fc.record({ kind: fc.constant("number" as const), value: fc.maxSafeInteger() }),
+    fc.record({ kind: fc.constant("text" as const), value: fc.string({ unit: "grapheme", maxLength: 200 }) }),
+    fc.record({ kind: fc.constant("blob" as const), value: fc.uint8Array({ maxLength: 300 }) }),
+  );
+  const writer = new RowWriter();
+  fc.assert(
+    fc.property(fc.array(cell, { maxLength: 50 }), (cells) => {
+      writer.begin();
+      for (const { kind, value } of cells) {
+        if (kind === "text") writer.text(value);
+        else if (kind === "blob") writer.blob(value);
+        else writer[kind](value);
+      }
+      const reader = new RowReader(Uint8Array.from(writer.done()));
+      for (const { kind, value } of cells) expect(reader[kind]()).toEqual(value);
+      expect(reader.atEnd).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("bodies come back, short and long", () => {
+  for (const length of [0, 10, 4000, 5000, 200_000]) {
+    const body = { text: "é😀x".repeat(length / 2), list: [1, null, { a: "\ud800" }] };
+    expect(decodeBody(encodeBody(body))).toEqual(body);
+    expect(typeof encodeBody(body)).toBe(length < 3000 ? "string" : "object");
+  }
+});

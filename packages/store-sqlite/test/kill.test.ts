@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import { openSqliteStore } from "../src/index.ts";
+
+const WRITER = fileURLToPath(new URL("./writer.ts", import.meta.url));
+const EVENTS = 20;
+/** Acknowledgements after which the writer is killed, and how many milliseconds later. */
+const KILLS = [
+  [1, 0],
+  [3, 1],
+  [40, 0],
+  [100, 3],
+  [10, 7],
+  [250, 2],
+  [60, 11],
+  [500, 5],
+] as const;
+
+const folder = mkdtempSync(join(tmpdir(), "tessera-kill-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test(
+  "SIGKILL at any moment loses nothing acknowledged and leaves no half commit",
+  { timeout: 60_000 },
+  async () => {
+    const path = join(folder, "store.db");
+    const acknowledged = new Map<string, number>();
+    for (const [after, later] of KILLS) {
+      const before = total(acknowledged);
+      await writeAndKill(path, { after, later }, acknowledged);
+      expect(total(acknowledged)).toBeGreaterThan(before);
+      await verify(path, acknowledged);
+    }
+  },
+);
+
+/** Runs the writer, kills it, and adds what it said was acknowledged. */
+async function writeAndKill(
+  path: string,
+  moment: { readonly after: number; readonly later: number },
+  acknowledged: Map<string, number>,
+): Promise<void> {
+  const child = spawn(process.execPath, ["--conditions=@tessera/source", WRITER, path], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let lines = 0;
+  let rest = "";
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
+  child.stdout.on("data", (chunk: Buffer) => {
+    const parts = (rest + chunk.toString()).split("\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) {
+      const [writer = "", batch] = part.split(" ");
+      acknowledged.set(writer, Number(batch));
+    }
+    const reached = lines < moment.after && lines + parts.length >= moment.after;
+    lines += parts.length;
+    if (reached) setTimeout(() => child.kill("SIGKILL"), moment.later);
+  });
+  const signal = await new Promise((resolve) => child.on("close", (_code, ended) => resolve(ended)));
+  expect(signal, errors).toBe("SIGKILL");
+}
+
+/** Opens the file as it was left and asks every part of it for the same story. */
+async function verify(path: string, acknowledged: ReadonlyMap<string, number>): Promise<void> {
+  const store = openSqliteStore({ path });
+  try {
+    let batches = 0;
+    for (const [writer, batch] of acknowledged) {
+      const owner = `W:${writer}`;
+      const seen = await store.load([owner, `V:${writer}`], []);
+      const person = seen.persons.get(writer);
+      const version = person?.version ?? 0;
+      expect(version).toBeGreaterThanOrEqual(batch);
+      // At most one commit of a writer was on its way when it died.
+      expect(version).toBeLessThanOrEqual(batch + 1);
+      batches += version;
+      expect(person?.eventCount).toBe(version * EVENTS);
+      expect(person?.graph).toEqual({ batch: version });
+      expect(person?.fragments.map(({ body }) => body)).toEqual([{ batch: version }]);
+      expect(seen.personOf.has(`V:${writer}`)).toBe(version % 2 === 0);
+      expect(new Set((await store.events([owner])).map((event) => event.id)).size).toBe(version * EVENTS);
+      expect(await store.records([owner])).toHaveLength(version);
+      expect(await store.membershipLog(writer)).toHaveLength(version);
+      expect(await store.outbox(writer, 0, 1e9)).toHaveLength(version);
+      expect((await store.counters())[writer]).toBe(version);
+    }
+    expect(await store.totals()).toMatchObject({ events: batches * EVENTS, records: batches });
+  } finally {
+    await store.close();
+  }
+}
+
+function total(acknowledged: ReadonlyMap<string, number>): number {
+  return [...acknowledged.values()].reduce((sum, batch) => sum + batch, 0);
+}
