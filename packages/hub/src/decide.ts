@@ -166,11 +166,7 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   const moments = (
     anew
       ? [...all.map((event) => event.at), ...known.records.map((record) => record.at)]
-      : [
-          ...fresh.map((event) => event.at),
-          ...(resolution.records.length > 0 ? [now] : []),
-          ...(continues?.nextChangeAt === undefined ? [] : [continues.nextChangeAt]),
-        ]
+      : [...fresh.map((event) => event.at), ...(resolution.records.length > 0 ? [now] : [])]
   ).filter((moment) => moment >= begin);
   const following = followMemberships({
     personId,
@@ -180,6 +176,7 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
     events: all.flatMap((event) => event.body ?? []),
     memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
     from,
+    ...(anew || continues?.nextChangeAt === undefined ? {} : { planned: continues.nextChangeAt }),
     moments,
     now,
   });

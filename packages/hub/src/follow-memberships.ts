@@ -30,6 +30,8 @@ export interface Followed {
   readonly from: number;
   /** The moments after `from` at which something new was learnt: event times, arrival of records. */
   readonly moments: readonly number[];
+  /** The earliest moment after `from` at which a membership can change with nothing new, as found before. */
+  readonly planned?: number;
   readonly now: number;
 }
 
@@ -54,7 +56,7 @@ export function followMemberships(input: Followed): Following {
     .filter((moment) => moment > input.from && moment <= now)
     .sort((a, b) => a - b);
   let evaluatedAt = input.from;
-  let planned: number | undefined;
+  let planned = input.planned;
   let stop = 0;
   const elsewhere = (): SegmentMembershipMap =>
     membershipMap(

@@ -33,6 +33,7 @@ import {
   viewOf,
 } from "./profile-view.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
+import { rebuild } from "./rederive.ts";
 import { reevaluate } from "./reevaluate.ts";
 
 /** What a hub is made of. Time and ids come from outside. */
@@ -104,6 +105,8 @@ export interface Hub extends IdentityRules, Omit<Activations, "reload" | "activa
   ) => Promise<Result<Explanation, Issue>>;
   /** Follows the persons whose next change is due; gives how many there were. */
   readonly runTimers: (limit?: number) => Promise<number>;
+  /** Drops everything derived and derives it anew from the truth; needs the store for itself. */
+  readonly rebuild: (progress?: Progress) => Promise<void>;
   /** Waits for what is under way. */
   readonly drain: () => Promise<void>;
 }
@@ -269,6 +272,10 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const due = await store.due(clock(), limit);
       if (due.length > 0) told(await reevaluate(due, begin()));
       return due.length;
+    },
+    rebuild: async (progress) => {
+      await queue.idle();
+      await rebuild(begin(), progress);
     },
     drain: queue.idle,
   };
