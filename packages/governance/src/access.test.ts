@@ -4,6 +4,7 @@ import {
   anyMayDo,
   DEFAULT_ROLES,
   type FieldLabels,
+  fieldLabelsOf,
   labelsOfRoles,
   mayDo,
   parseRole,
@@ -132,4 +133,15 @@ it("every labelled field is either visible or hidden, and more labels on a role 
     }),
     { numRuns: 300 },
   );
+});
+
+it("the labels of a person's fields are those of all record datasets", () => {
+  const dataset = { name: "D", labels: ["core/C12"] };
+  const datasets = [
+    { ...dataset, id: "a", kind: "record" as const, fieldLabels: { "/person/name": ["core/I1"] } },
+    { ...dataset, id: "b", kind: "record" as const, fieldLabels: { "person.name": ["core/I2", "core/I1"] } },
+    { ...dataset, id: "c", kind: "event" as const, fieldLabels: { web: ["core/S1"] } },
+  ];
+  expect(fieldLabelsOf(datasets)).toEqual({ "person.name": ["core/I1", "core/I2"] });
+  expect(fieldLabelsOf(datasets, "event")).toEqual({ web: ["core/S1"] });
 });

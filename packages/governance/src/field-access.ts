@@ -1,9 +1,31 @@
 import { isObject, type JsonObject, type JsonValue } from "@tessera/xdm";
+import type { GovernedDataset } from "./catalog.ts";
 import { normalPath } from "./field-labels.ts";
 import type { Label } from "./label.ts";
 
 /** Fields and the labels on them, over all datasets. A label covers the children of its field. */
 export type FieldLabels = { readonly [path: string]: readonly Label[] };
+
+/**
+ * The labels of the merged person's fields: those of every record dataset together (`kind: "record"`), or, for
+ * events, of every event dataset. The label of a whole dataset is about its use, not about who may see it.
+ */
+export function fieldLabelsOf(
+  datasets: readonly GovernedDataset[],
+  kind: GovernedDataset["kind"] = "record",
+): FieldLabels {
+  const merged = new Map<string, Set<Label>>();
+  for (const dataset of datasets) {
+    if (dataset.kind !== kind) continue;
+    for (const [field, labels] of Object.entries(dataset.fieldLabels)) {
+      const path = normalPath(field);
+      const known = merged.get(path) ?? new Set<Label>();
+      merged.set(path, known);
+      for (const label of labels) known.add(label);
+    }
+  }
+  return Object.fromEntries([...merged].map(([path, labels]) => [path, [...labels]]));
+}
 
 /** Which labelled fields a role may see and which it may not. Fields without a label are seen by everybody. */
 export interface FieldAccess {

@@ -88,7 +88,14 @@ export {
 export { suppressionEntry, type SuppressionEntry, suppressionHash, SuppressionList } from "./suppression.ts";
 export { isPermission, type Permission, PERMISSIONS } from "./permission.ts";
 export { anyMayDo, DEFAULT_ROLES, labelsOfRoles, mayDo, parseRole, type Role } from "./role.ts";
-export { type FieldAccess, type FieldLabels, redact, type Redacted, visibleFields } from "./field-access.ts";
+export {
+  type FieldAccess,
+  type FieldLabels,
+  fieldLabelsOf,
+  redact,
+  type Redacted,
+  visibleFields,
+} from "./field-access.ts";
 export {
   createSandbox,
   DEFAULT_SANDBOX,

@@ -19,6 +19,7 @@ export {
 } from "./check-limit.ts";
 export { checkEvent, checkRecord, identityCount, longestList } from "./check-event.ts";
 export { jsonSize } from "./json-size.ts";
+export { formatUsage } from "./format-usage.ts";
 export { reportUsage, type UsageRow, type UsageSample } from "./usage-report.ts";
 export {
   type AudienceCounts,

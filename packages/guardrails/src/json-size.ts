@@ -1,9 +1,7 @@
-/** Bytes that `JSON.stringify` needs for one character below U+0080: 1, 2 (`\n`) or 6 (`\u0001`). */
-const ASCII: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
-  if (code === 0x22 || code === 0x5c) return 2;
-  if (code >= 0x20) return 1;
-  return code === 8 || code === 9 || code === 10 || code === 12 || code === 13 ? 2 : 6;
-});
+/** Bytes beyond the first that `JSON.stringify` needs for a control character: 1 for \b \t \n \f \r, else 5. */
+const CONTROL: Uint8Array = Uint8Array.from({ length: 32 }, (_, code) =>
+  code === 8 || code === 9 || code === 10 || code === 12 || code === 13 ? 1 : 5,
+);
 
 /**
  * The length in UTF-8 bytes of `JSON.stringify(value)`, without building the text. `value` is JSON data (what
@@ -58,17 +56,21 @@ function numberSize(value: number): number {
   return Number.isFinite(value) ? String(value).length : 4;
 }
 
+/** Starts from one byte a character, two quotes, and adds what characters need beyond that: most need nothing. */
 function stringSize(text: string): number {
-  let size = 2;
-  for (let index = 0; index < text.length; index += 1) {
+  const { length } = text;
+  let size = length + 2;
+  for (let index = 0; index < length; index += 1) {
     const code = text.charCodeAt(index);
-    if (code < 0x80) size += ASCII[code] ?? 1;
-    else if (code < 0x800) size += 2;
-    else if (code < 0xd800 || code > 0xdfff) size += 3;
+    if (code >= 0x20 && code < 0x80) {
+      if (code === 0x22 || code === 0x5c) size += 1;
+    } else if (code < 0x20) size += CONTROL[code] ?? 0;
+    else if (code < 0x800) size += 1;
+    else if (code < 0xd800 || code > 0xdfff) size += 2;
     else if (code < 0xdc00 && isLowSurrogate(text.charCodeAt(index + 1))) {
-      size += 4;
+      size += 2;
       index += 1;
-    } else size += 6;
+    } else size += 5;
   }
   return size;
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { ADOBE_LIMITS, ALL_LIMITS, reportUsage, type UsageSample } from "./index.ts";
+import { ADOBE_LIMITS, ALL_LIMITS, formatUsage, reportUsage, type UsageSample } from "./index.ts";
 
 const NOW = Date.parse("2026-02-01T00:00:00Z");
 
@@ -128,4 +128,19 @@ it("does not depend on the order of the samples", () => {
     }),
     { numRuns: 50 },
   );
+});
+
+it("the report reads as a table, with what was not measured counted", () => {
+  const samples: UsageSample[] = [
+    { limit: "segmentation.audiences", at: "2026-01-01T00:00:00Z", value: 3_000 },
+    { limit: "segmentation.audiences", at: "2026-01-31T00:00:00Z", value: 3_300 },
+    { limit: "profile.time-series-entities", scope: "sensors", at: "2026-01-31T00:00:00Z", value: 1 },
+  ];
+  const text = formatUsage(reportUsage(samples, ADOBE_LIMITS, NOW).rows);
+  expect(text.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
+    ["limit", "scope", "kind", "now", "limit", "use", "a day", "reached"],
+    ["profile.time-series-entities", "sensors", "hard-violation", "1", "<= 0 datasets", "beyond"],
+    ["segmentation.audiences", "near", "3,300", "<= 4,000 audiences", "83 %", "10", "2026-04-11"],
+    [`${ALL_LIMITS.length - 2} limits were not measured.`],
+  ]);
 });

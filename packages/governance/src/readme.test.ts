@@ -1,0 +1,24 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { withTables } from "../readme-table.ts";
+import { GOVERNANCE_ERRORS } from "./index.ts";
+
+it("the tables of the README are those of the data (else run readme-table.ts)", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  expect(readme).toBe(withTables(readme));
+});
+
+it("every code of the table is given somewhere, and every code given is in the table", () => {
+  const folder = new URL(".", import.meta.url);
+  const sources = readdirSync(folder).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"));
+  const given = new Set<string>();
+  for (const file of sources.filter((file) => file !== "errors.ts")) {
+    const text = readFileSync(new URL(file, folder), "utf8");
+    for (const [, code = ""] of text.matchAll(
+      /"((?:label|marketingAction|policy|consent|governance|privacy|sandbox|access)\.[a-z]+)"/gi,
+    )) {
+      given.add(code);
+    }
+  }
+  expect([...given].toSorted()).toEqual(Object.keys(GOVERNANCE_ERRORS).toSorted());
+});
