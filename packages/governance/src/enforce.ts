@@ -4,6 +4,7 @@ import { applyChange, type GovernanceChange } from "./change.ts";
 import { evaluatePolicies, type Violation } from "./evaluate-policies.ts";
 import { LabelInheritance } from "./inherit-labels.ts";
 import { formatLineage } from "./lineage.ts";
+import { labelsOf } from "./policy.ts";
 
 /** Whether a dataflow may run. `issues` are references that lead nowhere: labels that are not known permit nothing. */
 export type Enforcement =
@@ -27,10 +28,14 @@ export function enforceDataflow(catalog: GovernanceCatalog, dataflow: GovernedDa
 function enforcer(catalog: GovernanceCatalog): (dataflow: GovernedDataflow) => Enforcement {
   const inheritance = new LabelInheritance(catalog);
   const destinations = new Map(catalog.destinations.map((destination) => [destination.id, destination]));
-  const { policies } = catalog;
   return (dataflow) => {
-    const { labels, issues } = inheritance.ofDataflow(dataflow);
     const marketingActions = destinations.get(dataflow.destinationId)?.marketingActions ?? [];
+    const policies = catalog.policies.filter(
+      ({ status, marketingActionRefs }) =>
+        status !== "DISABLED" && marketingActionRefs.some((action) => marketingActions.includes(action)),
+    );
+    const asked = new Set(policies.flatMap(({ deny }) => labelsOf(deny)));
+    const { labels, issues } = inheritance.ofDataflow(dataflow, asked);
     const all = evaluatePolicies({ marketingActions, labels, policies, includeDraft: true });
     const violations = all.filter(({ policy }) => policy.status === "ENABLED");
     const drafts = all.filter(({ policy }) => policy.status === "DRAFT");

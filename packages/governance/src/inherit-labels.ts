@@ -70,8 +70,8 @@ export class LabelInheritance {
     return found;
   }
 
-  /** The labels of a dataflow, each way ending at its destination. */
-  ofDataflow(dataflow: GovernedDataflow): InheritedLabels {
+  /** The labels of a dataflow, each way ending at its destination; only those in `among`, when it is given. */
+  ofDataflow(dataflow: GovernedDataflow, among?: ReadonlySet<Label>): InheritedLabels {
     const destination = this.#catalog.destinations.find(({ id }) => id === dataflow.destinationId);
     const end: LineageNode = {
       kind: "destination",
@@ -80,11 +80,14 @@ export class LabelInheritance {
     };
     const audiences = dataflow.audienceIds.map((id) => this.ofAudience(id));
     const mapped = this.#ofMappedFields(dataflow);
+    const labels: LabelLineage[] = [];
+    for (const part of [...audiences, mapped]) {
+      for (const { label, lineage } of part.labels) {
+        if (!among || among.has(label)) labels.push({ label, lineage: [...lineage, end] });
+      }
+    }
     return {
-      labels: [...audiences.flatMap(({ labels }) => labels), ...mapped.labels].map(({ label, lineage }) => ({
-        label,
-        lineage: [...lineage, end],
-      })),
+      labels,
       issues: [
         ...(destination ? [] : [missing("destination", dataflow.destinationId)]),
         ...audiences.flatMap(({ issues }) => issues),

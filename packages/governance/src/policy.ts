@@ -115,6 +115,11 @@ export function deniedBy(
   return denied > 0 && denied >= enough ? found : undefined;
 }
 
+/** Every label an expression names. */
+export function labelsOf(expression: PolicyExpression): readonly Label[] {
+  return "label" in expression ? [expression.label] : expression.operands.flatMap(labelsOf);
+}
+
 function wrong(code: string, path: readonly (string | number)[], expected: string, came: unknown): Issue {
   const message = `${path.join(".") || "policy"}: expected ${expected}, got ${describe(came)}. Correct the policy and save it again.`;
   return { code, path, expected, came: describe(came), message };
