@@ -115,3 +115,8 @@ export {
   type ExportSelection,
   selectForExport,
 } from "./export-audience.ts";
+export {
+  adobeCommerce,
+  customPersonalization,
+  type CustomPersonalizationSettings,
+} from "./custom-personalization.ts";
