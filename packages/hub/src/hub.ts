@@ -1,11 +1,5 @@
 import type { CatalogEntry } from "@tessera/destinations";
-import {
-  type Dataset,
-  type HubStore,
-  openDataset,
-  type PersonState,
-  type RecordOperation,
-} from "@tessera/profile-store";
+import { type Dataset, type HubStore, type PersonState, type RecordOperation } from "@tessera/profile-store";
 import type { Explanation } from "@tessera/segment-engine";
 import {
   err,
@@ -33,6 +27,14 @@ import {
   viewOf,
 } from "./profile-view.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
+import { createSandboxSettings, datasetOf, type SandboxSettings } from "./sandbox-settings.ts";
+import {
+  type EdgeDefinitions,
+  edgeDefinitions,
+  edgeLookup,
+  type EdgeProjection,
+  edgeProjection,
+} from "./edge.ts";
 import { rebuild } from "./rederive.ts";
 import { reevaluate } from "./reevaluate.ts";
 
@@ -59,7 +61,15 @@ export interface AudienceView extends StoredAudience {
 export type Progress = (done: number, total: number) => void;
 
 /** The hub of one sandbox. Every method resolves after what it changed is durable. */
-export interface Hub extends IdentityRules, Omit<Activations, "reload" | "activate"> {
+export interface Hub extends IdentityRules, SandboxSettings, Omit<Activations, "reload" | "activate"> {
+  /** What edges work by; its version changes whenever anything in it does. */
+  readonly edgeDefinitions: () => Promise<EdgeDefinitions>;
+  /** A person as edges keep them. */
+  readonly edgeLookup: (identity: Identity) => Promise<EdgeProjection | undefined>;
+  /** Persons by id as edges keep them; an id that went into another person leads there. */
+  readonly edgeProjections: (
+    personIds: readonly string[],
+  ) => Promise<readonly (EdgeProjection & { readonly regions: PersonState["regions"] })[]>;
   readonly configuration: () => Configuration;
   /** Reads the configuration anew, after documents were changed by someone else. */
   readonly reload: () => Promise<void>;
@@ -113,7 +123,14 @@ export interface Hub extends IdentityRules, Omit<Activations, "reload" | "activa
 
 /** Opens a hub on a store. */
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { store, clock, newId, onMemberships } = options;
+  const {
+    store,
+    clock,
+    newId,
+    onMemberships,
+    organisation = "tessera@TesseraOrg",
+    sandbox = "prod",
+  } = options;
   let configuration = await readConfiguration(store);
   const reload = async (): Promise<void> => {
     configuration = await readConfiguration(store);
@@ -126,8 +143,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     clock,
     newId,
     catalog: options.catalog ?? [],
-    organisation: options.organisation ?? "tessera",
-    sandbox: options.sandbox ?? "prod",
+    organisation,
+    sandbox,
     policy: () => configuration.policy,
     nameOf: (id) => {
       const audience = configuration.audiences.get(id);
@@ -142,7 +159,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     occurrences = new Map<string, number>(),
   ): Promise<Door> => {
     const { rules, registry, limits } = configuration;
-    const dataset = configuration.datasets.get(datasetId) ?? openDataset(datasetId, kind);
+    const dataset = datasetOf(configuration, datasetId, kind);
     return { dataset, rules, registry, limits, now: clock(), occurrences };
   };
 
@@ -194,6 +211,21 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   return {
     ...destinations,
     ...createIdentityRules({ store, clock, newId, begin, reload, told }),
+    ...createSandboxSettings({ store, newId, configuration: () => configuration, reload }),
+    edgeDefinitions: () =>
+      edgeDefinitions({
+        store,
+        configuration,
+        destinations: activations.destinations(),
+        organisation,
+        sandbox,
+      }),
+    edgeLookup: (identity) => edgeLookup(store, identity, { configuration, now: clock() }),
+    edgeProjections: async (personIds) =>
+      (await store.persons(personIds)).map((person) => ({
+        ...edgeProjection(person, configuration, clock()),
+        regions: person.regions,
+      })),
     configuration: () => configuration,
     reload: async () => {
       await reload();

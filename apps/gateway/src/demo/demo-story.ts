@@ -114,7 +114,7 @@ export async function activateDemoAudiences(
     );
     return made.createDestination.id;
   };
-  const file = await destination("Demo files", { type: "file-export", settings: { target: { kind: "local", folder: "demo" } } });
+  const file = await destination("Demo files", { type: "csv-local", settings: { target: { folder: "demo" } } });
   const edge = await destination("Demo shop pages", {
     type: "custom-personalization",
     settings: { integrationAlias: "shop", datastreamId: "demo" },

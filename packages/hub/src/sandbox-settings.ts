@@ -1,0 +1,126 @@
+import {
+  type Dataset,
+  type HubStore,
+  type MergePolicy,
+  openDataset,
+  parseDataset,
+  parseMergePolicy,
+  type QuarantinedItem,
+  saveMergePolicy,
+} from "@tessera/profile-store";
+import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
+import type { Configuration } from "./configuration.ts";
+import { saveDocument } from "./destination-lifecycle.ts";
+import { emptyCommit } from "./empty-commit.ts";
+
+/** The kinds of documents that edges work by and that are kept as they are given. */
+export type EdgeDocumentKind = "datastream" | "activity";
+
+/** Datasets, merge policies, edge documents and the quarantine of one sandbox. */
+export interface SandboxSettings {
+  readonly datasets: () => readonly Dataset[];
+  readonly saveDataset: (input: unknown) => Promise<Result<Dataset, readonly Issue[]>>;
+  readonly mergePolicies: () => readonly MergePolicy[];
+  /** Saves a merge policy; without an id a new one. The default and edge flags move by themselves. */
+  readonly saveMergePolicy: (input: unknown, id?: string) => Promise<Result<MergePolicy, readonly Issue[]>>;
+  /** Saves a datastream or an activity under its `id`; the edge reads it with its next snapshot. */
+  readonly saveEdgeDocument: (
+    kind: EdgeDocumentKind,
+    body: JsonObject,
+  ) => Promise<Result<JsonObject, readonly Issue[]>>;
+  readonly edgeDocuments: (kind: EdgeDocumentKind) => Promise<readonly JsonObject[]>;
+  /** What could not be taken, in id order, after `after`. */
+  readonly quarantined: (limit: number, after?: string) => Promise<readonly QuarantinedItem[]>;
+  /** Removes items from the quarantine and gives them back, to be sent again as they are or mended. */
+  readonly release: (ids: readonly string[]) => Promise<readonly QuarantinedItem[]>;
+}
+
+/** What the settings of a sandbox are made of. */
+export interface SandboxSettingsOptions {
+  readonly store: HubStore;
+  readonly newId: () => string;
+  readonly configuration: () => Configuration;
+  readonly reload: () => Promise<void>;
+}
+
+const CONFLICT: Issue = {
+  code: "conflict",
+  message: "Someone else changed this meanwhile. Read it again and repeat.",
+};
+
+/** The settings side of a hub. */
+export function createSandboxSettings(options: SandboxSettingsOptions): SandboxSettings {
+  const { store, newId, configuration, reload } = options;
+  return {
+    datasets: () => [...configuration().datasets.values()],
+    saveDataset: async (input) => {
+      const dataset = parseDataset(input);
+      if (!dataset.ok) return dataset;
+      const before = configuration().datasets.get(dataset.value.id);
+      if (before !== undefined && before.kind !== dataset.value.kind) {
+        const message = `A dataset keeps its kind: ${before.id} is of kind ${before.kind}. Make another dataset.`;
+        return err([{ code: "dataset.kind", path: ["kind"], message }]);
+      }
+      if (!(await saveDocument(store, "dataset", dataset.value.id, dataset.value))) return err([CONFLICT]);
+      await reload();
+      return dataset;
+    },
+    mergePolicies: () => configuration().policies,
+    saveMergePolicy: async (input, id = newId()) => {
+      const before = configuration().policies.find((policy) => policy.id === id);
+      const policy = parseMergePolicy(input, id, (before?.version ?? 0) + 1);
+      if (!policy.ok) return policy;
+      const all = saveMergePolicy(configuration().policies, policy.value);
+      if (!all.ok) return err([all.error]);
+      const documents = await Promise.all(
+        all.value.map(async (one) => {
+          const json = parseJson(one);
+          if ("badPath" in json) throw new Error("A merge policy is JSON data.");
+          const stored = await store.document("mergePolicy", one.id);
+          return {
+            kind: "mergePolicy",
+            id: one.id,
+            expectedVersion: stored?.version ?? 0,
+            body: json.value as JsonObject,
+          };
+        }),
+      );
+      if (!(await store.commit({ ...emptyCommit, documents })).ok) return err([CONFLICT]);
+      await reload();
+      return policy;
+    },
+    saveEdgeDocument: async (kind, body) => {
+      const id = body["id"];
+      if (typeof id !== "string" || id === "") {
+        return err([
+          {
+            code: `${kind}.id`,
+            path: ["id"],
+            message: "id: expected a non-empty string. Name it, and send it again.",
+          },
+        ]);
+      }
+      return (await saveDocument(store, kind, id, body)) ? ok(body) : err([CONFLICT]);
+    },
+    edgeDocuments: async (kind) => (await store.documents(kind)).map(({ body }) => body),
+    quarantined: (limit, after) => store.quarantined(limit, after),
+    release: async (ids) => {
+      const wanted = new Set(ids);
+      const found: QuarantinedItem[] = [];
+      for (let after = ""; found.length < wanted.size;) {
+        const page = await store.quarantined(1_000, after);
+        const last = page.at(-1);
+        if (last === undefined) break;
+        after = last.id;
+        found.push(...page.filter(({ id }) => wanted.has(id)));
+      }
+      await store.releaseQuarantined(found.map(({ id }) => id));
+      return found;
+    },
+  };
+}
+
+/** The dataset that items of an id go to: the one that was defined, or one that opens by itself. */
+export function datasetOf(configuration: Configuration, id: string, kind: Dataset["kind"]): Dataset {
+  return configuration.datasets.get(id) ?? openDataset(id, kind);
+}
