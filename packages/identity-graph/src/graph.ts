@@ -95,7 +95,7 @@ export function personAnchor(graph: Graph): GraphIdentity {
 /**
  * The identities outside this graph that its history touches: other ends of removed links, and identities kept apart
  * by hand. Following them from graph to graph gives the whole cluster, whose observations `replay` needs. When
- * `graph.trimmed`, follow the observations themselves as well.
+ * `graph.trimmed`, follow the observations themselves as well (but never through a blocked identity, which links nothing).
  */
 export function clusterNeighbours(graph: Graph): readonly IdentityKey[] {
   if (graph.removed.length === 0 && graph.apart.length === 0) return [];

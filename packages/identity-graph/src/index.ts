@@ -45,3 +45,4 @@ export {
 } from "./simulate.ts";
 export { parseSimulation, simulateText } from "./simulation-text.ts";
 export { decodeGraph, encodeGraph } from "./encode-graph.ts";
+export { createIdentityIndex, type IdentityIndex } from "./identity-index.ts";

@@ -48,7 +48,11 @@ export function replay(
 }
 
 /** The graph an identity starts with when a decision concerns it. */
-function decidedGraph(key: IdentityKey, t: number, { apart, blocked }: StandingDecisions): Graph | undefined {
+export function decidedGraph(
+  key: IdentityKey,
+  t: number,
+  { apart, blocked }: StandingDecisions,
+): Graph | undefined {
   const pairs = apart.get(key);
   const blockedAt = blocked.get(key);
   if (!pairs && blockedAt === undefined) return undefined;

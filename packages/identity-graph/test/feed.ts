@@ -60,7 +60,8 @@ function clusterOf(
   }: { readonly graphs: ReadonlyMap<IdentityKey, Graph>; readonly past: readonly LinkObservation[] },
   keys: readonly IdentityKey[],
 ): ReadonlySet<IdentityKey> {
-  const cluster = new Set<IdentityKey>(keys);
+  const blocked = (key: IdentityKey): boolean => graphs.get(key)?.identities[0]?.blocked !== undefined;
+  const cluster = new Set<IdentityKey>(keys.filter((key) => !blocked(key)));
   for (const key of cluster) {
     const graph = graphs.get(key);
     if (!graph) continue;
@@ -69,7 +70,8 @@ function clusterOf(
     if (!graph.trimmed) continue;
     for (const { identities } of past) {
       const together = identities.map(identityKey);
-      if (together.includes(key)) for (const other of together) cluster.add(other);
+      if (!together.includes(key)) continue;
+      for (const other of together) if (!blocked(other)) cluster.add(other);
     }
   }
   return cluster;
