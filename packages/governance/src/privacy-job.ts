@@ -12,8 +12,10 @@ export interface PrivacyReceipt {
   readonly note?: string;
 }
 
-/** A step with what was answered so far; the last receipt counts. */
+/** A step with everything that was answered so far; the last receipt counts. */
 export interface PrivacyJobStep extends PrivacyStep {
+  /** Whether it waits for a receipt: at first, and again after a retry. */
+  readonly open: boolean;
   readonly receipts: readonly PrivacyReceipt[];
 }
 
@@ -66,7 +68,7 @@ export function privacyJobs(
       mergePolicyId,
       state: "submitted" as const,
       createdAt: now,
-      steps: privacyPlan(action, include, expandIds).map((step) => ({ ...step, receipts: [] })),
+      steps: privacyPlan(action, include, expandIds).map((step) => ({ ...step, open: true, receipts: [] })),
     })),
   );
 }
@@ -90,12 +92,12 @@ export function privacyResponse(
   };
 }
 
-/** The steps to be done now: those without a receipt in the earliest phase that is not finished. */
+/** The steps to be done now: the open ones of the earliest phase that is not finished. */
 export function nextSteps(job: PrivacyJob): readonly PrivacyStep[] {
   if (job.state === "complete" || job.state === "error") return [];
   const phase = currentPhase(job.steps);
   return job.steps
-    .filter((step) => step.phase === phase && step.receipts.length === 0)
+    .filter((step) => step.phase === phase && step.open)
     .map(({ system, operation, phase }) => ({ system, operation, phase }));
 }
 
@@ -112,20 +114,20 @@ export function recordReceipt(
   const step = job.steps[index];
   if (!step) return err(notNow(job, `${operation} ${system}`, "is no step of this job"));
   const last = step.receipts.at(-1);
-  if (last && sameReceipt(last, receipt)) return ok(job);
-  if (last) return err(notNow(job, `${operation} ${system}`, `is ${last.outcome} already`));
+  if (last && !step.open && sameReceipt(last, receipt)) return ok(job);
+  if (last && !step.open) return err(notNow(job, `${operation} ${system}`, `is ${last.outcome} already`));
   if (step.phase !== currentPhase(job.steps)) {
     return err(notNow(job, `${operation} ${system}`, "waits for steps before it"));
   }
-  const steps = job.steps.with(index, { ...step, receipts: [...step.receipts, receipt] });
+  const steps = job.steps.with(index, { ...step, open: false, receipts: [...step.receipts, receipt] });
   return ok(settle({ ...job, steps }, receipt.at));
 }
 
-/** Opens the failed steps of a job in error again. Their earlier receipts are kept by the caller's log, not here. */
+/** Opens the failed steps of a job in error again; the receipts of the failures stay. */
 export function retryPrivacyJob(job: PrivacyJob): Result<PrivacyJob, Issue> {
   if (job.state !== "error")
     return err(notNow(job, "retry", `needs a job in error, this one is ${job.state}`));
-  const steps = job.steps.map((step) => (isFailed(step) ? { ...step, receipts: [] } : step));
+  const steps = job.steps.map((step) => (isFailed(step) ? { ...step, open: true } : step));
   return ok({ ...job, steps, state: "processing" });
 }
 
@@ -162,9 +164,9 @@ export function accessDocument(
 }
 
 function settle(job: PrivacyJob, at: string): PrivacyJob {
-  const open = job.steps.filter(({ phase }) => phase === currentPhase(job.steps));
+  const current = job.steps.filter(({ phase }) => phase === currentPhase(job.steps));
   if (job.steps.every(isFinished)) return { ...job, state: "complete", completedAt: at };
-  const stuck = open.some(isFailed) && open.every(({ receipts }) => receipts.length > 0);
+  const stuck = current.some(isFailed) && current.every(({ open }) => !open);
   return { ...job, state: stuck ? "error" : "processing" };
 }
 
@@ -172,13 +174,12 @@ function currentPhase(steps: readonly PrivacyJobStep[]): number {
   return Math.min(...steps.filter((step) => !isFinished(step)).map(({ phase }) => phase));
 }
 
-function isFinished({ receipts }: PrivacyJobStep): boolean {
-  const last = receipts.at(-1);
-  return last !== undefined && last.outcome !== "failed";
+function isFinished({ open, receipts }: PrivacyJobStep): boolean {
+  return !open && receipts.at(-1)?.outcome !== "failed";
 }
 
-function isFailed({ receipts }: PrivacyJobStep): boolean {
-  return receipts.at(-1)?.outcome === "failed";
+function isFailed({ open, receipts }: PrivacyJobStep): boolean {
+  return !open && receipts.at(-1)?.outcome === "failed";
 }
 
 function sameReceipt(a: PrivacyReceipt, b: PrivacyReceipt): boolean {
