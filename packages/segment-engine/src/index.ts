@@ -23,3 +23,5 @@ export { type AudiencePlan, compileAudiences, type Evaluation } from "./plan.ts"
 export { type PersonView } from "./evaluate/context.ts";
 export { type PlanFields } from "./fields.ts";
 export { refuses } from "./consent.ts";
+export { type ExplainedCondition, type Explanation } from "./explain.ts";
+export { explainText } from "./explain-text.ts";

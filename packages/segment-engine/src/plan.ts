@@ -6,7 +6,9 @@ import type { Code } from "./evaluate/code.ts";
 import { Compiler } from "./evaluate/compile.ts";
 import { EvaluationContext, type PersonView } from "./evaluate/context.ts";
 import { truth } from "./evaluate/values.ts";
+import { explainCondition, type ExplainedCondition, type Explanation } from "./explain.ts";
 import { type PlanFields, readFields } from "./fields.ts";
+import { didYouMean } from "./pql/nearest.ts";
 import { readExpression } from "./read-expression.ts";
 
 /** What evaluating a person gives. */
@@ -28,8 +30,13 @@ export interface AudiencePlan {
   readonly expressions: ReadonlyMap<string, Pql>;
   /** What the audiences read: attributes, event fields, the longest look-back. */
   readonly fields: PlanFields;
-  /** The audiences a person is in at `now` (milliseconds). Keeps nothing of the person. */
+  /** The audiences a person is in at `now` (milliseconds). Never changes its arguments. */
   evaluate(person: PersonView, now: number): Evaluation;
+  /**
+   * Why a person is or is not in an audience at `now` (milliseconds), which may lie in the past: events after it are
+   * left out. An id the plan does not hold is an issue (`pql.audience`).
+   */
+  explain(audienceId: string, person: PersonView, now: number): Result<Explanation, Issue>;
 }
 
 interface Prepared {
@@ -72,6 +79,15 @@ function duplicate(id: string, index: number): Issue {
   };
 }
 
+function unknownAudience(id: string, known: Iterable<string>): Issue {
+  return {
+    code: "pql.audience",
+    message: `Expected an audience of the plan, came ${id}. ${didYouMean(id, known, "Publish the audience first.")}`,
+    expected: "an audience of the plan",
+    came: id,
+  };
+}
+
 function planOf(ordered: readonly Prepared[]): AudiencePlan {
   const numbers = new Map(ordered.map((one, index) => [one.definition.id, index]));
   const compiler = new Compiler((id) => numbers.get(id));
@@ -87,6 +103,22 @@ function planOf(ordered: readonly Prepared[]): AudiencePlan {
     expressions: new Map(ordered.map((one) => [one.definition.id, one.pql])),
     fields: readFields(ordered.map((one) => one.pql)),
     evaluate: (person, now) => evaluateAll(audiences, { context, compiler }, person, now),
+    explain: (audienceId, person, now) => {
+      const one = ordered[numbers.get(audienceId) ?? -1];
+      if (one === undefined) return err(unknownAudience(audienceId, numbers.keys()));
+      const { members } = evaluateAll(audiences, { context, compiler }, person, now);
+      const audience = (id: string): ExplainedCondition | undefined => {
+        const other = ordered[numbers.get(id) ?? -1];
+        return other && explainCondition({ compiler, context, audience }, other.pql);
+      };
+      return ok({
+        audienceId,
+        member: members.has(audienceId),
+        at: new Date(now).toISOString(),
+        refused: one.definition.excludeOptOut !== false && refuses(person.attributes),
+        because: explainCondition({ compiler, context, audience }, one.pql),
+      });
+    },
   };
 }
 
@@ -118,6 +150,5 @@ function evaluateAll(
     context.results[audience.index] = member ? 1 : 0;
     if (member) members.add(audience.id);
   }
-  context.memo = [];
   return { members, nextChangeAt: Number.isFinite(context.next) ? context.next : undefined };
 }
