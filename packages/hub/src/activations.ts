@@ -6,8 +6,8 @@ import type {
   PlannedRequest,
 } from "@tessera/destinations";
 import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
-import { evaluatePqlValue } from "@tessera/segment-engine";
-import { err, formatInstant, isMember, type Issue, type JsonObject, ok, type Result } from "@tessera/xdm";
+import { evaluatePql } from "@tessera/segment-engine";
+import { err, formatInstant, isMember, type Issue, ok, type Result } from "@tessera/xdm";
 import { createActivate, type EvaluateMapping, planBackfill } from "./activation.ts";
 import type { Activate } from "./decide.ts";
 import {
@@ -65,6 +65,11 @@ const PAGE = 500;
 /** Reads the destinations of a store and keeps them at hand. */
 export async function createActivations(options: ActivationsOptions): Promise<Activations> {
   const { store, catalog, clock, newId, policy, nameOf } = options;
+  /** A mapped expression gives the truth of a query over the attributes. */
+  const evaluate: EvaluateMapping = (expression, attributes) => {
+    const answer = evaluatePql(expression, attributes, { now: formatInstant(clock()) });
+    return answer.ok ? answer.value : undefined;
+  };
   let live = await readDestinations(store, catalog);
   let activate: Activate | undefined;
   const reload = async (): Promise<void> => {
@@ -83,7 +88,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     for await (const persons of members(store, new Set(active.dataflow.audiences.map(({ id }) => id)))) {
       const outbox = planBackfill(persons, active, {
         policy: policy(),
-        evaluate: evaluateMapping,
+        evaluate,
         now: clock(),
       });
       if (outbox.length > 0) await store.commit({ ...emptyCommit, outbox });
@@ -97,7 +102,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       (activate ??= createActivate({
         dataflows: activeDataflows(live),
         policy: policy(),
-        evaluate: evaluateMapping,
+        evaluate,
       })),
     createDestination: async (input) => {
       const planned = planDestination(input, { id: newId(), now: clock(), catalog });
@@ -132,7 +137,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
             audience,
             persons,
             policy: policy(),
-            evaluate: evaluateMapping,
+            evaluate,
             now,
           });
           const { organisation: orgId, sandbox } = options;
@@ -158,11 +163,6 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     },
   };
 }
-
-const evaluateMapping: EvaluateMapping = (expression: string, attributes: JsonObject) => {
-  const value = evaluatePqlValue(expression, attributes);
-  return value.ok ? value.value : undefined;
-};
 
 /** The persons who are in any of these audiences, page by page. */
 async function* members(

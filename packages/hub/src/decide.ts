@@ -113,7 +113,7 @@ function transitionsOf(decisions: readonly DecidedPerson[]): readonly Transition
 /** The state of one person after what is new, derived as if all of it had always been known. */
 function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
   const { personId, graph, identities, continues, sources, events } = resolution;
-  const { configuration, now } = ruling;
+  const { now } = ruling;
   const history = ruling.history.get(personId);
   const records = [...(history?.records ?? []), ...resolution.records.map((item) => storedRecord(item, now))];
   const recordsKnown = history !== undefined || continues === undefined;

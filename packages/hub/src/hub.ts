@@ -298,7 +298,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const person = await personAt(store, identity);
       if (person === undefined) return err(missing("person"));
       const view = await evaluationViewOf(store, person, { policy: configuration.policy, at: at.value });
-      return ok(configuration.whole.explain(audienceId, view, at.value));
+      return configuration.whole.explain(audienceId, view, at.value);
     },
     runTimers: async (limit = SWEEP_PAGE) => {
       const due = await store.due(clock(), limit);
