@@ -86,4 +86,24 @@ export {
   type RefusedLine,
   type ThirdPartySource,
 } from "./rules/data-source-import.ts";
+export { compileRules, type CompiledRules, type RuleSignal } from "./rules/compile-rules.ts";
+export {
+  type AamCookieDestination,
+  type AamDataSource,
+  type AamEdge,
+  type AamEdgeConfig,
+  type AamIdSync,
+  type AamSegment,
+  type AamTrait,
+  type AamUrlDestination,
+  compileAamEdge,
+} from "./edge/edge-config.ts";
+export { type AamDevice, ecidOfUuid } from "./edge/aam-device.ts";
+export { type AamError, type AamRequest } from "./edge/aam-request.ts";
+export { type AamContext, aamDeviceKey } from "./edge/open-call.ts";
+export { type AamReply } from "./edge/reply.ts";
+export { type DeclaredId } from "./edge/customer-ids.ts";
+export { type AamEventAnswer, handleAamEvent } from "./edge/handle-event.ts";
+export { type AamIdAnswer, handleAamId, handleAamOptOut } from "./edge/handle-id.ts";
+export { type AamSignalEvent } from "./edge/signal-event.ts";
 export { AAM_CODES } from "./errors.ts";
