@@ -21,7 +21,7 @@ export const IDENTITY_LIMITS = [
     value: 20,
     unit: "identities",
     kind: "hard",
-    effect: "The record is quarantined; it makes no links.",
+    effect: "Identities beyond it are left out and reported; the rest of the record lives.",
     whatToDo: "Send only the identities that this record really saw together.",
     source: "identity-service/guardrails",
     least: 2,
