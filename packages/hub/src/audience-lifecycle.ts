@@ -66,7 +66,7 @@ export function planAudience(
     issues.push({
       code: "audience.evaluation",
       path: ["evaluation"],
-      message: `The expression is not eligible for ${evaluation} evaluation: ${eligibility[evaluation].reasons.join(" ")} Choose another evaluation or change the expression.`,
+      message: `The expression is not eligible for ${evaluation} evaluation: ${eligibility[evaluation].reasons.map(({ message }) => message).join(" ")} Choose another evaluation or change the expression.`,
     });
   }
   if (issues.length > 0) return err(issues);

@@ -36,6 +36,7 @@ import {
   edgeProjection,
 } from "./edge.ts";
 import { rebuild } from "./rederive.ts";
+import { personAsOf } from "./person-as-of.ts";
 import { reevaluate } from "./reevaluate.ts";
 
 /** What a hub is made of. Time and ids come from outside. */
@@ -86,9 +87,10 @@ export interface Hub extends IdentityRules, SandboxSettings, Omit<Activations, "
   ) => Promise<IngestReport>;
   readonly queueDepth: () => number;
   readonly totals: HubStore["totals"];
+  /** `asOf` (ISO 8601): the person as known at that time; undefined as well when it is not a time. */
   readonly profile: (
     identity: Identity,
-    options?: { readonly mergePolicyId?: string },
+    options?: { readonly mergePolicyId?: string; readonly asOf?: string },
   ) => Promise<ProfileView | undefined>;
   readonly person: (identity: Identity) => Promise<PersonState | undefined>;
   readonly identityGraph: (identity: Identity) => Promise<IdentityGraphView | undefined>;
@@ -237,8 +239,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ingestRecords: async (datasetId, records, operation = "upsert") =>
       queue.push(parseRecords(records, await door(datasetId, "profile"), operation)),
     queueDepth: queue.depth,
-    profile: async (identity, { mergePolicyId } = {}) => {
-      const person = await personAt(store, identity);
+    profile: async (identity, { mergePolicyId, asOf } = {}) => {
+      const at = asOf === undefined ? undefined : parseInstant(asOf);
+      if (at?.ok === false) return undefined;
+      const person =
+        at === undefined
+          ? await personAt(store, identity)
+          : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
       const policy = configuration.policies.find(({ id }) => id === mergePolicyId) ?? configuration.policy;
       return person === undefined ? undefined : viewOf(person, policy, identity);
     },
@@ -295,7 +302,10 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       if (!at.ok) return at;
       if (configuration.audiences.get(audienceId)?.status !== "published")
         return err(missing("published audience"));
-      const person = await personAt(store, identity);
+      const person =
+        asOf === undefined
+          ? await personAt(store, identity)
+          : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
       if (person === undefined) return err(missing("person"));
       const view = await evaluationViewOf(store, person, { policy: configuration.policy, at: at.value });
       return configuration.whole.explain(audienceId, view, at.value);
