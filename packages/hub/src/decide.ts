@@ -15,6 +15,7 @@ import { isMember, type JsonObject, type MembershipChange, UPS } from "@tessera/
 import type { Configuration } from "./configuration.ts";
 import { type Following, followMemberships } from "./follow-memberships.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
+import { retireMemberships } from "./retire-memberships.ts";
 import type { Resolution, Resolutions } from "./resolve-persons.ts";
 
 /** What is stored of the persons of a batch: as much of their truth as deciding needs. */
@@ -157,7 +158,8 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   const { personId, continues, events } = resolution;
   const { configuration, now } = ruling;
   const { continuous: plan, since, policy } = configuration;
-  const held = continues?.memberships ?? inherited(resolution, configuration);
+  const stored = continues?.memberships ?? inherited(resolution, configuration);
+  const held = retireMemberships(stored, configuration);
   const fresh = events.map((item) => storedEvent(item, now));
   const all = [...known.past, ...fresh].sort(compareEvents).filter((event) => event.body !== undefined);
   const anew = mustFollowAnew(resolution);
@@ -180,9 +182,10 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
     moments,
     now,
   });
-  const changes = anew
-    ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
-    : following.changes;
+  const changes =
+    anew || held !== stored
+      ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
+      : following.changes;
   return { ...following, changes };
 }
 

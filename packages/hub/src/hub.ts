@@ -272,7 +272,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       if (audience === undefined) return err([missing("audience")]);
       const dependents = dependentsOf(id, configuration);
       const changed = changeStatus(audience, status, { now: clock(), dependents });
-      return save(changed.ok ? changed : err([changed.error]));
+      const saved = await save(changed.ok ? changed : err([changed.error]));
+      if (saved.ok && audience.status === "published") await sweep(new Set());
+      return saved;
     },
     evaluateAudiences: async (ids, progress) => {
       const wanted =

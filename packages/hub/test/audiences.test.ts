@@ -48,14 +48,21 @@ async function makeAudience(hub: Hub, name: string, value: string, more: object 
 describe("audiences", () => {
   it("a person enters with the event and leaves on the minute the window lapses", async () => {
     const { hub, changes, pass } = await openScene();
-    const id = await makeAudience(hub, "Buyers of the day", 'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 days before now)])');
+    const id = await makeAudience(
+      hub,
+      "Buyers of the day",
+      'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 days before now)])',
+    );
     await hub.ingestEvents("web", [buy("1", START)]);
     expect((await hub.audience(id))?.count).toBe(1);
     await pass(DAY - 1);
     expect((await hub.audience(id))?.count).toBe(1);
     await pass(2);
     expect((await hub.audience(id))?.count).toBe(0);
-    expect(changes.map(({ from, to }) => `${from} -> ${to}`)).toEqual(["none -> realized", "realized -> exited"]);
+    expect(changes.map(({ from, to }) => `${from} -> ${to}`)).toEqual([
+      "none -> realized",
+      "realized -> exited",
+    ]);
     const left = Date.parse(changes[1]?.at ?? "");
     expect(left - START).toBeGreaterThanOrEqual(DAY);
     expect(left - START).toBeLessThanOrEqual(DAY + 1);
@@ -63,8 +70,16 @@ describe("audiences", () => {
 
   it("downtime is caught up in order, with the times at which things happened", async () => {
     const { hub, changes, pass } = await openScene();
-    await makeAudience(hub, "Hour", 'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 hours before now)])');
-    await makeAudience(hub, "Day", 'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 days before now)])');
+    await makeAudience(
+      hub,
+      "Hour",
+      'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 hours before now)])',
+    );
+    await makeAudience(
+      hub,
+      "Day",
+      'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 days before now)])',
+    );
     await hub.ingestEvents("web", [buy("1", START)]);
     await pass(10 * DAY);
     const exits = changes.filter(({ to }) => to === "exited").map(({ at }) => Date.parse(at) - START);
@@ -73,10 +88,16 @@ describe("audiences", () => {
 
   it("exits are forgotten after 30 days", async () => {
     const { hub, pass } = await openScene();
-    await makeAudience(hub, "Hour", 'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 hours before now)])');
+    await makeAudience(
+      hub,
+      "Hour",
+      'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 hours before now)])',
+    );
     await hub.ingestEvents("web", [buy("1", START)]);
     await pass(29 * DAY);
-    expect(Object.values((await hub.profile(ada))?.segmentMembership["ups"] ?? {})).toMatchObject([{ status: "exited" }]);
+    expect(Object.values((await hub.profile(ada))?.segmentMembership["ups"] ?? {})).toMatchObject([
+      { status: "exited" },
+    ]);
     await pass(2 * DAY);
     expect((await hub.profile(ada))?.segmentMembership).toEqual({});
   });
@@ -84,11 +105,18 @@ describe("audiences", () => {
   it("a new audience is answered for those who are there already, batch ones when a job runs", async () => {
     const { hub } = await openScene();
     await hub.ingestEvents("web", [buy("1", START)]);
-    const streaming = await makeAudience(hub, "Streaming", 'xEvent.exists(eventType = "buy")', { evaluation: "streaming" });
-    const batch = await makeAudience(hub, "Batch", 'xEvent.exists(eventType = "buy")', { evaluation: "batch" });
+    const streaming = await makeAudience(hub, "Streaming", 'xEvent.exists(eventType = "buy")', {
+      evaluation: "streaming",
+    });
+    const batch = await makeAudience(hub, "Batch", 'xEvent.exists(eventType = "buy")', {
+      evaluation: "batch",
+    });
     expect((await hub.audience(batch))?.count).toBe(0);
     const evaluated = await hub.evaluateAudiences([streaming, batch]);
-    expect(evaluated.ok && evaluated.value.map(({ name, count }) => [name, count])).toEqual([["Streaming", 1], ["Batch", 1]]);
+    expect(evaluated.ok && evaluated.value.map(({ name, count }) => [name, count])).toEqual([
+      ["Streaming", 1],
+      ["Batch", 1],
+    ]);
   });
 
   it("explains a membership now and as of a past time", async () => {
@@ -104,12 +132,29 @@ describe("audiences", () => {
 
   it("refuses what cannot be saved, all reasons at once", async () => {
     const { hub } = await openScene();
-    await makeAudience(hub, "Taken", "homeAddress.country = \"DE\"");
+    await makeAudience(hub, "Taken", 'homeAddress.country = "DE"');
     const refused = await hub.createAudience({ name: "Taken", expression: pql("homeAddress.country = ") });
     expect(refused.ok).toBe(false);
-    expect(!refused.ok && refused.error.map(({ code }) => code)).toEqual(["audience.name.taken", "pql.syntax"]);
-    const edge = await hub.createAudience({ name: "E", expression: pql('inSegment("nobody")'), evaluation: "edge" });
+    expect(!refused.ok && refused.error.map(({ code }) => code)).toEqual([
+      "audience.name.taken",
+      "pql.syntax",
+    ]);
+    const edge = await hub.createAudience({
+      name: "E",
+      expression: pql('inSegment("nobody")'),
+      evaluation: "edge",
+    });
     expect(!edge.ok && edge.error.map(({ code }) => code)).toEqual(["pql.audience"]);
+  });
+
+  it("members leave an audience that is switched off", async () => {
+    const { hub, changes } = await openScene();
+    const id = await makeAudience(hub, "Buyers", 'xEvent.exists(eventType = "buy")');
+    await hub.ingestEvents("web", [buy("1", START)]);
+    expect((await hub.audience(id))?.count).toBe(1);
+    await hub.setAudienceStatus(id, "inactive");
+    expect((await hub.audience(id))?.count).toBe(0);
+    expect(changes.at(-1)).toMatchObject({ audienceId: id, from: "realized", to: "exited" });
   });
 
   it("guards the lifecycle: dependents, steps, versions", async () => {
@@ -122,7 +167,10 @@ describe("audiences", () => {
     expect((await hub.setAudienceStatus(base, "inactive")).ok).toBe(true);
     const again = await hub.setAudienceStatus(base, "draft");
     expect(!again.ok && again.error[0]?.code).toBe("audience.status");
-    const edited = await hub.updateAudience(base, { name: "Base", expression: pql('homeAddress.country = "FR"') });
+    const edited = await hub.updateAudience(base, {
+      name: "Base",
+      expression: pql('homeAddress.country = "FR"'),
+    });
     expect(edited.ok && edited.value.version).toBe(2);
   });
 });
