@@ -1,0 +1,267 @@
+import {
+  checkSettings,
+  type Dataflow,
+  type DestinationDefinition,
+  forEveryItem,
+  type PersonView,
+  settingsIssue,
+  valueAt,
+} from "@tessera/destinations";
+import { checkLimit, type LimitCheck, type Limits } from "@tessera/guardrails";
+import { err, type Issue, isMember, type JsonSchema, type JsonValue, ok, type Result } from "@tessera/xdm";
+import { type Activity, audiencesOf } from "./activity.ts";
+
+/** Settings of a Target connection. */
+export interface TargetSettings {
+  readonly name: string;
+  readonly description?: string;
+  /** Id of the datastream, or `none` for at.js and server-side use without the Web SDK. */
+  readonly datastreamId: string;
+  /** One workspace a connection; attributes always go to the default one. */
+  readonly workspace: string;
+}
+
+const SCHEMA: JsonSchema = {
+  type: "object",
+  title: "Adobe Target",
+  properties: {
+    name: { type: "string", minLength: 1, maxLength: 255, title: "Name" },
+    description: { type: "string", maxLength: 1024, title: "Description" },
+    datastreamId: {
+      type: "string",
+      pattern: "^(none|[A-Za-z0-9][A-Za-z0-9:._-]{0,127})$",
+      title: "Datastream",
+    },
+    workspace: { type: "string", minLength: 1, maxLength: 255, title: "Workspace" },
+  },
+  required: ["name", "datastreamId"],
+  additionalProperties: false,
+};
+
+/** Reads the settings; without a workspace it is the default one. */
+function parseSettings(input: unknown): Result<TargetSettings, readonly Issue[]> {
+  const issues = checkSettings(SCHEMA, input);
+  return issues.length > 0
+    ? err(issues)
+    : ok({ workspace: "default", ...(input as Omit<TargetSettings, "workspace">) });
+}
+
+/**
+ * The Target connection: a profile request. Nothing is exported; the edge answers with the mapped audiences and
+ * attributes of one profile at a time (`targetProfile`).
+ */
+export const targetConnection: DestinationDefinition<TargetSettings> = {
+  slug: "adobe-target",
+  title: "Adobe Target",
+  description:
+    "Personalises the same page, the next page or the next session by audiences and profile attributes.",
+  kind: "profile-request",
+  settings: SCHEMA,
+  parseSettings,
+  capabilities: {
+    namespaces: "any",
+    batchMax: 1,
+    removals: true,
+    attributes: true,
+    audienceDefinitions: false,
+    backfill: false,
+    marketingActions: ["onsitePersonalization"],
+  },
+  plan: (batch) => {
+    const items = [...batch.items].map(({ id }) => id);
+    return items.length === 0
+      ? []
+      : [
+          {
+            kind: "settled",
+            outcomes: forEveryItem(items, { kind: "rejected", code: "target.profile-request" }),
+          },
+        ];
+  },
+  interpret: (request) =>
+    request.kind === "settled"
+      ? request.outcomes
+      : forEveryItem(request.items, { kind: "rejected", code: "target.profile-request" }),
+};
+
+/** What calls Target. */
+export type TargetClient = "web-sdk" | "at.js" | "server";
+
+/** When an audience takes effect, and by which identities a visitor is recognised. */
+export interface TargetMode {
+  readonly personalization: "same-page" | "next-session";
+  /** `any`: every identity of the identity map. */
+  readonly namespaces: "any" | readonly string[];
+  readonly edgeSegmentation: boolean;
+}
+
+/**
+ * The mode of a connection. Only the Web SDK (or the Edge API) over a datastream with edge segmentation personalises the
+ * same page; without edge segmentation, and with at.js or server-side SDKs, audiences hold from the next session.
+ * at.js knows the ECID alone.
+ */
+export function targetMode(
+  settings: Pick<TargetSettings, "datastreamId">,
+  datastream: { readonly edgeSegmentation: boolean } | undefined,
+  client: TargetClient,
+): TargetMode {
+  const sdk = client === "web-sdk" && settings.datastreamId !== "none" && datastream !== undefined;
+  const edgeSegmentation = sdk && datastream.edgeSegmentation;
+  return {
+    personalization: edgeSegmentation ? "same-page" : "next-session",
+    namespaces: client === "at.js" ? ["ECID"] : "any",
+    edgeSegmentation,
+  };
+}
+
+/** What a connection is checked against before it is saved. */
+export interface ConnectionCheck {
+  readonly orgId: string;
+  /** Organisation of the Target account. */
+  readonly targetOrgId: string;
+  readonly sandbox: {
+    readonly name: string;
+    readonly kind: "production" | "development";
+    readonly isDefault: boolean;
+  };
+  /** `default-production`: the documented rule. `any`: the newer rule, for every sandbox. */
+  readonly sandboxRule?: "default-production" | "any";
+  readonly datastream?: {
+    readonly id: string;
+    readonly target: boolean;
+    readonly platform: boolean;
+    readonly personalizationDestinations: boolean;
+  };
+  /** Datastreams that other Target connections use already. */
+  readonly takenDatastreams: readonly string[];
+}
+
+/** Everything that keeps a connection from being saved, at once. Codes: `target.*`. */
+export function checkConnection(settings: TargetSettings, check: ConnectionCheck): readonly Issue[] {
+  const { sandbox, datastream, sandboxRule = "default-production" } = check;
+  const issues: Issue[] = [];
+  const wrong = (code: string, field: string, expected: string, came: unknown): void => {
+    issues.push(settingsIssue(`target.${code}`, [field], expected, came));
+  };
+  if (check.orgId !== check.targetOrgId)
+    wrong("organisation", "name", "a Target account of the same organisation", check.targetOrgId);
+  const isDefault = sandbox.isDefault && sandbox.kind === "production";
+  if (sandboxRule === "default-production" && !isDefault) {
+    wrong("sandbox", "name", "the default production sandbox, or the rule `any`", sandbox.name);
+  }
+  if (settings.datastreamId === "none") return issues;
+  if (!datastream || datastream.id !== settings.datastreamId)
+    wrong("datastream", "datastreamId", "a datastream of this sandbox", undefined);
+  else if (!datastream.target || !datastream.platform || !datastream.personalizationDestinations) {
+    wrong(
+      "datastream-services",
+      "datastreamId",
+      "a datastream with Target, Platform and personalization destinations on",
+      datastream,
+    );
+  }
+  if (check.takenDatastreams.includes(settings.datastreamId)) {
+    wrong("datastream-taken", "datastreamId", "a datastream of its own", settings.datastreamId);
+  }
+  return issues;
+}
+
+/** What a dataflow to Target is checked against, beside what holds for every dataflow. */
+export interface TargetDataflowCheck {
+  readonly limits: Limits;
+  /** Attributes that other dataflows of the sandbox map to personalization destinations. */
+  readonly otherAttributes: number;
+  /** By audience id: where it comes from and whether its merge policy is active on the edge. */
+  readonly audiences: { readonly [id: string]: { readonly origin: string; readonly activeOnEdge: boolean } };
+  /** The dataflow as it is now. */
+  readonly saved?: Dataflow;
+  readonly activities: readonly Activity[];
+}
+
+/**
+ * The rules of Target: audiences of the segmentation service with an edge merge policy, single values as attributes,
+ * 50 audiences (advice), 30 attributes, and no audience removed that a live activity uses.
+ */
+export function checkTargetDataflow(
+  dataflow: Dataflow,
+  check: TargetDataflowCheck,
+): { readonly violations: readonly Issue[]; readonly limits: readonly LimitCheck[] } {
+  const violations: Issue[] = [];
+  for (const [index, { id, namespace }] of dataflow.audiences.entries()) {
+    const audience = check.audiences[id];
+    const path = ["audiences", index];
+    if (namespace !== "ups" || audience?.origin !== "ups") {
+      violations.push(
+        settingsIssue("target.audience-origin", path, "an audience of the segmentation service", namespace),
+      );
+    } else if (!audience.activeOnEdge) {
+      violations.push(
+        settingsIssue(
+          "target.merge-policy",
+          path,
+          "an audience whose merge policy is active on the edge",
+          id,
+        ),
+      );
+    }
+  }
+  const mapped = dataflow.mapping.filter(
+    ({ source }) => source.kind === "attribute" || source.kind === "pql",
+  ).length;
+  const limits = [
+    checkLimit(check.limits["target.audiences-per-destination"], dataflow.audiences.length),
+    checkLimit(check.limits["target.attributes"], mapped + check.otherAttributes),
+  ];
+  for (const { kind, limit, message, whatToDo } of limits) {
+    if (kind === "hard-violation")
+      violations.push({ code: `limit.${limit.id}`, path: ["mapping"], message: `${message} ${whatToDo}` });
+  }
+  const kept = new Set(dataflow.audiences.map(({ id }) => id));
+  const removed = (check.saved?.audiences ?? []).filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+  return {
+    violations: [...violations, ...removed.flatMap((id) => checkRemoval(id, check.activities))],
+    limits,
+  };
+}
+
+/** Why an audience may not be taken from Target: live activities use it. Empty when it may. */
+export function checkRemoval(audienceId: string, activities: readonly Activity[]): readonly Issue[] {
+  const using = activities.filter(
+    (activity) => activity.status === "live" && audiencesOf(activity).has(audienceId),
+  );
+  return using.map((activity) => ({
+    code: "target.audience-in-use",
+    path: ["audiences"],
+    message: `The audience is used by the live activity ${activity.id}. Stop the activity or change its audience first.`,
+  }));
+}
+
+/** What Target reads of one profile. */
+export interface TargetProfile {
+  readonly audiences: readonly { readonly id: string; readonly namespace: string }[];
+  /** By target name; texts only, as in offers. */
+  readonly attributes: { readonly [target: string]: string };
+}
+
+/** The answer to a profile request: mapped audiences the person is in, and mapped attributes with a single value. */
+export function targetProfile(person: PersonView, dataflow: Dataflow, now: string): TargetProfile {
+  const audiences = dataflow.audiences
+    .filter(({ id, namespace, startsAt, endsAt }) => {
+      const status = person.memberships[namespace]?.[id]?.status;
+      const active = (startsAt ?? now) <= now && (endsAt === undefined || now < endsAt);
+      return active && status !== undefined && isMember(status);
+    })
+    .map(({ id, namespace }) => ({ id, namespace }));
+  const attributes: Record<string, string> = {};
+  for (const { source, target } of dataflow.mapping) {
+    if (source.kind !== "attribute") continue;
+    const text = asText(valueAt(person.attributes, source.path));
+    if (text !== undefined) attributes[target] = text;
+  }
+  return { audiences, attributes };
+}
+
+function asText(value: JsonValue | undefined): string | undefined {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}

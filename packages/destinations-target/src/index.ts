@@ -1,0 +1,56 @@
+export {
+  type Activity,
+  type AudienceCondition,
+  audiencesOf,
+  DOM_ACTIONS,
+  type DomAction,
+  type DomActionType,
+  type Experience,
+  type Location,
+  locationKey,
+  type Offer,
+} from "./activity.ts";
+export { parseActivity } from "./parse-activity.ts";
+export { allocationOf } from "./allocation.ts";
+export {
+  type ActivityIndex,
+  decide,
+  type DecideRequest,
+  type Decision,
+  indexActivities,
+  type Visitor,
+} from "./decide.ts";
+export { locationsOfScopes, toPropositions, VIEW_SCOPE } from "./propositions.ts";
+export { fillTokens, tokenPaths } from "./tokens.ts";
+export { eventToken, type EventTokenContent, readEventToken } from "./event-token.ts";
+export {
+  type DeliveryAnswer,
+  type DeliveryContext,
+  type DeliveryProfile,
+  handleDelivery,
+} from "./handle-delivery.ts";
+export {
+  type DeliveryIds,
+  type DeliveryNotification,
+  type DeliveryRefusal,
+  type DeliveryRequest,
+  type LocationRequest,
+  type MboxRequest,
+  parseDeliveryRequest,
+} from "./delivery-request.ts";
+export { type ArtifactInput, decisioningArtifact } from "./artifact.ts";
+export {
+  checkConnection,
+  checkRemoval,
+  checkTargetDataflow,
+  type ConnectionCheck,
+  type TargetClient,
+  targetConnection,
+  type TargetDataflowCheck,
+  type TargetMode,
+  targetMode,
+  type TargetProfile,
+  targetProfile,
+  type TargetSettings,
+} from "./connection.ts";
+export { AUDIENCES_PARAMETER, targetOutbound, type TargetOutboundSettings } from "./outbound.ts";
