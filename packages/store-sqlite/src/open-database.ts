@@ -19,7 +19,8 @@ export interface SqliteStoreOptions {
   readonly warmPersons?: number;
 }
 
-const CHECKPOINT_PAGES = 4000;
+/** The log goes into the file at 32 MiB: pages written by several commits are then copied once, and no commit waits long. */
+const CHECKPOINT_PAGES = 8000;
 const MIB_IN_KIB = 1024;
 
 /** Opens the file with everything a store relies on: WAL, the flush it promised, and the newest schema. */

@@ -7,6 +7,7 @@ import { fromStored, toStored } from "./stored-text.ts";
 const STATUSES: readonly MembershipStatus[] = ["realized", "existing", "exited"];
 const HAS_EXPIRY = 4;
 const FORMAT = 1;
+const UTF8 = new TextDecoder();
 
 /** What a person's row keeps beside its columns. */
 export type StateOfRow = Omit<PersonState, "personId" | "version" | "fragments" | "nextChangeAt">;
@@ -50,8 +51,12 @@ export class PersonStateCodec {
     const eventCount = row.number();
     const evaluatedAt = row.number();
     const regions = row.text();
-    const memberships = this.#decodeMemberships(row.blob());
-    const graph = JSON.parse(row.text()) as object;
+    const membershipBytes = row.blob();
+    const memberships = this.#decodeMemberships(membershipBytes);
+    const graphBytes = row.blob();
+    const graph = JSON.parse(UTF8.decode(graphBytes)) as object;
+    this.#memberships.set(memberships, membershipBytes);
+    this.#graphs.set(graph, graphBytes);
     return {
       identities,
       graph,
@@ -75,7 +80,7 @@ export class PersonStateCodec {
     this.#memberships.delete(person.memberships);
   }
 
-  /** Most events leave the graph as it is: its text is made once for each graph. */
+  /** Most events leave the graph as it is: its bytes, once made or read, are kept beside it. */
   #encodeGraph(graph: object): Uint8Array {
     const bytes = Buffer.from(JSON.stringify(graph), "utf8");
     this.#graphs.set(graph, bytes);
