@@ -120,3 +120,4 @@ export {
   customPersonalization,
   type CustomPersonalizationSettings,
 } from "./custom-personalization.ts";
+export { createRelayedOutbox, type DeliveryJournal, type OutboxSource } from "./relayed-outbox.ts";

@@ -107,7 +107,7 @@ export function createMemoryOutbox({ keep = 1_000_000 }: { readonly keep?: numbe
     deadLetters: async (query) => findLetters(queueOf(query.destinationId), query),
     replaceDeadLetters: async (destinationId, ids, by) => {
       const { dead, done } = queueOf(destinationId);
-      for (const id of ids) if (dead.delete(id)) done.add(id);
+      for (const id of ids) if (dead.delete(id)) remember(done, id, keep);
       append(by);
     },
     deliveries: async (query) => findDeliveries(log, query),
@@ -238,6 +238,8 @@ function apply(change: {
 
 function finish(queue: Queue, entry: Entry): void {
   queue.entries.delete(entry.item.id);
+  // Its lease still stands among the timed: with another state it is passed over there.
+  entry.state = BLOCKED;
   for (const lane of new Set(entry.item.lanes)) {
     const waiting = queue.lanes.get(lane);
     waiting?.delete(entry);

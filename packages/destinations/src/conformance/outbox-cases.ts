@@ -63,6 +63,13 @@ export function outboxCases(create: () => Promise<DeliveryStore>): readonly Outb
         expectSame(await lease(store, "w2", 2), ["i2"], "lease after the first was delivered");
       },
     ),
+    on("a finished item is never given again, also when its lease would have run out", async (store) => {
+      await store.append([outboxItem("i1", ["p1"]), outboxItem("i2", ["p2"])]);
+      await lease(store, "w", 1);
+      await store.settle("d1", "w", [told("i1"), { kind: "dead", id: "i2", at: T(1), code: "x" }]);
+      expectSame(await lease(store, "w", 40), [], "lease after the leases ran out");
+      expectSame((await store.backlog("d1", T(41))).waiting, 0, "backlog");
+    }),
     on("an item in several lanes waits for all of them, and holds all of them up", async (store) => {
       await store.append([
         outboxItem("i1", ["p1"]),
