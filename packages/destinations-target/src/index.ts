@@ -54,3 +54,4 @@ export {
   type TargetSettings,
 } from "./connection.ts";
 export { AUDIENCES_PARAMETER, targetOutbound, type TargetOutboundSettings } from "./outbound.ts";
+export { TARGET_ERRORS } from "./errors.ts";

@@ -121,3 +121,4 @@ export {
   type CustomPersonalizationSettings,
 } from "./custom-personalization.ts";
 export { createRelayedOutbox, type DeliveryJournal, type OutboxSource } from "./relayed-outbox.ts";
+export { DESTINATION_ERRORS } from "./errors.ts";
