@@ -40,3 +40,5 @@ export {
   type StoredEvent,
 } from "./hub-store.ts";
 export { compareEvents, createMemoryStore } from "./memory-store.ts";
+export { type CommitGuards, findConflict } from "./find-conflict.ts";
+export { fromStored, toStored } from "./stored-text.ts";

@@ -1,7 +1,6 @@
 import { compareKeys, type IdentityKey, type MembershipChange } from "@tessera/xdm";
 import { compareRecords, type StoredRecord } from "./fragment.ts";
 import type {
-  CommitConflict,
   CommitResult,
   DocumentWrite,
   HubCommit,
@@ -13,6 +12,7 @@ import type {
   StoredDocument,
   StoredEvent,
 } from "./hub-store.ts";
+import { type CommitGuards, findConflict } from "./find-conflict.ts";
 import { hasData, type PersonState } from "./person-state.ts";
 
 /** A HubStore in memory: the executable specification of the port, and a store for tests and short-lived tools. */
@@ -30,29 +30,11 @@ export function createMemoryStore(): HubStore {
   const quarantine = new Map<string, QuarantinedItem>();
   let sequence = 0;
 
-  const conflictOf = (commit: HubCommit): CommitConflict | undefined => {
-    const claims = claimsOf(commit.persons);
-    const written = new Set(commit.persons.map(idOf));
-    const taken = (key: IdentityKey): boolean => {
-      const holder = personOf.get(key);
-      return claims.get(key) === "several" || (holder !== undefined && !written.has(holder));
-    };
-    const stale = commit.persons
-      .filter(
-        (write) =>
-          (persons.get(idOf(write))?.version ?? 0) !== expectedOf(write) ||
-          (write.kind === "put" && write.person.identities.some(taken)),
-      )
-      .map(idOf);
-    const ids = new Set<string>();
-    const known = commit.events
-      .filter(({ id }) => events.has(id) || ids.size === ids.add(id).size)
-      .map((event) => event.id);
-    const edited = commit.documents
-      .filter((write) => (documents.get(documentKey(write))?.version ?? 0) !== write.expectedVersion)
-      .map((write) => write.id);
-    if (stale.length + known.length + edited.length === 0) return undefined;
-    return { code: "conflict", persons: stale, events: known, documents: edited };
+  const guards: CommitGuards = {
+    versionOfPerson: (id) => persons.get(id)?.version ?? 0,
+    holderOf: (key) => personOf.get(key),
+    isKnownEvent: (id) => events.has(id),
+    versionOfDocument: (kind, id) => documents.get(documentKey({ kind, id }))?.version ?? 0,
   };
 
   const writePersons = (writes: readonly PersonWrite[]): void => {
@@ -134,7 +116,7 @@ export function createMemoryStore(): HubStore {
     records: async (owners) =>
       [...new Set(owners)].flatMap((owner) => recordsOf.get(owner) ?? []).sort(compareRecords),
     commit: async (commit): Promise<CommitResult> => {
-      const conflict = conflictOf(commit);
+      const conflict = findConflict(commit, guards);
       if (conflict !== undefined) return { ok: false, error: conflict };
       writePersons(commit.persons);
       writeTruth(commit);
@@ -207,20 +189,6 @@ export function compareEvents(a: StoredEvent, b: StoredEvent): number {
 
 function idOf(write: PersonWrite): string {
   return write.kind === "put" ? write.person.personId : write.personId;
-}
-
-function expectedOf(write: PersonWrite): number {
-  return write.kind === "put" ? write.person.version - 1 : write.expectedVersion;
-}
-
-/** Which identities the persons of a commit hold; "several" for one that more than one of them claims. */
-function claimsOf(writes: readonly PersonWrite[]): ReadonlyMap<IdentityKey, string> {
-  const claims = new Map<IdentityKey, string>();
-  for (const write of writes) {
-    if (write.kind !== "put") continue;
-    for (const key of write.person.identities) claims.set(key, claims.has(key) ? "several" : "one");
-  }
-  return claims;
 }
 
 function documentKey(document: { readonly kind: string; readonly id: string }): string {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { decodeBody, encodeBody } from "./body.ts";
 import { decodeId, encodeId } from "./event-id.ts";
 import { RowReader, RowWriter } from "./row-bytes.ts";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 
 const anyText = fc.string({
   unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { IdentityKey } from "@tessera/xdm";
 import { Recent } from "./recent.ts";
 import { RowReader, RowWriter } from "./row-bytes.ts";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 
 const REMEMBERED = 50_000;
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 
 /** The small vocabulary of a store as numbers: data sets, audiences, destinations. All of it stays in memory. */
 export class Names {

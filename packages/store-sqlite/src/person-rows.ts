@@ -5,7 +5,7 @@ import type { FragmentCodec } from "./fragment-row.ts";
 import type { IdentityRows } from "./identity-rows.ts";
 import type { PersonStateCodec } from "./person-state-row.ts";
 import { Recent } from "./recent.ts";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 import type { Totals } from "./totals.ts";
 
 type Row = readonly [id: number, pid: string, version: number, nextChange: number | null, state: Uint8Array];

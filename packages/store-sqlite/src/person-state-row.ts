@@ -2,7 +2,7 @@ import type { IdentityKey, MembershipStatus } from "@tessera/xdm";
 import type { MembershipState, PersonState } from "@tessera/profile-store";
 import type { Names } from "./names.ts";
 import { RowReader, RowWriter } from "./row-bytes.ts";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 
 const STATUSES: readonly MembershipStatus[] = ["realized", "existing", "exited"];
 const HAS_EXPIRY = 4;

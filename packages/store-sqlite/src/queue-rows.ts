@@ -10,7 +10,7 @@ import type { JsonObject, JsonValue, MembershipChange } from "@tessera/xdm";
 import { decodeBody, encodeBody } from "./body.ts";
 import type { Names } from "./names.ts";
 import type { PersonRows } from "./person-rows.ts";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 
 type Stored = string | Uint8Array;
 type EntryRow = readonly [number, string, string, number, Stored];

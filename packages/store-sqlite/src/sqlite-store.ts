@@ -10,7 +10,7 @@ import type {
 import type { IdentityKey } from "@tessera/xdm";
 import { backupTo } from "./backup.ts";
 import { inOurWords, SqliteStoreError } from "./errors.ts";
-import { findConflict } from "./find-conflict.ts";
+import { findConflict } from "@tessera/profile-store";
 import { FragmentCodec } from "./fragment-row.ts";
 import { GroupCommit, type Outcome } from "./group-commit.ts";
 import { IdentityRows } from "./identity-rows.ts";
@@ -278,7 +278,7 @@ class FileStore implements SqliteStore {
       isKnownEvent: (id) => this.#truth.isKnown(id),
       versionOfDocument: (kind, id) => this.#queues.versionOfDocument(kind, id),
     });
-    if (conflict.persons.length + conflict.events.length + conflict.documents.length === 0) {
+    if (conflict === undefined) {
       throw new Error(
         "A commit was refused and nothing it conflicts with was found: this is a bug of the store.",
       );

@@ -12,7 +12,7 @@ import { decodeId, encodeId } from "./event-id.ts";
 import type { FragmentCodec } from "./fragment-row.ts";
 import type { IdentityRows } from "./identity-rows.ts";
 import type { Names } from "./names.ts";
-import { fromStored, toStored } from "./stored-text.ts";
+import { fromStored, toStored } from "@tessera/profile-store";
 import type { Totals } from "./totals.ts";
 
 const OPERATIONS: readonly RecordOperation[] = ["upsert", "merge", "delete"];

@@ -3,8 +3,8 @@ const FIRST = 0xd800;
 const SHIFTED = 0x10000;
 
 /**
- * Text as the file keeps it: SQLite sorts by UTF-8 bytes and loses half of a surrogate pair, the port asks for code-unit
- * order and for the same text back. Each code unit from U+D800 on becomes one code point from U+10000 on, which keeps
+ * Text as a store that keeps UTF-8 should keep ids and keys: sorting by bytes is then the code-unit order that the port
+ * asks for, and half of a surrogate pair comes back as it was. Each code unit from U+D800 on becomes one code point from U+10000 on, which keeps
  * the order and loses nothing; all other text (nearly all text) stays as it is.
  */
 export function toStored(text: string): string {

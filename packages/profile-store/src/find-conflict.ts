@@ -1,8 +1,8 @@
-import type { CommitConflict, HubCommit, PersonWrite } from "@tessera/profile-store";
+import type { CommitConflict, HubCommit, PersonWrite } from "./hub-store.ts";
 import type { IdentityKey } from "@tessera/xdm";
 
-/** What a store knows of the things a commit is guarded by. */
-export interface Guards {
+/** What a store knows of the things a commit is guarded by; asked about what the commit names, and nothing else. */
+export interface CommitGuards {
   readonly versionOfPerson: (personId: string) => number;
   /** The id of the person who has this identity now. */
   readonly holderOf: (key: IdentityKey) => string | undefined;
@@ -10,8 +10,8 @@ export interface Guards {
   readonly versionOfDocument: (kind: string, id: string) => number;
 }
 
-/** All reasons to refuse a commit, named together. Asked only once a commit was found to conflict. */
-export function findConflict(commit: HubCommit, guards: Guards): CommitConflict {
+/** All reasons to refuse a commit, named together, or undefined when there is none. The one reading of the port's laws. */
+export function findConflict(commit: HubCommit, guards: CommitGuards): CommitConflict | undefined {
   const written = new Set(commit.persons.map(idOf));
   const claims = new Map<IdentityKey, number>();
   const times = new Map<string, number>();
@@ -30,16 +30,15 @@ export function findConflict(commit: HubCommit, guards: Guards): CommitConflict 
     return write.kind === "put" && write.person.identities.some(taken);
   };
   const seen = new Set<string>();
-  return {
-    code: "conflict",
-    persons: commit.persons.filter(stale).map(idOf),
-    events: commit.events
-      .map((event) => event.id)
-      .filter((id) => guards.isKnownEvent(id) || seen.size === seen.add(id).size),
-    documents: commit.documents
-      .filter(({ kind, id, expectedVersion }) => guards.versionOfDocument(kind, id) !== expectedVersion)
-      .map(({ id }) => id),
-  };
+  const persons = commit.persons.filter(stale).map(idOf);
+  const events = commit.events
+    .map((event) => event.id)
+    .filter((id) => guards.isKnownEvent(id) || seen.size === seen.add(id).size);
+  const documents = commit.documents
+    .filter(({ kind, id, expectedVersion }) => guards.versionOfDocument(kind, id) !== expectedVersion)
+    .map(({ id }) => id);
+  if (persons.length + events.length + documents.length === 0) return undefined;
+  return { code: "conflict", persons, events, documents };
 }
 
 function idOf(write: PersonWrite): string {
