@@ -166,20 +166,30 @@ async function deliverBatch(round: Round, { items, batch }: LeasedBatch): Promis
     note(done.outcomes);
   }
   if (items.length > 1 && items.every(({ id }) => wasRefusedWhole(outcomes.get(id)))) return apart();
-  const at = ports.now();
-  const asked = [...outcomes.values()].reduce(
-    (most, o) => Math.max(most, o.kind === "retryable" ? (o.retryAfterMs ?? 0) : 0),
-    0,
-  );
-  if (asked > 0) line.quietUntil = Math.max(line.quietUntil, at + asked);
-  const covered = new Set(
-    requests.flatMap((r) => (r.kind === "settled" ? r.outcomes.map(({ item }) => item) : r.items)),
-  );
+  hold(line, outcomes, ports.now());
+  const complete = outcomes.size >= items.length;
+  const covered = complete ? outcomes : coveredBy(requests);
   await settle(
     round,
     items.map((item) =>
       settlementOf(round, item, outcomes.get(item.id) ?? missing(item.id, covered.has(item.id))),
     ),
+  );
+}
+
+/** A receiver that asks for a pause is left alone altogether until then. */
+function hold(line: Line, outcomes: ReadonlyMap<string, DeliveryOutcome>, now: number): void {
+  let asked = 0;
+  for (const outcome of outcomes.values()) {
+    if (outcome.kind === "retryable" && outcome.retryAfterMs !== undefined)
+      asked = Math.max(asked, outcome.retryAfterMs);
+  }
+  if (asked > 0) line.quietUntil = Math.max(line.quietUntil, now + asked);
+}
+
+function coveredBy(requests: readonly PlannedRequest[]): ReadonlySet<string> {
+  return new Set(
+    requests.flatMap((r) => (r.kind === "settled" ? r.outcomes.map(({ item }) => item) : r.items)),
   );
 }
 

@@ -50,6 +50,7 @@ export interface Line {
   bucket: TokenBucket | undefined;
   /** The receiver asked for quiet until then. */
   quietUntil: number;
+  moment?: { readonly now: number; readonly at: string };
 }
 
 /** The options with their defaults filled in. */
@@ -73,8 +74,7 @@ export function settlementOf(
   outcome: DeliveryOutcome | undefined,
 ): Settlement {
   const { ports, timing, destination, line } = round;
-  const now = ports.now();
-  const at = formatInstant(now);
+  const { now, at } = moment(round);
   switch (outcome?.kind) {
     case undefined:
       return { kind: "released", id: item.id, at, notBefore: formatInstant(resumeAt(line, now)) };
@@ -103,6 +103,13 @@ export function settlementOf(
   }
 }
 
+/** The present, written out once a millisecond and not once an item. */
+function moment({ ports, line }: Round): { readonly now: number; readonly at: string } {
+  const now = ports.now();
+  if (line.moment?.now !== now) line.moment = { now, at: formatInstant(now) };
+  return line.moment;
+}
+
 function delivered(line: Line, id: string, at: string): Settlement {
   line.counters.delivered += 1;
   return { kind: "delivered", id, at };
@@ -114,7 +121,7 @@ export function dead(round: Round, id: string, code: string, detail?: string): S
   return {
     kind: "dead",
     id,
-    at: formatInstant(round.ports.now()),
+    at: moment(round).at,
     code,
     ...(detail !== undefined && { detail }),
   };

@@ -73,8 +73,7 @@ export function createMemoryOutbox({ keep = 1_000_000 }: { readonly keep?: numbe
     const lines = log.get(entry.personId);
     if (lines) lines.push(entry);
     else log.set(entry.personId, [entry]);
-    const oldest = log.keys().next();
-    if (log.size > keep && !oldest.done) log.delete(oldest.value);
+    if (log.size > keep) dropOldest(log);
   };
   const append = (items: readonly OutboxItem[]): void => {
     for (const item of items) {
@@ -138,7 +137,7 @@ function emptyQueue(): Queue {
 
 function enqueue(queue: Queue, entry: Entry): void {
   queue.entries.set(entry.item.id, entry);
-  for (const lane of new Set(entry.item.lanes)) {
+  for (const lane of lanesOf(entry.item)) {
     const waiting = queue.lanes.get(lane);
     if (waiting) {
       entry.blockedBy += 1;
@@ -240,7 +239,7 @@ function finish(queue: Queue, entry: Entry): void {
   queue.entries.delete(entry.item.id);
   // Its lease still stands among the timed: with another state it is passed over there.
   entry.state = BLOCKED;
-  for (const lane of new Set(entry.item.lanes)) {
+  for (const lane of lanesOf(entry.item)) {
     const waiting = queue.lanes.get(lane);
     waiting?.delete(entry);
     const next = waiting?.values().next();
@@ -254,8 +253,17 @@ function finish(queue: Queue, entry: Entry): void {
 
 function remember(done: Set<string>, id: string, keep: number): void {
   done.add(id);
-  const oldest = done.values().next();
-  if (done.size > keep && !oldest.done) done.delete(oldest.value);
+  if (done.size > keep) dropOldest(done);
+}
+
+function dropOldest(kept: { keys: () => Iterator<string>; delete: (key: string) => boolean }): void {
+  const oldest = kept.keys().next();
+  if (!oldest.done) kept.delete(oldest.value);
+}
+
+/** The lanes of an item, each once. */
+function lanesOf({ lanes }: OutboxItem): Iterable<string> {
+  return lanes.length < 2 ? lanes : new Set(lanes);
 }
 
 function backlogOf(queue: Queue, now: string): Backlog {

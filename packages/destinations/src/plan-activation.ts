@@ -50,23 +50,59 @@ export interface ActivationInput {
  */
 export function planActivation(input: ActivationInput): readonly OutboxItem[] {
   const items: OutboxItem[] = [];
+  const concerned = dataflowsByAudience(input.dataflows);
   for (const transition of input.transitions) {
-    for (const active of input.dataflows) {
-      if (!active.dataflow.enabled || !touches(transition, active)) continue;
+    for (const active of concernedBy(transition, concerned)) {
       const scope = scopeOf(transition, active, input);
       if (active.destination.kind === "streaming-audience") planAudiences(scope, items);
-      else if (active.destination.kind === "streaming-profile") planProfiles(scope, items);
+      else planProfiles(scope, items);
     }
   }
   return items;
 }
 
-/** Cheap refusal: most changes of persons concern no mapped audience and no mapped field. */
-function touches({ before, after }: PersonTransition, { dataflow, destination }: ActiveDataflow): boolean {
-  if (destination.kind !== "streaming-audience" && destination.kind !== "streaming-profile") return false;
-  return [...before, ...after].some(({ memberships }) =>
-    dataflow.audiences.some(({ namespace, id }) => memberships[namespace]?.[id] !== undefined),
-  );
+/** Streaming dataflows by mapped audience (origin, then id), each with its place in the list. */
+type Concerned = ReadonlyMap<string, ReadonlyMap<string, readonly (readonly [number, ActiveDataflow])[]>>;
+
+/** Most changes of persons concern no mapped audience: an index finds out without asking every dataflow. */
+function dataflowsByAudience(dataflows: readonly ActiveDataflow[]): Concerned {
+  const known = indexes.get(dataflows);
+  if (known) return known;
+  const index = new Map<string, Map<string, (readonly [number, ActiveDataflow])[]>>();
+  for (const [place, active] of dataflows.entries()) {
+    const { dataflow, destination } = active;
+    const streams = destination.kind === "streaming-audience" || destination.kind === "streaming-profile";
+    if (!dataflow.enabled || !streams) continue;
+    for (const { namespace, id } of dataflow.audiences) {
+      const audiences = index.get(namespace) ?? new Map<string, (readonly [number, ActiveDataflow])[]>();
+      index.set(namespace, audiences);
+      const entry = [place, active] as const;
+      const found = audiences.get(id);
+      if (found) found.push(entry);
+      else audiences.set(id, [entry]);
+    }
+  }
+  indexes.set(dataflows, index);
+  return index;
+}
+
+/** Callers pass the same list again and again; it is data, so its index holds as long as the list does. */
+const indexes = new WeakMap<readonly ActiveDataflow[], Concerned>();
+
+function concernedBy({ before, after }: PersonTransition, concerned: Concerned): readonly ActiveDataflow[] {
+  const found = new Map<number, ActiveDataflow>();
+  for (const persons of [before, after]) {
+    for (const { memberships } of persons) {
+      for (const [namespace, audiences] of concerned) {
+        const held = memberships[namespace];
+        if (!held) continue;
+        for (const id in held)
+          for (const [place, active] of audiences.get(id) ?? []) found.set(place, active);
+      }
+    }
+  }
+  if (found.size < 2) return [...found.values()];
+  return [...found].sort(([a], [b]) => a - b).map(([, active]) => active);
 }
 
 /** One person as the destination of a dataflow knows or is to know them. */
