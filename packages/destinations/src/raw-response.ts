@@ -37,8 +37,8 @@ export interface TransportFailure {
 export function retryAfterMs(response: HttpResponse): number | undefined {
   const header = response.headers["retry-after"]?.trim();
   if (header === undefined || header === "") return undefined;
-  const ms = /^\d+$/.test(header)
-    ? Number(header) * 1000
-    : Date.parse(header) - Date.parse(response.receivedAt);
+  let ms = Number.NaN;
+  if (/^\d+$/.test(header)) ms = Number(header) * 1000;
+  else if (/^[A-Za-z]{3,9},? /.test(header)) ms = Date.parse(header) - Date.parse(response.receivedAt);
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), 86_400_000);
 }
