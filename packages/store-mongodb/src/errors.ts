@@ -1,0 +1,74 @@
+import { MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
+
+/** All failures this package can throw: what they mean, and whether the same call may succeed later. */
+export const MONGO_STORE_ERRORS = {
+  "mongodb.unavailable": {
+    meaning: "The deployment cannot be reached, or changed its primary in the middle of a call.",
+    retryable: true,
+  },
+  "mongodb.contended": {
+    meaning: "Other writers changed the same things again and again. Nothing was written.",
+    retryable: true,
+  },
+  "mongodb.no-transactions": {
+    meaning: "The deployment has no transactions: it is neither a replica set nor a sharded cluster.",
+    retryable: false,
+  },
+  "mongodb.newer": {
+    meaning: "The database was written by a newer version of Tessera.",
+    retryable: false,
+  },
+  "mongodb.sandbox": {
+    meaning: "The name of the sandbox is not usable as part of a database name.",
+    retryable: false,
+  },
+  "mongodb.fenced": {
+    meaning: "The lease under which this was to be written is lost. Nothing was written.",
+    retryable: false,
+  },
+} as const;
+
+/** The code of a failure of this package. */
+export type MongoStoreErrorCode = keyof typeof MONGO_STORE_ERRORS;
+
+/** A failure of the deployment or of its use; refusals of a commit are `CommitResult`s, not errors. */
+export class MongoStoreError extends Error {
+  readonly code: MongoStoreErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: MongoStoreErrorCode, detail: string, cause?: unknown) {
+    super(`${MONGO_STORE_ERRORS[code].meaning} ${detail}`, cause === undefined ? {} : { cause });
+    this.name = "MongoStoreError";
+    this.code = code;
+    this.retryable = MONGO_STORE_ERRORS[code].retryable;
+  }
+}
+
+const DUPLICATE = 11_000;
+const AWAY = [
+  "RetryableWriteError",
+  "RetryableError",
+  "ResumableChangeStreamError",
+  "UnknownTransactionCommitResult",
+];
+
+/** Whether a write failed because a unique key was there already. */
+export function isDuplicate(cause: unknown): boolean {
+  return cause instanceof MongoError && cause.code === DUPLICATE;
+}
+
+/** Whether the server says that the transaction may be tried again from its beginning. */
+export function isTransient(cause: unknown): boolean {
+  return cause instanceof MongoError && cause.hasErrorLabel("TransientTransactionError");
+}
+
+/** The same failure in this package's words, when it is one of the deployment; otherwise `cause` itself. */
+export function inOurWords(cause: unknown): unknown {
+  if (!(cause instanceof MongoError)) return cause;
+  const away =
+    cause instanceof MongoNetworkError ||
+    cause instanceof MongoServerSelectionError ||
+    AWAY.some((label) => cause.hasErrorLabel(label));
+  if (!away) return cause;
+  return new MongoStoreError("mongodb.unavailable", "Load again and try again once it is back.", cause);
+}

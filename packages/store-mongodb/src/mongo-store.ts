@@ -1,0 +1,392 @@
+import {
+  type CommitResult,
+  compareEvents,
+  compareRecords,
+  findConflict,
+  fromStored,
+  type HubCommit,
+  type HubStore,
+  type Neighbourhood,
+  type PersonState,
+  toStored,
+} from "@tessera/profile-store";
+import type { IdentityKey } from "@tessera/xdm";
+import { type Db, MongoClient, type MongoClientOptions, ObjectId } from "mongodb";
+import { AT_ONCE, type Collections, collectionsOf, type CounterDocument } from "./collections.ts";
+import { inOurWords, MongoStoreError } from "./errors.ts";
+import { type Lease, Leases } from "./leases.ts";
+import { readPersons } from "./read-persons.ts";
+import { Recent } from "./recent.ts";
+import { migrate } from "./schema.ts";
+import { Slots } from "./slots.ts";
+import { transact } from "./transact.ts";
+import {
+  decodeChange,
+  decodeDocument,
+  decodeEntry,
+  decodeEvent,
+  decodeItem,
+  decodeRecord,
+  documentKey,
+} from "./truth-documents.ts";
+import { ownersOf, writeCommit } from "./write-commit.ts";
+
+/** How a MongoDB store is opened. */
+export interface MongoStoreOptions {
+  /** `mongodb://…` or `mongodb+srv://…` of a replica set or a sharded cluster. */
+  readonly uri: string;
+  readonly database: string;
+  /** Each sandbox is a database of its own: `<database>_<sandbox>`. Letters, digits and hyphens. */
+  readonly sandbox?: string;
+  /** Passed to the driver as they are. */
+  readonly clientOptions?: MongoClientOptions;
+}
+
+/** A HubStore in MongoDB, shared by any number of processes, with the leases that divide work among them. */
+export interface MongoStore extends HubStore {
+  readonly leases: Leases;
+  /** The same store, whose commits are refused (`mongodb.fenced`) once `lease` is lost. Closing it closes nothing. */
+  under(lease: Lease): HubStore;
+}
+
+const SANDBOX = /^[A-Za-z0-9-]{1,32}$/;
+const SERVER_SELECTION_MS = 5000;
+const KNOWN_OWNERS = 100_000;
+const FARTHEST = 1000;
+const LARGEST_LIMIT = 2 ** 31 - 1;
+
+/**
+ * Connects, checks that the deployment has transactions, and makes or migrates the collections. Throws a
+ * `MongoStoreError` when it cannot be used.
+ */
+export async function openMongoStore(options: MongoStoreOptions): Promise<MongoStore> {
+  const { uri, database, sandbox, clientOptions } = options;
+  if (sandbox !== undefined && !SANDBOX.test(sandbox)) {
+    throw new MongoStoreError("mongodb.sandbox", "Use 1 to 32 letters, digits and hyphens.");
+  }
+  const client = new MongoClient(uri, {
+    serverSelectionTimeoutMS: SERVER_SELECTION_MS,
+    ...clientOptions,
+    ignoreUndefined: true,
+  });
+  try {
+    await client.connect();
+    const db = client.db(sandbox === undefined ? database : `${database}_${sandbox}`);
+    const hello = await db.command({ hello: 1 });
+    if (hello["setName"] === undefined && hello["msg"] !== "isdbgrid") {
+      throw new MongoStoreError(
+        "mongodb.no-transactions",
+        "Start mongod with --replSet, one member is enough.",
+      );
+    }
+    await migrate(db);
+    return new DatabaseStore(client, db);
+  } catch (cause) {
+    await client.close();
+    throw inOurWords(cause);
+  }
+}
+
+class DatabaseStore implements MongoStore {
+  readonly leases: Leases;
+  readonly #client: MongoClient;
+  readonly #c: Collections;
+  readonly #slots: Slots;
+  readonly #owners = new Recent<string, true>(KNOWN_OWNERS);
+  #lastInLine: Promise<unknown> = Promise.resolve();
+
+  constructor(client: MongoClient, db: Db) {
+    this.#client = client;
+    this.#c = collectionsOf(db);
+    this.leases = new Leases(this.#c);
+    this.#slots = new Slots(new ObjectId().id[6] ?? 0);
+  }
+
+  under(lease: Lease): HubStore {
+    return { ...this, commit: (commit) => this.#commit(commit, lease), close: async () => undefined };
+  }
+
+  load: HubStore["load"] = async (identities, eventIds) =>
+    asked(async (): Promise<Neighbourhood> => {
+      const events =
+        eventIds.length === 0
+          ? []
+          : this.#c.events
+              .find({ _id: { $in: eventIds.map(toStored) } }, { projection: { _id: 1 } })
+              .toArray();
+      const [known, around] = await Promise.all([events, this.#around(identities)]);
+      return { ...around, knownEvents: new Set(known.map(({ _id }) => fromStored(_id))) };
+    });
+
+  persons: HubStore["persons"] = async (personIds) =>
+    asked(async () => {
+      const ends = await this.#follow([...new Set(personIds)].map(toStored));
+      const persons = await readPersons(this.#c, [...ends.values()]);
+      const found = new Map<string, PersonState>();
+      for (const id of personIds) {
+        const person = persons.get(ends.get(toStored(id)) ?? "");
+        if (person !== undefined) found.set(person.personId, person);
+      }
+      return [...found.values()];
+    });
+
+  events: HubStore["events"] = async (owners, from) =>
+    asked(async () => {
+      if (owners.length === 0) return [];
+      const filter = {
+        o: { $in: owners.map(toStored) },
+        ...(from === undefined ? {} : { t: { $gte: from } }),
+      };
+      return (await this.#c.events.find(filter, AT_ONCE).toArray()).map(decodeEvent).sort(compareEvents);
+    });
+
+  records: HubStore["records"] = async (owners) =>
+    asked(async () => {
+      if (owners.length === 0) return [];
+      const found = await this.#c.records.find({ o: { $in: owners.map(toStored) } }, AT_ONCE).toArray();
+      return found.map(decodeRecord).sort(compareRecords);
+    });
+
+  commit: HubStore["commit"] = async (commit) => this.#commit(commit, undefined);
+
+  due: HubStore["due"] = async (now, limit) =>
+    asked(async () => {
+      if (limit < 1) return [];
+      const found = this.#c.persons
+        .find({ next: { $lte: now } }, { projection: { _id: 1 } })
+        .sort({ next: 1 })
+        .limit(clamp(limit));
+      return (await found.toArray()).map(({ _id }) => fromStored(_id));
+    });
+
+  nextDue: HubStore["nextDue"] = async () =>
+    asked(async () => {
+      const filter = { next: { $exists: true } };
+      return (await this.#c.persons.findOne(filter, { sort: { next: 1 }, projection: { next: 1 } }))?.next;
+    });
+
+  scan: HubStore["scan"] = async (after, limit) =>
+    asked(async () => {
+      if (limit < 1) return [];
+      const found = this.#c.persons
+        .find({ _id: { $gt: toStored(after) }, v: { $gt: 0 } }, { ...AT_ONCE, projection: { _id: 1 } })
+        .sort({ _id: 1 })
+        .limit(clamp(limit));
+      const ids = (await found.toArray()).map(({ _id }) => _id);
+      const persons = await readPersons(this.#c, ids);
+      return ids.flatMap((id) => persons.get(id) ?? []);
+    });
+
+  membershipLog: HubStore["membershipLog"] = async (personId) =>
+    asked(async () => {
+      const found = this.#c.membershipLog.find({ p: toStored(personId) }, AT_ONCE).sort({ n: 1 });
+      return (await found.toArray()).map(decodeChange);
+    });
+
+  document: HubStore["document"] = async (kind, id) =>
+    asked(async () => {
+      const found = await this.#c.documents.findOne({ _id: documentKey(kind, id) });
+      return found === null ? undefined : decodeDocument(found);
+    });
+
+  documents: HubStore["documents"] = async (kind) =>
+    asked(async () => {
+      const found = await this.#c.documents
+        .find({ k: toStored(kind) })
+        .sort({ id: 1 })
+        .toArray();
+      return found.map(decodeDocument);
+    });
+
+  counters: HubStore["counters"] = async () => asked(() => this.#sums("hub"));
+
+  totals: HubStore["totals"] = async () =>
+    asked(async () => {
+      const { events = 0, records = 0, persons = 0, identities = 0 } = await this.#sums("total");
+      return { events, records, persons, identities };
+    });
+
+  outbox: HubStore["outbox"] = async (destinationId, after, limit) =>
+    asked(async () => {
+      if (limit < 1) return [];
+      const found = this.#c.outbox
+        .find({ d: toStored(destinationId), n: { $gt: after } })
+        .sort({ n: 1 })
+        .limit(clamp(limit));
+      return (await found.toArray()).map(decodeEntry);
+    });
+
+  acknowledge: HubStore["acknowledge"] = async (ids) =>
+    asked(async () => {
+      if (ids.length > 0) await this.#c.outbox.deleteMany({ _id: { $in: ids.map(toStored) } });
+    });
+
+  quarantined: HubStore["quarantined"] = async (limit, after = "") =>
+    asked(async () => {
+      if (limit < 1) return [];
+      const found = this.#c.quarantine
+        .find({ _id: { $gt: toStored(after) } })
+        .sort({ _id: 1 })
+        .limit(clamp(limit));
+      return (await found.toArray()).map(decodeItem);
+    });
+
+  releaseQuarantined: HubStore["releaseQuarantined"] = async (ids) =>
+    asked(async () => {
+      if (ids.length > 0) await this.#c.quarantine.deleteMany({ _id: { $in: ids.map(toStored) } });
+    });
+
+  /** Removes collection by collection: stop the workers first, and call it again if it was cut short. */
+  dropDerived: HubStore["dropDerived"] = async () =>
+    asked(async () => {
+      await this.#c.persons.deleteMany({ v: { $gt: 0 } });
+      await this.#c.persons.updateMany({ logged: { $gt: 0 } }, { $unset: { logged: "" } });
+      await this.#c.fragments.deleteMany({});
+      await this.#c.identities.deleteMany({});
+      await this.#c.membershipLog.deleteMany({});
+      await this.#c.counters.deleteMany({ kind: "hub" });
+      await this.#c.counters.deleteMany({ kind: "total", name: { $in: ["persons", "identities"] } });
+    });
+
+  owners: HubStore["owners"] = async (after, limit) =>
+    asked(async () => {
+      if (limit < 1) return [];
+      const found = this.#c.owners
+        .find({ _id: { $gt: toStored(after) } })
+        .sort({ _id: 1 })
+        .limit(clamp(limit));
+      return (await found.toArray()).map(({ _id }) => fromStored(_id));
+    });
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  async #commit(commit: HubCommit, lease: Lease | undefined): Promise<CommitResult> {
+    const before = this.#lastInLine;
+    const write = async (): Promise<CommitResult> => {
+      // Commits that would wait for each other in the database wait for each other here, where it costs no retry.
+      if (commit.outbox.length > 0 || lease !== undefined) await before.catch(() => undefined);
+      return this.#write(commit, lease);
+    };
+    const written = write();
+    if (commit.outbox.length > 0 || lease !== undefined) this.#lastInLine = written.catch(() => undefined);
+    return written;
+  }
+
+  async #write(commit: HubCommit, lease: Lease | undefined): Promise<CommitResult> {
+    const slot = this.#slots.take();
+    try {
+      const result = await transact<CommitResult>(this.#client, {
+        work: async (session) => {
+          if (lease !== undefined) await this.leases.guard(lease, session);
+          const target = {
+            collections: this.#c,
+            session,
+            slot,
+            isKnownOwner: (key: string) => this.#owners.get(key) === true,
+          };
+          return (await writeCommit(commit, target)) ? { ok: true } : undefined;
+        },
+        resolve: async () => {
+          const error = await this.#conflictOf(commit);
+          return error === undefined ? undefined : { ok: false, error };
+        },
+      });
+      if (result.ok) for (const key of ownersOf(commit)) this.#owners.set(key, true);
+      return result;
+    } finally {
+      this.#slots.release(slot);
+    }
+  }
+
+  /** Reads what a commit is guarded by, and names what it conflicts with. */
+  async #conflictOf(commit: HubCommit): Promise<ReturnType<typeof findConflict>> {
+    const personIds = commit.persons.map((write) =>
+      write.kind === "put" ? write.person.personId : write.personId,
+    );
+    const keys = commit.persons.flatMap((write) => (write.kind === "put" ? write.person.identities : []));
+    const documentKeys = commit.documents.map(({ kind, id }) => documentKey(kind, id));
+    const [persons, identities, events, documents] = await Promise.all([
+      this.#c.persons.find({ _id: { $in: personIds.map(toStored) } }, { projection: { v: 1 } }).toArray(),
+      this.#c.identities.find({ _id: { $in: keys.map(toStored) } }).toArray(),
+      this.#c.events
+        .find({ _id: { $in: commit.events.map(({ id }) => toStored(id)) } }, { projection: { _id: 1 } })
+        .toArray(),
+      this.#c.documents.find({ _id: { $in: documentKeys } }, { projection: { v: 1 } }).toArray(),
+    ]);
+    const versions = new Map(persons.map(({ _id, v }) => [_id, v]));
+    const holders = new Map(identities.map(({ _id, p }) => [_id, fromStored(p)]));
+    const known = new Set(events.map(({ _id }) => _id));
+    const edited = new Map(documents.map(({ _id, v }) => [_id, v]));
+    return findConflict(commit, {
+      versionOfPerson: (id) => versions.get(toStored(id)) ?? 0,
+      holderOf: (key) => holders.get(toStored(key)),
+      isKnownEvent: (id) => known.has(toStored(id)),
+      versionOfDocument: (kind, id) => edited.get(documentKey(kind, id)) ?? 0,
+    });
+  }
+
+  /** Persons of identities. An identity that moved between the two reads is looked up again. */
+  async #around(keys: readonly IdentityKey[]): Promise<Pick<Neighbourhood, "persons" | "personOf">> {
+    const persons = new Map<string, PersonState>();
+    const personOf = new Map<IdentityKey, string>();
+    let missing = [...new Set(keys)];
+    for (let attempt = 0; missing.length > 0 && attempt < FARTHEST; attempt += 1) {
+      const holders = await this.#c.identities
+        .find({ _id: { $in: missing.map(toStored) } }, AT_ONCE)
+        .toArray();
+      const states = await readPersons(
+        this.#c,
+        holders.map(({ p }) => p),
+      );
+      const moved: IdentityKey[] = [];
+      for (const { _id, p } of holders) {
+        const key = fromStored(_id);
+        const person = states.get(p);
+        if (person === undefined || !person.identities.includes(key)) moved.push(key);
+        else personOf.set(key, person.personId);
+        if (person !== undefined && personOf.get(key) === person.personId)
+          persons.set(person.personId, person);
+      }
+      missing = moved;
+    }
+    return { persons, personOf };
+  }
+
+  /** For each stored id the id of the person that is there now: itself, or who goes on in its place. */
+  async #follow(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const at = new Map(ids.map((id) => [id, id]));
+    let open = [...ids];
+    for (let step = 0; open.length > 0 && step < FARTHEST; step += 1) {
+      const asked = [...new Set(open.map((id) => at.get(id) ?? id))];
+      const gone = await this.#c.persons
+        .find({ _id: { $in: asked }, v: 0, s: { $exists: true } }, { projection: { s: 1 } })
+        .toArray();
+      const next = new Map(gone.map(({ _id, s }) => [_id, s ?? _id]));
+      open = open.filter((id) => next.has(at.get(id) ?? id));
+      for (const id of open) at.set(id, next.get(at.get(id) ?? id) ?? id);
+    }
+    return at;
+  }
+
+  async #sums(kind: CounterDocument["kind"]): Promise<Readonly<Record<string, number>>> {
+    const sums = new Map<string, number>();
+    for (const { name, value } of await this.#c.counters.find({ kind }, AT_ONCE).toArray()) {
+      sums.set(fromStored(name), (sums.get(fromStored(name)) ?? 0) + value);
+    }
+    return Object.fromEntries([...sums].filter(([, value]) => value !== 0).sort());
+  }
+}
+
+async function asked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw inOurWords(cause);
+  }
+}
+
+function clamp(limit: number): number {
+  return Math.min(LARGEST_LIMIT, Math.trunc(limit));
+}
