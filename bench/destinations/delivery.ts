@@ -10,6 +10,7 @@ import {
   createDeliveryEngine,
   createMemoryOutbox,
   createRelayedOutbox,
+  csvFileDestination,
   type DeliveryStore,
   httpProfileExport,
   type OutboxItem,
@@ -307,6 +308,44 @@ async function overHttp(): Promise<void> {
   server.close();
 }
 
+/** CSV rows, from items to text, thrown away as they come. */
+async function files(): Promise<void> {
+  const count = 200_000;
+  const own = items(count, count).flatMap(({ payload }) =>
+    payload.kind === "profile" ? [payload.item] : [],
+  );
+  const mapping = [
+    { source: { kind: "attribute", path: "tier" }, target: "tier" },
+    { source: { kind: "attribute", path: "person" }, target: "person" },
+    { source: { kind: "attribute", path: "n" }, target: "n" },
+    { source: { kind: "identity", namespace: "Email_LC_SHA256" }, target: "Email_LC_SHA256", dedup: true },
+    { source: { kind: "membership-status" }, target: "status" },
+  ] as const;
+  const configured = catalogEntry(csvFileDestination("local")).configure(
+    { id: "d1", name: "x" },
+    { target: { folder: "x" } },
+  );
+  if (!configured.ok) throw new Error("settings refused");
+  const batch = {
+    kind: "file",
+    destinationId: "d1",
+    dataflowId: "f1",
+    audience: { id: "a3", namespace: "ups", name: "A" },
+    mapping,
+    mode: "full",
+    items: own,
+  } as const;
+  const context = { now: at, destinationId: "d1", destinationName: "x", orgId: "o", sandbox: "s" };
+  await measure("CSV file, 5 columns", count, "rows, deduplicated by identity", () => {
+    let lines = 0;
+    for (const request of configured.value.plan(batch, context)) {
+      if (request.kind !== "file") throw new Error("rows refused");
+      for (const piece of request.content) lines += piece.split("\n").length - 1;
+    }
+    if (lines !== count + 1) throw new Error(`${lines} lines`);
+  });
+}
+
 const changes = transitions(50_000);
 for (const kind of ["streaming-audience", "streaming-profile"] as const) {
   const input = { transitions: changes, dataflows: dataflows(kind), now: at, evaluate: () => undefined };
@@ -321,6 +360,7 @@ for (const kind of ["streaming-audience", "streaming-profile"] as const) {
     },
   );
 }
+await files();
 await inMemory();
 await overHttp();
 

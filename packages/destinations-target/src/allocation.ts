@@ -9,7 +9,7 @@ export function allocationOf(client: string, activityId: number, visitorId: stri
 }
 
 /** MurmurHash3 x86 32 with seed 0 over the UTF-16 code units of a text, as a signed number. */
-export function murmur3(text: string): number {
+function murmur3(text: string): number {
   let h = 0;
   const even = text.length & ~1;
   for (let i = 0; i < even; i += 2) {

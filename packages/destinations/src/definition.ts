@@ -1,3 +1,4 @@
+import type { MarketingAction } from "@tessera/governance";
 import type { Issue, JsonSchema, Result } from "@tessera/xdm";
 import type { ActivationBatch } from "./activation-batch.ts";
 import type { DeliveryOutcome } from "./outcome.ts";
@@ -30,7 +31,7 @@ export interface DestinationCapabilities {
   /** Whether members that qualified before the mapping are sent when it is made. */
   readonly backfill: boolean;
   /** Marketing actions its use stands for, checked against data usage policies (`exportToThirdParty`, …). */
-  readonly marketingActions: readonly string[];
+  readonly marketingActions: readonly MarketingAction[];
   /** Calls a second at most; unlimited when absent. */
   readonly requestsPerSecond?: number;
   /** Tries of one item at most, the first included; the engine's default when absent. */

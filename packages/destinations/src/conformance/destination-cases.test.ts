@@ -42,6 +42,11 @@ let calls = 0;
 /** Ways to break the contract, and the case that must notice. */
 const broken: readonly (readonly [string, Partial<Definition>, string])[] = [
   [
+    "stands for an action that no policy knows",
+    { capabilities: { ...httpProfileExport.capabilities, marketingActions: ["no such action!"] } },
+    "says what its use stands for",
+  ],
+  [
     "takes anything as settings",
     { parseSettings: () => ({ ok: true, value: { url: "https://x.test/", batchSize: 1, headers: {} } }) },
     "invalid settings are refused",

@@ -1,3 +1,4 @@
+import { parseMarketingAction } from "@tessera/governance";
 import type { ActivationBatch } from "../activation-batch.ts";
 import type { DestinationDefinition, PlanContext } from "../definition.ts";
 import type { DeliveryOutcome } from "../outcome.ts";
@@ -51,6 +52,17 @@ function settingsCases<S>(
 ): ConformanceCase[] {
   const { parseSettings } = definition;
   return [
+    {
+      name: "says what its use stands for, in marketing actions that policies know",
+      run: () => {
+        const { marketingActions } = definition.capabilities;
+        expect(marketingActions.length > 0, "no marketing action: no policy could ever keep data from it");
+        for (const action of marketingActions) {
+          const parsed = parseMarketingAction(action);
+          expect(parsed.ok, `${action}: ${parsed.ok ? "" : parsed.error.message}`);
+        }
+      },
+    },
     {
       name: "valid settings parse, and parse again to the same after a round trip through JSON",
       run: () => {
