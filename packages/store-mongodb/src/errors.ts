@@ -1,4 +1,4 @@
-import { MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
+import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
 
 /** All failures this package can throw: what they mean, and whether the same call may succeed later. */
 export const MONGO_STORE_ERRORS = {
@@ -45,30 +45,45 @@ export class MongoStoreError extends Error {
 }
 
 const DUPLICATE = 11_000;
-const AWAY = [
-  "RetryableWriteError",
-  "RetryableError",
-  "ResumableChangeStreamError",
-  "UnknownTransactionCommitResult",
-];
+const AWAY = ["RetryableWriteError", "RetryableError", "UnknownTransactionCommitResult"];
 
 /** Whether a write failed because a unique key was there already. */
 export function isDuplicate(cause: unknown): boolean {
   return cause instanceof MongoError && cause.code === DUPLICATE;
 }
 
-/** Whether the server says that the transaction may be tried again from its beginning. */
+/** Whether work inside a transaction may be tried again from its beginning: the server says so, or the wire broke. */
 export function isTransient(cause: unknown): boolean {
-  return cause instanceof MongoError && cause.hasErrorLabel("TransientTransactionError");
+  const error = originOf(cause);
+  return (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) || isAway(error);
+}
+
+/** Whether a commit was surely not done, so that its work may be tried again. */
+export function isRefusedCommit(cause: unknown): boolean {
+  return (
+    cause instanceof MongoError &&
+    cause.hasErrorLabel("TransientTransactionError") &&
+    !cause.hasErrorLabel("UnknownTransactionCommitResult")
+  );
 }
 
 /** The same failure in this package's words, when it is one of the deployment; otherwise `cause` itself. */
 export function inOurWords(cause: unknown): unknown {
-  if (!(cause instanceof MongoError)) return cause;
-  const away =
-    cause instanceof MongoNetworkError ||
-    cause instanceof MongoServerSelectionError ||
-    AWAY.some((label) => cause.hasErrorLabel(label));
-  if (!away) return cause;
+  if (!isAway(originOf(cause))) return cause;
   return new MongoStoreError("mongodb.unavailable", "Load again and try again once it is back.", cause);
+}
+
+function isAway(error: unknown): boolean {
+  return (
+    error instanceof MongoNetworkError ||
+    error instanceof MongoServerSelectionError ||
+    (error instanceof MongoError && AWAY.some((label) => error.hasErrorLabel(label)))
+  );
+}
+
+/** A bulk write wraps what really happened, and loses its labels. */
+function originOf(cause: unknown): unknown {
+  if (!(cause instanceof MongoBulkWriteError)) return cause;
+  const origin: unknown = cause.errorResponse;
+  return origin instanceof MongoError ? origin : cause;
 }

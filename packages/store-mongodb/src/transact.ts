@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { ClientSession, MongoClient, TransactionOptions } from "mongodb";
-import { inOurWords, isDuplicate, isTransient, MongoStoreError } from "./errors.ts";
+import { inOurWords, isDuplicate, isRefusedCommit, isTransient, MongoStoreError } from "./errors.ts";
 
 const OPTIONS: TransactionOptions = {
   readConcern: { level: "snapshot" },
@@ -29,10 +29,12 @@ export async function transact<T>(client: MongoClient, { work, resolve }: Transa
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 0) await wait(Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** attempt));
+      let committing = false;
       session.startTransaction(OPTIONS);
       try {
         const answer = await work(session);
         if (answer !== undefined) {
+          committing = true;
           await session.commitTransaction();
           return answer;
         }
@@ -40,8 +42,10 @@ export async function transact<T>(client: MongoClient, { work, resolve }: Transa
       } catch (cause) {
         last = cause;
         await abort(session);
-        if (!isTransient(cause) && !isDuplicate(cause)) throw cause;
-        if (isTransient(cause)) continue;
+        // A commit whose answer was lost may have been done: only who asked for it can find out.
+        const again = committing ? isRefusedCommit(cause) : isTransient(cause);
+        if (again) continue;
+        if (!isDuplicate(cause)) throw cause;
       }
       const answer = await resolve();
       if (answer !== undefined) return answer;
