@@ -44,6 +44,8 @@ export interface EventLoad {
   /** Persons touched by one batch. */
   readonly touched: number;
   readonly firstSerial: number;
+  /** The first of the persons: processes that share a store take different ones. */
+  readonly firstPerson?: number;
 }
 
 /** Commits batches of events on random persons: load, a new version of each person, commit. */
@@ -53,7 +55,10 @@ export async function commitEvents(store: HubStore, load: EventLoad): Promise<Fi
   const commits: number[] = [];
   let serial = load.firstSerial;
   for (let batch = 0; batch < load.batches; batch += 1) {
-    const touched = Array.from({ length: load.touched }, () => Math.floor(random() * load.persons));
+    const touched = Array.from(
+      { length: load.touched },
+      () => (load.firstPerson ?? 0) + Math.floor(random() * load.persons),
+    );
     const events = Array.from({ length: load.events }, (_, index) =>
       eventOf(serial++, touched[index % touched.length] ?? 0),
     );

@@ -1,0 +1,97 @@
+// node --conditions=@tessera/source bench/stores/mongodb.ts --uri mongodb://… [--persons 20000] [--json]
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { openMongoStore } from "@tessera/store-mongodb";
+import { type Figure, milliseconds, print } from "./measure.ts";
+import { commitEvents, importPersons, lookups } from "./workloads.ts";
+
+const { values } = parseArgs({
+  options: {
+    uri: { type: "string", default: process.env["MONGODB_URI"] ?? "" },
+    database: { type: "string", default: `tessera-bench-${process.pid}` },
+    persons: { type: "string", default: "20000" },
+    worker: { type: "string" },
+    of: { type: "string", default: "1" },
+    json: { type: "boolean", default: false },
+  },
+});
+const persons = Number(values.persons);
+const BATCHES = 30;
+const EVENTS = 500;
+const TOUCHED = 350;
+
+if (values.uri === "") throw new Error("Name a replica set with --uri or MONGODB_URI.");
+if (values.worker === undefined) await measure();
+else await work(Number(values.worker), Number(values.of));
+
+async function measure(): Promise<void> {
+  let calls = 0;
+  const store = await openMongoStore({
+    uri: values.uri,
+    database: values.database,
+    clientOptions: {
+      mongodbLogComponentSeverities: { command: "debug" },
+      mongodbLogPath: {
+        write: (log) => {
+          if (log["message"] === "Command started") calls += 1;
+        },
+      },
+    },
+  });
+  const figures: Figure[] = await importPersons(store, persons);
+  calls = 0;
+  const load = { persons, events: EVENTS, batches: BATCHES, touched: TOUCHED, firstSerial: 0 };
+  figures.push(...(await commitEvents(store, load)));
+  figures.push({ what: "round trips, load and commit", value: calls / BATCHES, unit: "per batch" });
+  figures.push({ what: "  the same", value: calls / BATCHES / EVENTS, unit: "per event" });
+  figures.push(...(await lookups(store, persons, 2000)));
+  for (const count of [1, 2, 4]) {
+    const took = await milliseconds(() =>
+      Promise.all(Array.from({ length: count }, (_, index) => run(index, count))),
+    );
+    const events = (count * BATCHES * EVENTS * 1000) / took;
+    figures.push({
+      what: `${count} processes, start of the processes included`,
+      value: events,
+      unit: "events/s",
+    });
+  }
+  print(`MongoDB, ${persons.toLocaleString("en-US")} persons (left behind: database ${values.database})`, figures);
+  await store.close();
+}
+
+/** One process of several: its own part of the persons, its own event ids. */
+async function work(index: number, of: number): Promise<void> {
+  const store = await openMongoStore({ uri: values.uri, database: values.database });
+  const part = Math.floor(persons / of);
+  await commitEvents(store, {
+    persons: part,
+    firstPerson: index * part,
+    events: EVENTS,
+    batches: BATCHES,
+    touched: TOUCHED,
+    firstSerial: (of * 10 + index + 1) * 1_000_000,
+  });
+  await store.close();
+}
+
+function run(index: number, of: number): Promise<void> {
+  const args = [
+    "--worker",
+    String(index),
+    "--of",
+    String(of),
+    "--uri",
+    values.uri,
+    "--database",
+    values.database,
+  ];
+  const own = ["--conditions=@tessera/source", fileURLToPath(import.meta.url), "--persons", String(persons)];
+  const child = spawn(process.execPath, [...own, ...args], { stdio: "inherit" });
+  return new Promise((resolve, reject) =>
+    child.on("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`Process ${index} ended with ${code}.`)),
+    ),
+  );
+}
