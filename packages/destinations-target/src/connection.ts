@@ -2,8 +2,8 @@ import {
   checkSettings,
   type Dataflow,
   type DestinationDefinition,
-  forEveryItem,
   type PersonView,
+  profileRequest,
   settingsIssue,
   valueAt,
 } from "@tessera/destinations";
@@ -67,21 +67,7 @@ export const targetConnection: DestinationDefinition<TargetSettings> = {
     backfill: false,
     marketingActions: ["onsitePersonalization"],
   },
-  plan: (batch) => {
-    const items = [...batch.items].map(({ id }) => id);
-    return items.length === 0
-      ? []
-      : [
-          {
-            kind: "settled",
-            outcomes: forEveryItem(items, { kind: "rejected", code: "target.profile-request" }),
-          },
-        ];
-  },
-  interpret: (request) =>
-    request.kind === "settled"
-      ? request.outcomes
-      : forEveryItem(request.items, { kind: "rejected", code: "target.profile-request" }),
+  ...profileRequest,
 };
 
 /** What calls Target. */

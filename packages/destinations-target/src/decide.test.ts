@@ -11,6 +11,7 @@ import {
   locationsOfScopes,
   type Offer,
   parseActivity,
+  readActivities,
   toPropositions,
 } from "./index.ts";
 
@@ -42,7 +43,7 @@ function member(...ids: readonly string[]): SegmentMembershipMap {
 
 function shown(
   activities: readonly Activity[],
-  change: Partial<DecideRequest> & { memberships?: SegmentMembershipMap } = {},
+  change: Partial<DecideRequest> & { memberships?: DecideRequest["visitor"]["memberships"] } = {},
 ): readonly number[] {
   const { memberships = {}, ...rest } = change;
   const visitor = { visitorId: "v", memberships, attributes: {} };
@@ -94,6 +95,12 @@ const cases: readonly (readonly [
     "an audience of another origin",
     [activity(1, { audience: { kind: "any", audiences: ["x"] } })],
     { memberships: { AAM: { x: { status: "existing", lastQualificationTime: at } } } },
+    [1],
+  ],
+  [
+    "memberships as a set of ids",
+    [activity(1, { audience: { kind: "any", audiences: ["x"] } })],
+    { memberships: new Set(["x"]) },
     [1],
   ],
   [
@@ -181,6 +188,14 @@ describe("decide", () => {
     const bothLow = pairs.filter(([a, b]) => a < 50 && b < 50).length;
     expect(bothLow).toBeGreaterThan(85);
     expect(bothLow).toBeLessThan(165);
+  });
+});
+
+describe("readActivities", () => {
+  it("keeps the good ones beside bad and repeated ones", () => {
+    const { activities, issues } = readActivities([activity(1), { id: 2 }, activity(1), activity(3)]);
+    expect(activities.map(({ id }) => id)).toEqual([1, 3]);
+    expect(new Set(issues.map(({ path }) => path?.[0]))).toEqual(new Set([1, 2]));
   });
 });
 

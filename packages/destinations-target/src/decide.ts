@@ -15,7 +15,8 @@ import { fillTokens } from "./tokens.ts";
 export interface Visitor {
   /** What splits are made by: the ECID, else Target's own id without its suffix, else the third-party id. */
   readonly visitorId: string;
-  readonly memberships: SegmentMembershipMap;
+  /** Memberships by origin, or simply the ids of the audiences the visitor is in. */
+  readonly memberships: SegmentMembershipMap | ReadonlySet<string>;
   readonly attributes: JsonObject;
 }
 
@@ -159,10 +160,15 @@ function fits(condition: AudienceCondition, members: ReadonlySet<string>): boole
   }
 }
 
-function memberIds(memberships: SegmentMembershipMap): ReadonlySet<string> {
+function memberIds(memberships: Visitor["memberships"]): ReadonlySet<string> {
+  if (isSet(memberships)) return memberships;
   const ids = new Set<string>();
   for (const audiences of Object.values(memberships)) {
     for (const [id, { status }] of Object.entries(audiences)) if (isMember(status)) ids.add(id);
   }
   return ids;
+}
+
+function isSet(memberships: Visitor["memberships"]): memberships is ReadonlySet<string> {
+  return memberships instanceof Set;
 }

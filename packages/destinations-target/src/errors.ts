@@ -18,10 +18,6 @@ export const TARGET_ERRORS = {
     meaning: "A live activity uses the audience that is to be removed.",
     retryable: false,
   },
-  "target.profile-request": {
-    meaning: "Nothing is exported to a profile request; the edge asks.",
-    retryable: false,
-  },
   "target.no-visitor-id": {
     meaning: "A person has neither a third-party id nor a Target id.",
     retryable: false,

@@ -1,7 +1,7 @@
 import { findLimit } from "@tessera/guardrails";
-import type { Identity, JsonObject, JsonValue, SegmentMembershipMap } from "@tessera/xdm";
+import type { Identity, JsonObject, JsonValue } from "@tessera/xdm";
 import { type Location, type Offer } from "./activity.ts";
-import { type ActivityIndex, decide, type Decision } from "./decide.ts";
+import { type ActivityIndex, decide, type Decision, type Visitor } from "./decide.ts";
 import {
   type DeliveryIds,
   type DeliveryNotification,
@@ -12,7 +12,7 @@ import {
 
 /** What a profile lookup gives: mapped memberships and attributes. */
 export interface DeliveryProfile {
-  readonly memberships: SegmentMembershipMap;
+  readonly memberships: Visitor["memberships"];
   readonly attributes: JsonObject;
 }
 

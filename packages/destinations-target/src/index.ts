@@ -10,7 +10,7 @@ export {
   locationKey,
   type Offer,
 } from "./activity.ts";
-export { parseActivity } from "./parse-activity.ts";
+export { parseActivity, readActivities } from "./parse-activity.ts";
 export { allocationOf } from "./allocation.ts";
 export {
   type ActivityIndex,

@@ -55,6 +55,32 @@ export function parseActivity(input: unknown): Result<Activity, readonly Issue[]
   return ok({ audience: { kind: "everyone" }, ...given, ...times, status, priority } as unknown as Activity);
 }
 
+/** Reads a list of activities, such as an edge snapshot carries: the good ones, and the issues of the others. */
+export function readActivities(input: readonly unknown[]): {
+  readonly activities: readonly Activity[];
+  readonly issues: readonly Issue[];
+} {
+  const activities: Activity[] = [];
+  const issues: Issue[] = [];
+  const ids = new Set<number>();
+  for (const [index, item] of input.entries()) {
+    const parsed = parseActivity(item);
+    if (!parsed.ok) {
+      issues.push(...parsed.error.map((issue) => ({ ...issue, path: [index, ...(issue.path ?? [])] })));
+    } else if (ids.has(parsed.value.id)) {
+      issues.push({
+        code: "activity.invalid",
+        path: [index, "id"],
+        message: `${index}.id: expected an id of its own, got one that an earlier activity has. Give it another id.`,
+      });
+    } else {
+      ids.add(parsed.value.id);
+      activities.push(parsed.value);
+    }
+  }
+  return { activities, issues };
+}
+
 function checkTimes(given: Record<string, unknown>, report: Report): { startsAt?: string; endsAt?: string } {
   const times: { startsAt?: string; endsAt?: string } = {};
   for (const field of ["startsAt", "endsAt"] as const) {

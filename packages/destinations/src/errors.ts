@@ -42,6 +42,10 @@ export const DESTINATION_ERRORS = {
   "schedule.invalid": { meaning: "A schedule is missing or malformed.", retryable: false },
   "schedule.streaming": { meaning: "A streaming destination has no schedule.", retryable: false },
   "batch.unsupported": { meaning: "The destination does not take this kind of batch.", retryable: false },
+  "batch.profile-request": {
+    meaning: "Nothing is exported to a profile request; the edge asks.",
+    retryable: false,
+  },
   "row.required-missing": {
     meaning: "A person lacks a required field, so a file has no row for them.",
     retryable: false,

@@ -122,3 +122,5 @@ export {
 } from "./custom-personalization.ts";
 export { createRelayedOutbox, type DeliveryJournal, type OutboxSource } from "./relayed-outbox.ts";
 export { DESTINATION_ERRORS } from "./errors.ts";
+export { profileRequest } from "./profile-request.ts";
+export { personalizationDestination, type PersonalizationSettings } from "./personalization.ts";
