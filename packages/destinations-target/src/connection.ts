@@ -66,6 +66,7 @@ export const targetConnection: DestinationDefinition<TargetSettings> = {
     audienceDefinitions: false,
     backfill: false,
     marketingActions: ["onsitePersonalization"],
+    limits: "target",
   },
   ...profileRequest,
 };

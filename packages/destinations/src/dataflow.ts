@@ -1,4 +1,5 @@
 import type { MappedAudience } from "./activation-batch.ts";
+import type { DestinationCapabilities } from "./definition.ts";
 import type { FieldMapping } from "./mapping.ts";
 import type { ExportSchedule } from "./schedule.ts";
 
@@ -20,4 +21,16 @@ export interface Dataflow {
   readonly audiences: readonly DataflowAudience[];
   readonly mapping: readonly FieldMapping[];
   readonly enabled: boolean;
+}
+
+/**
+ * The mapping in force. A destination that names its identities and takes no attributes needs no mapping step: without
+ * a mapping, each of its namespaces goes under its own name.
+ */
+export function mappingOf(
+  { mapping }: Pick<Dataflow, "mapping">,
+  { namespaces, attributes }: Pick<DestinationCapabilities, "namespaces" | "attributes">,
+): readonly FieldMapping[] {
+  if (mapping.length > 0 || namespaces === "any" || attributes) return mapping;
+  return namespaces.map((namespace) => ({ source: { kind: "identity", namespace }, target: namespace }));
 }

@@ -1,3 +1,4 @@
+import type { DataflowDestination } from "@tessera/guardrails";
 import type { MarketingAction } from "@tessera/governance";
 import type { Issue, JsonSchema, Result } from "@tessera/xdm";
 import type { ActivationBatch } from "./activation-batch.ts";
@@ -32,6 +33,8 @@ export interface DestinationCapabilities {
   readonly backfill: boolean;
   /** Marketing actions its use stands for, checked against data usage policies (`exportToThirdParty`, …). */
   readonly marketingActions: readonly MarketingAction[];
+  /** Whose limits its dataflows are checked by; the general ones of its kind when absent. */
+  readonly limits?: DataflowDestination;
   /** Calls a second at most; unlimited when absent. */
   readonly requestsPerSecond?: number;
   /** Tries of one item at most, the first included; the engine's default when absent. */

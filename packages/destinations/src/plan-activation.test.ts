@@ -255,6 +255,15 @@ describe("planActivation", () => {
     expect(item.payload.item.attributes).toEqual({ tier: "gold" });
   });
 
+  it("needs no mapping for a destination that names its identities and takes no attributes", () => {
+    const capabilities = { ...audienceKind.capabilities, namespaces: ["ECID"], attributes: false };
+    const items = plan([], [person("p", ["1", "a@x"], ["x"])], {
+      dataflow: { ...dataflow, mapping: [] },
+      destination: { ...audienceKind, capabilities },
+    });
+    expect(said(items)).toEqual(["membership p 1: +x"]);
+  });
+
   it("keeps order across a merge and a split by waiting for all persons involved", () => {
     const [item] = plan(
       [person("p", ["1"], ["x"]), person("q", ["2"], [])],

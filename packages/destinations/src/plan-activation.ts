@@ -13,7 +13,7 @@ import type {
   AudienceChange,
   MappedIdentity,
 } from "./activation-batch.ts";
-import type { Dataflow, DataflowAudience } from "./dataflow.ts";
+import { type Dataflow, type DataflowAudience, mappingOf } from "./dataflow.ts";
 import type { ConfiguredDestination } from "./definition.ts";
 import { type EvaluateExpression, type MappedPerson, mapPerson } from "./map-person.ts";
 import type { OutboxItem } from "./outbox.ts";
@@ -69,8 +69,9 @@ function dataflowsByAudience(dataflows: readonly ActiveDataflow[]): Concerned {
   const known = indexes.get(dataflows);
   if (known) return known;
   const index = new Map<string, Map<string, (readonly [number, ActiveDataflow])[]>>();
-  for (const [place, active] of dataflows.entries()) {
-    const { dataflow, destination } = active;
+  for (const [place, { dataflow: given, destination }] of dataflows.entries()) {
+    const dataflow = { ...given, mapping: mappingOf(given, destination.capabilities) };
+    const active = { dataflow, destination };
     const streams = destination.kind === "streaming-audience" || destination.kind === "streaming-profile";
     if (!dataflow.enabled || !streams) continue;
     for (const { namespace, id } of dataflow.audiences) {

@@ -188,6 +188,23 @@ describe("validateDataflow", () => {
     );
   }
 
+  it("asks for no mapping where none is needed", () => {
+    const capabilities = { ...check.destination.capabilities, attributes: false };
+    const against = { ...check, destination: { ...check.destination, capabilities } };
+    expect(validateDataflow({ ...good, mapping: [] }, against).violations).toEqual([]);
+    expect(validateDataflow({ ...good, mapping: [] }, check).violations.length).toBe(1);
+  });
+
+  it("asks the limits that the destination names", () => {
+    const capabilities = { ...check.destination.capabilities, limits: "target" as const };
+    const against = { ...check, destination: { ...check.destination, capabilities } };
+    const asked = validateDataflow(good, against).limits.map(({ limit }) => limit.id);
+    expect(asked).toContain("target.attributes");
+    expect(validateDataflow(good, check).limits.map(({ limit }) => limit.id)).not.toContain(
+      "target.attributes",
+    );
+  });
+
   it("warns of soft limits and reports every violation at once", () => {
     const audiences = Array.from({ length: 251 }, () => ({ id: "a1", namespace: "ups", name: "A" }));
     const { warnings, violations } = validateDataflow({ ...good, audiences, name: "" }, check);

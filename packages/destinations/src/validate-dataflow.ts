@@ -6,7 +6,7 @@ import {
   type PlannedDataflow,
 } from "@tessera/guardrails";
 import { describe, type IdentityType, type Issue, type JsonSchema, parseInstant } from "@tessera/xdm";
-import type { Dataflow } from "./dataflow.ts";
+import { type Dataflow, mappingOf } from "./dataflow.ts";
 import type { ConfiguredDestination } from "./definition.ts";
 import type { FieldMapping } from "./mapping.ts";
 import { parseSchedule } from "./schedule.ts";
@@ -112,8 +112,9 @@ function audienceIssues(dataflow: Dataflow, check: DataflowCheck): readonly Issu
 }
 
 function mappingIssues(dataflow: Dataflow, check: DataflowCheck): readonly Issue[] {
-  const { mapping } = dataflow;
   const { capabilities, kind } = check.destination;
+  if (dataflow.mapping.length === 0 && mappingOf(dataflow, capabilities).length > 0) return [];
+  const { mapping } = dataflow;
   const issues: Issue[] = [];
   const targets = new Set<string>();
   for (const [index, field] of mapping.entries()) {
@@ -279,11 +280,8 @@ function planned(
   };
 }
 
-function limitKindOf({ slug, kind }: DataflowCheck["destination"]): PlannedDataflow["destination"] {
-  if (slug.includes("target")) return "target";
-  if (slug.includes("campaign")) return "campaign";
-  if (slug.includes("audience-manager") || slug.includes("aam") || slug.includes("experience-cloud"))
-    return "audience-manager";
+function limitKindOf({ kind, capabilities }: DataflowCheck["destination"]): PlannedDataflow["destination"] {
+  if (capabilities.limits !== undefined) return capabilities.limits;
   if (kind === "profile-request") return "personalization";
   return kind === "batch-file" ? "file" : "streaming";
 }
