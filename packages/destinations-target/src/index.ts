@@ -55,3 +55,4 @@ export {
 } from "./connection.ts";
 export { AUDIENCES_PARAMETER, targetOutbound, type TargetOutboundSettings } from "./outbound.ts";
 export { TARGET_ERRORS } from "./errors.ts";
+export { type AnsweredRequest, requestLogItem } from "./request-log.ts";

@@ -124,3 +124,8 @@ export { createRelayedOutbox, type DeliveryJournal, type OutboxSource } from "./
 export { DESTINATION_ERRORS } from "./errors.ts";
 export { profileRequest } from "./profile-request.ts";
 export { personalizationDestination, type PersonalizationSettings } from "./personalization.ts";
+export {
+  type ActivationExplanation,
+  type ActivationObstacle,
+  explainActivation,
+} from "./explain-activation.ts";

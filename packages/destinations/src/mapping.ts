@@ -16,7 +16,7 @@ export interface FieldMapping {
   readonly source: MappingSource;
   /** The field, column or identity namespace as the destination calls it. */
   readonly target: string;
-  /** A person lacking a value here is not sent; the reason is recorded. */
+  /** A person lacking a value here is not told; `explainActivation` says so, and files name it a rejection. */
   readonly required?: boolean;
   /** Part of the deduplication key of a file: one identity namespace, or one or two attributes. */
   readonly dedup?: boolean;
