@@ -210,10 +210,13 @@ function apply(change: {
       entry.attempts += 1;
       waitUntil(queue, entry, { kind: "delayed", until: settlement.notBefore });
       break;
-    case "accepted":
+    case "accepted": {
+      // Asking after a job again is no news.
+      const known = entry.state.kind === "accepted" && entry.state.job === settlement.job;
       entry.state = { kind: "accepted", job: settlement.job, until: settlement.checkAt };
-      record(logEntry(entry.item, settlement.at, { kind: "accepted" }));
+      if (!known) record(logEntry(entry.item, settlement.at, { kind: "accepted" }));
       break;
+    }
     case "delivered":
       finish(queue, entry);
       remember(queue.done, entry.item.id, keep);

@@ -209,6 +209,15 @@ export function outboxCases(create: () => Promise<DeliveryStore>): readonly Outb
         );
         expectSame(await due("w2", 6), [], "while another worker asks");
         await store.settle("d1", "w", [
+          { kind: "accepted", id: "i1", at: T(6), job: "j1", checkAt: T(6) },
+          { kind: "accepted", id: "i2", at: T(6), job: "j1", checkAt: T(6) },
+        ]);
+        expectSame((await due("w", 6)).length, 1, "jobs due after a pending answer");
+        const accepted = (await store.deliveries({ personIds: ["p1"], limit: 9 })).filter(
+          (e) => e.outcome === "accepted",
+        );
+        expect(accepted.length <= 1, "asking after a job again is no news for the log");
+        await store.settle("d1", "w", [
           told("i1", 7),
           { kind: "retry", id: "i2", at: T(7), code: "x", notBefore: T(7) },
         ]);
