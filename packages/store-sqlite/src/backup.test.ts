@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { HubCommit, PersonState } from "@tessera/profile-store";
 import { afterAll, expect, test } from "vitest";
 import { openSqliteStore, restoreSqliteStore } from "./index.ts";
+import { MIGRATIONS } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-backup-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -84,7 +85,7 @@ test("a restore refuses to overwrite, and a damaged backup; the file stays as it
   await restoreSqliteStore(backup, path, { replace: true });
   const back = openSqliteStore({ path });
   expect((await back.totals()).persons).toBe(1);
-  expect(back.stats()).toMatchObject({ schemaVersion: 1 });
+  expect(back.stats()).toMatchObject({ schemaVersion: MIGRATIONS.length });
   expect(back.stats().bytes).toBeGreaterThan(0);
   await back.close();
 });

@@ -17,6 +17,11 @@ export interface SqliteStoreOptions {
   readonly pageCache?: number;
   /** How many persons used last are kept decoded in memory (10,000). */
   readonly warmPersons?: number;
+  /**
+   * From how many on the events stored last, which are found through memory, go into the tables that find them (20,000).
+   * More make commits faster and opening slower.
+   */
+  readonly recentEvents?: number;
 }
 
 /** The log goes into the file at 32 MiB: pages written by several commits are then copied once, and no commit waits long. */

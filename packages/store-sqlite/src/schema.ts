@@ -13,6 +13,7 @@ export const APPLICATION_ID = 0x54657373;
  * - `person`: what every event touches, as one small row; a row of version 0 stands for someone removed or not yet there.
  * - `fragments`: the attributes of a person, apart, so that an event does not rewrite them.
  * - `event`, `record`: the truth, in the order of arrival, with links to the owner.
+ * - `event_key`, `event_of`: events by id and by owner, up to the row that `total` names as `indexed`.
  * - `total`: numbers of stored things, kept by each commit.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -51,6 +52,16 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE total(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   INSERT INTO total(name, value) VALUES ('events', 0), ('records', 0), ('persons', 0), ('identities', 0);
+  `,
+  // Events are found through tables that are filled in sorted batches: see EventIndex.
+  `
+  CREATE TABLE event_key(eid BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE event_of(owner INTEGER, at INTEGER, id INTEGER, PRIMARY KEY(owner, at, id)) WITHOUT ROWID;
+  INSERT INTO event_key(eid, id) SELECT eid, id FROM event ORDER BY eid;
+  INSERT INTO event_of(owner, at, id) SELECT owner, at, id FROM event ORDER BY owner, at, id;
+  INSERT INTO total(name, value) SELECT 'indexed', coalesce(max(id), 0) FROM event;
+  DROP INDEX event_eid;
+  DROP INDEX event_owner;
   `,
 ];
 

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { HubCommit, HubStore, PersonState } from "@tessera/profile-store";
 import { afterAll, expect, test } from "vitest";
 import { openSqliteStore } from "./index.ts";
+import { migrate, MIGRATIONS } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-writers-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -53,6 +54,56 @@ test("two openings of one file see each other's commits and lose no update", asy
     expect(await store.persons(["p"])).toEqual([personOf(100)]);
     await store.close();
   }
+});
+
+test("events stored by one opening are found by the other, while both merge theirs", async () => {
+  const path = join(folder, "events.db");
+  const stores = [openSqliteStore({ path, recentEvents: 20 }), openSqliteStore({ path, recentEvents: 7 })];
+  const eventsOf = (round: number): HubCommit["events"] =>
+    Array.from({ length: 5 }, (_, index) => ({
+      id: `${round} ${index}`,
+      datasetId: "web",
+      owner: `A:${index % 3}`,
+      identities: [`A:${index % 3}`],
+      at: round,
+      ingestedAt: 0,
+    }));
+  const rounds = 60;
+  for (let round = 0; round < rounds; round += 1) {
+    const [writer, reader] = round % 3 === 0 ? stores : [...stores].reverse();
+    const events = eventsOf(round);
+    expect(await writer?.commit({ ...NOTHING, events })).toEqual({ ok: true });
+    const again = await reader?.commit({ ...NOTHING, events: [...eventsOf(-1 - round), ...eventsOf(round)] });
+    expect(again).toMatchObject({ ok: false, error: { events: events.map(({ id }) => id) } });
+    const seen = await reader?.load([], [...events.map(({ id }) => id), `${-1 - round} 0`]);
+    expect(seen?.knownEvents.size).toBe(5);
+    const found = (await reader?.events(["A:0", "A:1", "A:2"], round - 2)) ?? [];
+    expect(found.length).toBe(5 * Math.min(3, round + 1));
+  }
+  for (const store of [...stores, openSqliteStore({ path })]) {
+    const found = await store.events(["A:2", "A:0", "A:1"]);
+    expect(new Set(found.map(({ id }) => id)).size).toBe(rounds * 5);
+    expect(found).toHaveLength(rounds * 5);
+    expect(await store.owners("", 9)).toEqual(["A:0", "A:1", "A:2"]);
+    await store.close();
+  }
+});
+
+test("a file of schema version 1 keeps its events", async () => {
+  const path = join(folder, "version-1.db");
+  const database = new DatabaseSync(path);
+  migrate(database, MIGRATIONS.slice(0, 1));
+  database.exec(`
+    INSERT INTO name(id, name) VALUES (1, 'web');
+    INSERT INTO identity(id, key) VALUES (1, 'A:1');
+    INSERT INTO event(eid, dataset, owner, at, ingested) VALUES ('e1', 1, 1, 10, 20), ('e2', 1, 1, 5, 20);
+    UPDATE total SET value = 2 WHERE name = 'events';`);
+  database.close();
+  const store = openSqliteStore({ path });
+  expect((await store.events(["A:1"])).map(({ id }) => id)).toEqual(["e2", "e1"]);
+  expect([...(await store.load([], ["e1", "e3"])).knownEvents]).toEqual(["e1"]);
+  expect(store.stats().schemaVersion).toBe(MIGRATIONS.length);
+  await store.close();
 });
 
 test("a refused commit takes no name, number or row of its group with it", async () => {

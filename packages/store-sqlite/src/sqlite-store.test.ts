@@ -10,12 +10,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
 
 describe.each([
-  { name: "with persons kept warm", warmPersons: 1000 },
-  { name: "reading every person from the file", warmPersons: 0 },
-])("the SQLite store $name", ({ warmPersons }) => {
+  { name: "with persons kept warm", warmPersons: 1000, recentEvents: 20_000 },
+  { name: "reading everything from the file", warmPersons: 0, recentEvents: 1 },
+])("the SQLite store $name", ({ warmPersons, recentEvents }) => {
   for (const { name, run } of hubStoreCases) {
     test(name, () =>
-      run(async () => openSqliteStore({ path: join(folder, `${(files += 1)}.db`), warmPersons })),
+      run(async () =>
+        openSqliteStore({ path: join(folder, `${(files += 1)}.db`), warmPersons, recentEvents }),
+      ),
     );
   }
 });

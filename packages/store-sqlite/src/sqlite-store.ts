@@ -36,6 +36,7 @@ export interface SqliteStore extends HubStore {
 
 type Job = HubCommit | (() => void);
 
+const RECENT_EVENTS = 20_000;
 const WARM_PERSONS = 10_000;
 const LARGEST_LIMIT = 2 ** 31;
 
@@ -73,7 +74,7 @@ class FileStore implements SqliteStore {
     this.#totals = new Totals(database);
     const fragments = new FragmentCodec(this.#names);
     const shared = { names: this.#names, identities: this.#identities, totals: this.#totals, fragments };
-    const truth = new TruthRows(database, shared);
+    const truth = new TruthRows(database, { ...shared, recentEvents: options.recentEvents ?? RECENT_EVENTS });
     this.#truth = truth;
     this.#persons = new PersonRows(database, {
       ...shared,
@@ -216,6 +217,7 @@ class FileStore implements SqliteStore {
       this.#noticeOthers();
       const outcomes = jobs.map((job) => this.#alone(job));
       this.#totals.write();
+      this.#truth.mergeSome();
       this.#database.exec("COMMIT");
       this.#persons.committed();
       for (const part of [this.#truth, this.#names, this.#identities]) part.committed();
@@ -290,7 +292,7 @@ class FileStore implements SqliteStore {
     if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
     this.#persons.rolledBack();
     for (const job of jobs) if (typeof job !== "function") this.#persons.forgetEncoded(job.persons);
-    this.#truth.backTo(0);
+    this.#truth.rolledBack();
     this.#totals.reset();
     this.#names.rolledBack();
     this.#identities.rolledBack();
@@ -302,6 +304,7 @@ class FileStore implements SqliteStore {
     if (version === this.#seenVersion) return;
     this.#seenVersion = version;
     this.#persons.forgetAll();
+    this.#truth.catchUp();
   }
 
   #versionOfFile(): number {

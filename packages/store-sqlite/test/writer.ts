@@ -82,5 +82,5 @@ async function write(store: HubStore, writer: string): Promise<void> {
   }
 }
 
-const store = openSqliteStore({ path: process.argv[2] ?? "" });
+const store = openSqliteStore({ path: process.argv[2] ?? "", recentEvents: 300 });
 await Promise.all(["w1", "w2", "w3", "w4"].map((writer) => write(store, writer)));

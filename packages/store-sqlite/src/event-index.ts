@@ -1,0 +1,176 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { decodeId, encodeId } from "./event-id.ts";
+
+/** An event that is stored and not yet in the tables that find it. */
+interface Recent {
+  readonly id: string;
+  readonly owner: number;
+  readonly at: number;
+  readonly row: number;
+}
+
+/** A batch of recent events on its way into the tables, a slice with each transaction. */
+interface Merge {
+  readonly byId: readonly Recent[];
+  readonly byOwner: readonly Recent[];
+  readonly lastRow: number;
+  /** How many of each are written and on disk. */
+  done: number;
+  /** How many of each are written in the open transaction. */
+  written: number;
+}
+
+const MOST = 100_000;
+const SHARE_OF_STORED = 50;
+const SLICES = 20;
+
+/**
+ * Finds events by id and by owner. Ids come in no order, so entering each at once into a table of all ids would rewrite
+ * a page of the file for each event, twice. Instead the events stored last are found through memory (read anew from
+ * the rows themselves when the file is opened), and go into the tables sorted, many to a page.
+ */
+export class EventIndex {
+  readonly #known: StatementSync;
+  readonly #insertId: StatementSync;
+  readonly #insertOwner: StatementSync;
+  readonly #since: StatementSync;
+  readonly #indexed: StatementSync;
+  readonly #setIndexed: StatementSync;
+  readonly #stored: StatementSync;
+  readonly #rowOf = new Map<string, number>();
+  readonly #rowsOf = new Map<number, number[]>();
+  /** In the order of rows. */
+  #recent: Recent[] = [];
+  #committed = 0;
+  readonly #fewest: number;
+  #mergeAt: number;
+  #merge: Merge | undefined;
+
+  /** From `fewest` events on they are merged; with many stored, more are gathered first. */
+  constructor(database: DatabaseSync, fewest: number) {
+    this.#fewest = fewest;
+    this.#mergeAt = fewest;
+    const prepare = (sql: string): StatementSync => {
+      const statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    this.#known = prepare("SELECT 1 FROM event_key WHERE eid = ?");
+    this.#insertId = prepare("INSERT OR IGNORE INTO event_key(eid, id) VALUES (?, ?)");
+    this.#insertOwner = prepare("INSERT OR IGNORE INTO event_of(owner, at, id) VALUES (?, ?, ?)");
+    this.#since = prepare("SELECT id, eid, owner, at FROM event WHERE id > ? ORDER BY id");
+    this.#indexed = prepare("SELECT value FROM total WHERE name = 'indexed'");
+    this.#setIndexed = prepare("UPDATE total SET value = max(value, ?) WHERE name = 'indexed'");
+    this.#stored = prepare("SELECT value FROM total WHERE name = 'events'");
+    this.catchUp();
+  }
+
+  isKnown(id: string): boolean {
+    return this.#rowOf.has(id) || this.#known.get(encodeId(id)) !== undefined;
+  }
+
+  /** Rows of an owner's recent events; the tables may hold some of them too. */
+  recentOf(owner: number): readonly number[] {
+    return this.#rowsOf.get(owner) ?? [];
+  }
+
+  add(event: Recent): void {
+    this.#recent.push(event);
+    this.#rowOf.set(event.id, event.row);
+    const rows = this.#rowsOf.get(event.owner);
+    if (rows === undefined) this.#rowsOf.set(event.owner, [event.row]);
+    else rows.push(event.row);
+  }
+
+  /** How many were added in all; `backTo` undoes those after such a mark. */
+  mark(): number {
+    return this.#recent.length;
+  }
+
+  backTo(mark: number): void {
+    for (let last = this.#recent.length; last > mark; last -= 1) {
+      const event = this.#recent.pop();
+      if (event === undefined) return;
+      this.#rowOf.delete(event.id);
+      const rows = this.#rowsOf.get(event.owner);
+      rows?.pop();
+      if (rows?.length === 0) this.#rowsOf.delete(event.owner);
+    }
+  }
+
+  /** Writes a slice of the recent events into the tables when there are many. Part of the transaction. */
+  mergeSome(): void {
+    this.#merge ??= this.#startMerge();
+    const merge = this.#merge;
+    if (merge === undefined) return;
+    // Twice as fast as events come in, so that a merge ends before the next one is due.
+    const slice = Math.max(Math.ceil(this.#fewest / SLICES), 2 * (this.#recent.length - this.#committed));
+    const end = Math.min(merge.byId.length, merge.done + slice);
+    for (let index = merge.done; index < end; index += 1) {
+      const { id, row: keyed } = merge.byId[index] as Recent;
+      this.#insertId.run(encodeId(id), keyed);
+      const { owner, at, row } = merge.byOwner[index] as Recent;
+      this.#insertOwner.run(owner, at, row);
+    }
+    merge.written = end;
+    if (end === merge.byId.length) this.#setIndexed.run(merge.lastRow);
+  }
+
+  committed(): void {
+    this.#committed = this.#recent.length;
+    const merge = this.#merge;
+    if (merge === undefined) return;
+    merge.done = merge.written;
+    if (merge.done < merge.byId.length) return;
+    this.#merge = undefined;
+    this.#forgetUpTo(merge.lastRow);
+  }
+
+  rolledBack(): void {
+    this.backTo(this.#committed);
+    if (this.#merge !== undefined) this.#merge.written = this.#merge.done;
+  }
+
+  /** Reads what other processes, or this one before it ended, stored and did not bring into the tables. */
+  catchUp(): void {
+    const [indexed] = this.#indexed.get() as unknown as readonly [number];
+    this.#forgetUpTo(indexed);
+    const from = Math.max(indexed, this.#recent.at(-1)?.row ?? 0);
+    for (const found of this.#since.iterate(from)) {
+      const [row, eid, owner, at] = found as unknown as readonly [
+        number,
+        string | Uint8Array,
+        number,
+        number,
+      ];
+      this.add({ id: decodeId(eid), owner, at, row });
+    }
+    this.#committed = this.#recent.length;
+  }
+
+  #startMerge(): Merge | undefined {
+    if (this.#recent.length < this.#mergeAt || this.#committed === 0) return undefined;
+    const [stored] = this.#stored.get() as unknown as readonly [number];
+    this.#mergeAt = Math.max(this.#fewest, Math.min(MOST, Math.floor(stored / SHARE_OF_STORED)));
+    const merged = this.#recent.slice(0, this.#committed);
+    return {
+      byId: merged.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      byOwner: merged.toSorted((a, b) => a.owner - b.owner || a.at - b.at),
+      lastRow: merged.at(-1)?.row ?? 0,
+      done: 0,
+      written: 0,
+    };
+  }
+
+  #forgetUpTo(row: number): void {
+    const end = this.#recent.findIndex((event) => event.row > row);
+    const gone = this.#recent.splice(0, end === -1 ? this.#recent.length : end);
+    for (const { id, owner } of gone) {
+      this.#rowOf.delete(id);
+      const rows = this.#rowsOf.get(owner)?.filter((kept) => kept > row) ?? [];
+      if (rows.length === 0) this.#rowsOf.delete(owner);
+      else this.#rowsOf.set(owner, rows);
+    }
+    this.#committed = Math.max(0, this.#committed - gone.length);
+  }
+}
