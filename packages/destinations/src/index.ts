@@ -129,3 +129,4 @@ export {
   type ActivationObstacle,
   explainActivation,
 } from "./explain-activation.ts";
+export { hmacSha256Hex, resolveHeaders, type ResolvedHeaders, type SecretLookup } from "./resolve-headers.ts";
