@@ -39,6 +39,8 @@ export class EventIndex {
   readonly #stored: StatementSync;
   readonly #rowOf = new Map<string, number>();
   readonly #rowsOf = new Map<number, number[]>();
+  /** Ids asked for that are not stored, as far as this process and its last look at the file know. */
+  readonly #absent = new Set<string>();
   /** In the order of rows. */
   #recent: Recent[] = [];
   #committed = 0;
@@ -66,7 +68,12 @@ export class EventIndex {
   }
 
   isKnown(id: string): boolean {
-    return this.#rowOf.has(id) || this.#known.get(encodeId(id)) !== undefined;
+    if (this.#absent.has(id)) return false;
+    if (this.#rowOf.has(id) || this.#known.get(encodeId(id)) !== undefined) return true;
+    // A batch asks when it is loaded and once more when it is committed.
+    if (this.#absent.size >= MOST) this.#absent.clear();
+    this.#absent.add(id);
+    return false;
   }
 
   /** Rows of an owner's recent events; the tables may hold some of them too. */
@@ -76,6 +83,7 @@ export class EventIndex {
 
   add(event: Recent): void {
     this.#recent.push(event);
+    this.#absent.delete(event.id);
     this.#rowOf.set(event.id, event.row);
     const rows = this.#rowsOf.get(event.owner);
     if (rows === undefined) this.#rowsOf.set(event.owner, [event.row]);
@@ -133,6 +141,7 @@ export class EventIndex {
 
   /** Reads what other processes, or this one before it ended, stored and did not bring into the tables. */
   catchUp(): void {
+    this.#absent.clear();
     const [indexed] = this.#indexed.get() as unknown as readonly [number];
     this.#forgetUpTo(indexed);
     const from = Math.max(indexed, this.#recent.at(-1)?.row ?? 0);
