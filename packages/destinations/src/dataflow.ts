@@ -34,3 +34,14 @@ export function mappingOf(
   if (mapping.length > 0 || namespaces === "any" || attributes) return mapping;
   return namespaces.map((namespace) => ({ source: { kind: "identity", namespace }, target: namespace }));
 }
+
+/**
+ * The dataflow with the audiences whose time it is at `at` (ISO 8601). When an audience starts or ends, pass the dataflow
+ * as it was and as it is to `planMappingChange`: starts are told like mappings, ends like unmappings.
+ */
+export function activeAt(dataflow: Dataflow, at: string): Dataflow {
+  const audiences = dataflow.audiences.filter(
+    ({ startsAt, endsAt }) => (startsAt ?? at) <= at && (endsAt === undefined || at < endsAt),
+  );
+  return { ...dataflow, audiences };
+}

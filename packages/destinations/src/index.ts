@@ -86,7 +86,7 @@ export {
 } from "./circuit-breaker.ts";
 export { fullBucket, takeToken, type TokenBucket } from "./rate-limit.ts";
 export { httpProfileExport, type HttpProfileExportSettings, profilePayload } from "./http-profile-export.ts";
-export { type Dataflow, type DataflowAudience, mappingOf } from "./dataflow.ts";
+export { activeAt, type Dataflow, type DataflowAudience, mappingOf } from "./dataflow.ts";
 export { type ExportSchedule, INCREMENTAL_HOURS, nextRun, parseSchedule } from "./schedule.ts";
 export { type EvaluateExpression, type MappedPerson, mapPerson, valueAt } from "./map-person.ts";
 export { type PersonTransition, type PersonView } from "./person-view.ts";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { identityKey, isMember, type SegmentMembershipMap } from "@tessera/xdm";
-import type { Dataflow } from "./dataflow.ts";
+import { activeAt, type Dataflow } from "./dataflow.ts";
 import { httpProfileExport } from "./http-profile-export.ts";
 import type { OutboxItem } from "./outbox.ts";
 import type { PersonTransition, PersonView } from "./person-view.ts";
@@ -145,6 +145,12 @@ const cases: readonly {
     before: [person("p", ["1"], ["x"])],
     after: [person("p", ["1"], ["x"], { attributes: { loyalty: { tier: "silver" } } })],
     told: ["attribute p 1: "],
+  },
+  {
+    name: "an exit and a changed attribute go in one item",
+    before: [person("p", ["1"], ["x", "y"])],
+    after: [person("p", ["1"], ["y"], { attributes: { loyalty: { tier: "silver" } } })],
+    told: ["membership p 1: -x"],
   },
   {
     name: "a mapped attribute of somebody in no audience",
@@ -341,6 +347,20 @@ describe("mapping changes", () => {
     expect(said([...planMappingChange({ ...base, before: only, after: dataflow })])).toEqual([
       "backfill p 1: +y",
     ]);
+  });
+
+  it("tells the start and the end of an audience's time", () => {
+    const timed = {
+      ...dataflow,
+      audiences: [{ ...x, startsAt: "2026-01-31T10:00:00.000Z", endsAt: "2026-01-31T14:00:00.000Z" }],
+    };
+    const turn = (from: string, to: string) =>
+      said([
+        ...planMappingChange({ ...base, at: to, before: activeAt(timed, from), after: activeAt(timed, to) }),
+      ]);
+    const [nine, ten, two] = ["09", "10", "14"].map((hour) => `2026-01-31T${hour}:00:00.000Z`);
+    expect(turn(nine ?? "", ten ?? "")).toEqual(["backfill p 1: +x", "backfill q 2: +x"]);
+    expect(turn(ten ?? "", two ?? "")).toEqual(["membership p 1: -x", "membership q 2: -x"]);
   });
 
   it("takes back what is unmapped, unless the destination cannot remove", () => {

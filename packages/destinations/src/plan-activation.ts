@@ -194,26 +194,37 @@ function planAudiences(scope: Scope, items: OutboxItem[]): void {
     else groups.set(key, { passage, identities: [passage.identity] });
   }
   const moves = [...groups.values()];
-  for (const move of moves) emit(scope, items, move, "exited");
-  for (const move of moves) emit(scope, items, move, "realized");
+  const left = new Set(moves.filter((move) => emit(scope, items, move, "exited")));
+  // Attributes go along with every item: who was just told of an exit needs no item for the attributes alone.
+  for (const move of moves) emit(scope, items, move, left.has(move) ? "entered" : "entered-or-updated");
 }
 
 function passageKey(identity: MappedIdentity): string {
   return `${identity.target}\n${identityKey(identity)}`;
 }
 
-function emit(scope: Scope, items: OutboxItem[], move: Move, status: "exited" | "realized"): void {
+/** Adds the item that one move needs, if it needs one, and says whether it did. */
+function emit(
+  scope: Scope,
+  items: OutboxItem[],
+  move: Move,
+  what: "exited" | "entered" | "entered-or-updated",
+): boolean {
   const { from, to } = move.passage;
   const told = to ?? from;
-  if (!told) return;
+  if (!told) return false;
   const was = from?.audiences ?? NOBODY;
   const is = to?.audiences ?? NOBODY;
-  const changed = status === "exited" ? without(was, is) : without(is, was);
-  const stays = status === "realized" && from !== undefined && is.size > 0 && changed.length === 0;
-  if (changed.length === 0 && !(stays && attributesChanged(scope, from, told))) return;
+  const changed = what === "exited" ? without(was, is) : without(is, was);
+  if (changed.length === 0) {
+    const stays = what === "entered-or-updated" && from !== undefined && is.size > 0;
+    if (!stays || !attributesChanged(scope, from, told)) return false;
+  }
+  const status = what === "exited" ? "exited" : "realized";
   const changes = changed.map((audience) => changeOf(scope, told.person, audience, status));
   const trigger = triggerOf(scope, move.passage, changes);
   items.push(outboxItem(scope, told, { identities: move.identities, changes, trigger }));
+  return true;
 }
 
 function without(

@@ -1,6 +1,6 @@
 import { digest } from "@tessera/xdm";
 import type { MappedAudience } from "./activation-batch.ts";
-import type { Dataflow } from "./dataflow.ts";
+import type { Dataflow, DataflowAudience } from "./dataflow.ts";
 import type { EvaluateExpression } from "./map-person.ts";
 import type { OutboxItem } from "./outbox.ts";
 import type { PersonView } from "./person-view.ts";
@@ -28,7 +28,8 @@ export function* planMappingChange(change: MappingChange): Generator<OutboxItem>
   const { before, after, destination, at, evaluate } = change;
   const { backfill, removals } = destination.capabilities;
   const gained = withAudiences(after, backfill ? difference(after, before) : []);
-  const lost = withAudiences(before, removals ? difference(before, after) : []);
+  // What is lost was told while it lasted; its own end must not hide that.
+  const lost = withAudiences(before, removals ? difference(before, after).map(timeless) : []);
   for (const person of change.persons) {
     const id = `${change.id}\n${person.personId}`;
     for (const [dataflow, views] of [
@@ -43,6 +44,10 @@ export function* planMappingChange(change: MappingChange): Generator<OutboxItem>
       }
     }
   }
+}
+
+function timeless(audience: DataflowAudience): DataflowAudience {
+  return { ...plainAudience(audience), ...(audience.schedule && { schedule: audience.schedule }) };
 }
 
 function asBackfill(item: OutboxItem, gained: boolean): OutboxItem {
@@ -86,14 +91,8 @@ export function planDefinitionChanges(
     ...renamed.map((audience) => ["renamed", audience] as const),
     ...difference(before, after).map((audience) => ["unmapped", audience] as const),
   ];
-  return steps.map(([step, { id, namespace, name, description, targetId }]) => {
-    const audience: MappedAudience = {
-      id,
-      namespace,
-      name,
-      ...(description !== undefined && { description }),
-      ...(targetId !== undefined && { targetId }),
-    };
+  return steps.map(([step, mapped]) => {
+    const audience = plainAudience(mapped);
     const item = {
       id: digest(`${change.id}\n${dataflow.id}\n${step}\n${keyOf(audience)}`),
       change: step,
@@ -108,4 +107,15 @@ export function planDefinitionChanges(
       payload: { kind: "audience", item },
     };
   });
+}
+
+/** An audience without its time and schedule. */
+function plainAudience({ id, namespace, name, description, targetId }: MappedAudience): MappedAudience {
+  return {
+    id,
+    namespace,
+    name,
+    ...(description !== undefined && { description }),
+    ...(targetId !== undefined && { targetId }),
+  };
 }

@@ -7,8 +7,8 @@ export interface RetryPolicy {
   readonly maxMs: number;
 }
 
-/** Ten tries over roughly half an hour. */
-export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 10, baseMs: 1000, maxMs: 600_000 };
+/** Twelve tries over roughly half an hour. */
+export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 12, baseMs: 1000, maxMs: 600_000 };
 
 /**
  * The wait before the next try: `baseMs` doubled with each failure up to `maxMs`, times a factor from 0.5 to 1 by
