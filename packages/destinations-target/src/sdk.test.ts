@@ -281,6 +281,23 @@ describe("the Target Node.js SDK against this delivery API", () => {
       seen.add(here);
     }
     expect([...seen].sort()).toEqual(["A", "B", undefined]);
+    const page = await sdk.getOffers({
+      sessionId: "p",
+      request: { context, id: { tntId: "v" }, execute: { pageLoad: {} }, prefetch: { views: [{}] } },
+    });
+    expect(page.response.status).toBe(200);
+    expect(page.response.execute?.pageLoad?.options).toMatchObject([
+      { type: "redirect", content: "https://shop.test/sale" },
+    ]);
+    const [home] = page.response.prefetch?.views ?? [];
+    expect([home?.name, home?.options[0]?.content]).toEqual([
+      "home",
+      [{ type: "setHtml", selector: "#x", content: "v" }],
+    ]);
+    expect(readEventToken(home?.options[0]?.eventToken ?? "")).toMatchObject({
+      activityId: 12,
+      location: "view:home",
+    });
     const remote = await sdk.getOffers({
       sessionId: "r",
       request: { context, id: { tntId: "v" }, execute: { mboxes: [{ index: 0, name: "hero" }] } },
@@ -288,7 +305,9 @@ describe("the Target Node.js SDK against this delivery API", () => {
     expect([remote.response.status, remote.meta?.remoteMboxes]).toEqual([206, ["hero"]]);
     await expect.poll(() => calls.some(({ answer }) => answer.notifications.length > 0)).toBe(true);
     const displays = calls.flatMap(({ answer }) => answer.notifications.flatMap(({ events }) => events));
-    expect(displays.every(({ activityId, event }) => activityId === 13 && event === "display")).toBe(true);
+    expect(
+      displays.every(({ activityId, event }) => [12, 13].includes(activityId) && event === "display"),
+    ).toBe(true);
     expect(calls.every(({ body }) => isObject(body))).toBe(true);
   });
 });
