@@ -46,8 +46,10 @@ export function parseDemoOptions(
   const now = values.now === undefined ? undefined : parseInstant(values.now);
   if (now?.ok === false) return { usage: `--now: ${now.error.message}\n\n${USAGE}` };
   const persons = Number(values.persons ?? 3_000);
-  if (!Number.isInteger(persons) || persons < 1) return { usage: `--persons: expected a whole number from 1\n\n${USAGE}` };
-  const file = values.events === undefined ? "demo" : `demo-${basename(values.events).replace(/\.[^.]*$/, "")}`;
+  if (!Number.isInteger(persons) || persons < 1)
+    return { usage: `--persons: expected a whole number from 1\n\n${USAGE}` };
+  const file =
+    values.events === undefined ? "demo" : `demo-${basename(values.events).replace(/\.[^.]*$/, "")}`;
   return {
     options: {
       ...(values.events === undefined ? {} : { eventLog: values.events }),

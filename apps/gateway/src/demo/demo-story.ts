@@ -17,7 +17,9 @@ export async function defineAudiences(
   definitions: readonly DemoAudience[],
   say: Say,
 ): Promise<readonly CountedAudience[]> {
-  const existing = await client.graphql<{ audiences: readonly CountedAudience[] }>("{ audiences { id name count } }");
+  const existing = await client.graphql<{ audiences: readonly CountedAudience[] }>(
+    "{ audiences { id name count } }",
+  );
   const ids = new Map(existing.audiences.map(({ name, id }) => [name, id]));
   for (const { name, pql } of definitions) {
     if (ids.has(name)) continue;
@@ -74,10 +76,13 @@ export async function tellPerson(client: GatewayClient, { identity, audiences, s
   say(`  ${JSON.stringify(profile.attributes)}`);
   say("Identity graph");
   for (const link of (identityGraph?.links ?? []).slice(0, 10)) say(`  ${lineOf(link)}`);
-  for (const link of (identityGraph?.removedLinks ?? []).slice(0, 5)) say(`  ${lineOf(link)}  (no longer in force)`);
+  for (const link of (identityGraph?.removedLinks ?? []).slice(0, 5))
+    say(`  ${lineOf(link)}  (no longer in force)`);
   const audience = audiences.find(({ name }) => name.startsWith("Cart")) ?? audiences[0];
   if (audience === undefined) return;
-  const { explainMembership } = await client.graphql<{ explainMembership: { member: boolean; text: string } }>(
+  const { explainMembership } = await client.graphql<{
+    explainMembership: { member: boolean; text: string };
+  }>(
     `query ($audienceId: ID!, $identity: IdentityInput!) {
       explainMembership(audienceId: $audienceId, identity: $identity) { member text }
     }`,
@@ -100,11 +105,17 @@ function lineOf({ a, b, count }: LinkLine): string {
 /** Activates one audience to a CSV file and one to the edge, then says what to try next. */
 export async function activateDemoAudiences(
   client: GatewayClient,
-  { audiences, shop, say }: { readonly audiences: readonly CountedAudience[]; readonly shop: boolean; readonly say: Say },
+  {
+    audiences,
+    shop,
+    say,
+  }: { readonly audiences: readonly CountedAudience[]; readonly shop: boolean; readonly say: Say },
 ): Promise<void> {
   const [first, second] = audiences;
   if (first === undefined || second === undefined) return;
-  const existing = await client.graphql<{ destinations: readonly { id: string; name: string }[] }>("{ destinations { id name } }");
+  const existing = await client.graphql<{ destinations: readonly { id: string; name: string }[] }>(
+    "{ destinations { id name } }",
+  );
   const destination = async (name: string, input: JsonObject): Promise<string> => {
     const known = existing.destinations.find((other) => other.name === name);
     if (known !== undefined) return known.id;
@@ -114,7 +125,10 @@ export async function activateDemoAudiences(
     );
     return made.createDestination.id;
   };
-  const file = await destination("Demo files", { type: "csv-local", settings: { target: { folder: "demo" } } });
+  const file = await destination("Demo files", {
+    type: "csv-local",
+    settings: { target: { folder: "demo" } },
+  });
   const edge = await destination("Demo shop pages", {
     type: "custom-personalization",
     settings: { integrationAlias: "shop", datastreamId: "demo" },

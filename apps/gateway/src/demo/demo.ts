@@ -39,23 +39,47 @@ async function run(options: DemoOptions): Promise<void> {
   }
   const token = randomBytes(24).toString("base64url");
   const gateway = await startGateway({
-    config: { ...DEFAULT_CONFIG, port: 0, store, adminToken: token, requestsPerMinute: 1_000_000, logLevel: "silent" },
+    config: {
+      ...DEFAULT_CONFIG,
+      port: 0,
+      store,
+      adminToken: token,
+      requestsPerMinute: 1_000_000,
+      logLevel: "silent",
+    },
     clock: () => options.now,
   });
   const client = createGatewayClient(gateway.url, token);
   try {
-    say(`Gateway ${gateway.url}, data in ${options.store}, the clock stands at ${new Date(options.now).toISOString()}\n`);
-    const imported = options.eventLog === undefined ? await importShop(client, options) : await importLog(client, options.eventLog);
+    say(
+      `Gateway ${gateway.url}, data in ${options.store}, the clock stands at ${new Date(options.now).toISOString()}\n`,
+    );
+    const imported =
+      options.eventLog === undefined
+        ? await importShop(client, options)
+        : await importLog(client, options.eventLog);
     const definitions = options.eventLog === undefined ? SHOP_AUDIENCES : EVENT_LOG_AUDIENCES;
     const audiences = await defineAudiences(client, definitions, say);
-    const { totals } = await client.graphql<{ totals: { persons: number; events: number } }>("{ totals { persons events } }");
-    say(`\n${totals.events.toLocaleString("en")} events of ${totals.persons.toLocaleString("en")} persons.\n`);
+    const { totals } = await client.graphql<{ totals: { persons: number; events: number } }>(
+      "{ totals { persons events } }",
+    );
+    say(
+      `\n${totals.events.toLocaleString("en")} events of ${totals.persons.toLocaleString("en")} persons.\n`,
+    );
     await tellPerson(client, { identity: imported.sample, audiences, say });
     await activateDemoAudiences(client, { audiences, shop: options.eventLog === undefined, say });
     const { events, accepted, duplicates, rejected } = imported;
     const seconds = Number(((performance.now() - begin) / 1000).toFixed(1));
     if (options.json) {
-      const summary = { events, accepted, duplicates, rejected, persons: totals.persons, audiences: audiences.map(({ name, count }) => ({ name, count })), seconds };
+      const summary = {
+        events,
+        accepted,
+        duplicates,
+        rejected,
+        persons: totals.persons,
+        audiences: audiences.map(({ name, count }) => ({ name, count })),
+        seconds,
+      };
       process.stdout.write(`${JSON.stringify(summary)}\n`);
     }
     say(`\nDone in ${seconds} s. The data stays; to ask it more: TESSERA_STORE=${options.store} npm start`);
@@ -92,13 +116,23 @@ async function importLog(client: GatewayClient, file: string): Promise<Imported>
   const bar = startBar("Events", events.length, process.stderr);
   const report = await client.collect("events", "events", events, bar.at);
   bar.end();
-  for (const { index, message } of report.rejected) process.stderr.write(`event ${index}: ${message}; skipped\n`);
+  for (const { index, message } of report.rejected)
+    process.stderr.write(`event ${index}: ${message}; skipped\n`);
   const { accepted, duplicates, rejected } = report;
-  return { events: rows, accepted, duplicates, rejected: rejected.length + bad.length, sample: busiest(events) };
+  return {
+    events: rows,
+    accepted,
+    duplicates,
+    rejected: rejected.length + bad.length,
+    sample: busiest(events),
+  };
 }
 
 /** The customer with the most events: the most there is to see. */
-function busiest(events: readonly { readonly [field: string]: unknown }[]): { readonly namespace: string; readonly id: string } {
+function busiest(events: readonly { readonly [field: string]: unknown }[]): {
+  readonly namespace: string;
+  readonly id: string;
+} {
   const counts = new Map<string, number>();
   let best = "";
   for (const event of events) {

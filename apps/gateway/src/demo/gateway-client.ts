@@ -36,7 +36,8 @@ export function createGatewayClient(url: string, token: string): GatewayClient {
         await new Promise((resolve) => setTimeout(resolve, Math.min(seconds, 5) * 1_000));
         continue;
       }
-      if (!response.ok) throw new Error(`${path}: HTTP ${response.status} ${(await response.text()).slice(0, 500)}`);
+      if (!response.ok)
+        throw new Error(`${path}: HTTP ${response.status} ${(await response.text()).slice(0, 500)}`);
       return (await response.json()) as CollectReport;
     }
   };

@@ -91,7 +91,7 @@ function addVisits({ random, events, crmId, ecid: cookie, now }: Visitor): void 
     for (let step = 0; step < steps; step += 1) {
       at += 5_000 + Math.floor(random() * 90_000);
       const chance = random();
-      const kind =
+      const kind: string =
         carted && chance < 0.4
           ? "commerce.purchases"
           : chance < 0.25

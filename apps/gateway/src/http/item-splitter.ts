@@ -1,6 +1,6 @@
-/** One item of a collected body: its text, or why there is none. `line` (from 1) is given for NDJSON. */
+/** One item of a collected body and about how long it was, or why there is none. `line` (from 1) is given for NDJSON. */
 export type SplitItem =
-  | { readonly kind: "value"; readonly value: unknown; readonly line?: number }
+  | { readonly kind: "value"; readonly value: unknown; readonly bytes: number; readonly line?: number }
   | { readonly kind: "fault"; readonly code: string; readonly message: string; readonly line?: number };
 
 /** Cuts a body into items as it arrives; holds one item at most. */
@@ -223,7 +223,7 @@ function splitValues(maxItemBytes: number, shape: "list" | "documents"): ItemSpl
 
 function parse(text: string): SplitItem {
   try {
-    return { kind: "value", value: JSON.parse(text) as unknown };
+    return { kind: "value", value: JSON.parse(text) as unknown, bytes: text.length };
   } catch {
     return fault(
       "json.syntax",

@@ -1,0 +1,19 @@
+import {
+  adobeCommerce,
+  type CatalogEntry,
+  catalogEntry,
+  csvFileDestination,
+  customPersonalization,
+  httpProfileExport,
+} from "@tessera/destinations";
+
+/** All the kinds of destinations there are. Adding one is one line here. */
+export const CATALOG: readonly CatalogEntry[] = [
+  catalogEntry(customPersonalization),
+  catalogEntry(adobeCommerce),
+  catalogEntry(httpProfileExport),
+  catalogEntry(csvFileDestination("local")),
+  catalogEntry(csvFileDestination("sftp")),
+  catalogEntry(csvFileDestination("s3")),
+  catalogEntry(csvFileDestination("azure-blob")),
+];

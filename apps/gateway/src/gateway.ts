@@ -1,0 +1,33 @@
+import type { Logger } from "pino";
+import type { Principal } from "./access/principal.ts";
+import type { GatewayConfig } from "./config.ts";
+import type { AuditLog } from "./observe/audit.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Sender } from "./transports/send.ts";
+
+/** Who did something, as the audit log needs to know. */
+export interface Actor {
+  readonly principal: Principal;
+  readonly sandbox: Sandbox;
+  readonly requestId: string;
+}
+
+/** The parts of a running gateway that requests work with. */
+export interface Gateway {
+  readonly config: GatewayConfig;
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly auditLog: AuditLog;
+  /** Writes to the audit log; `person` is an identity key and is kept as a digest. */
+  readonly audit: (
+    actor: Actor,
+    what: { readonly action: string } & ({ readonly subject: string } | { readonly person: string }),
+  ) => void;
+  /** An open sandbox by name; `undefined` when there is none of that name. */
+  readonly sandbox: (name: string) => Promise<Sandbox | undefined>;
+  readonly openSandboxes: () => readonly Sandbox[];
+  readonly send: Sender;
+}

@@ -1,0 +1,74 @@
+import type { Dataflow, FieldMapping } from "@tessera/destinations";
+import type { Hub } from "@tessera/hub";
+import { err, formatInstant, isObject, type Issue, ok, type Result } from "@tessera/xdm";
+import type { DataflowType, Destination } from "./destination.type.ts";
+
+type LiveDestination = ReturnType<Hub["destinations"]> extends ReadonlyMap<string, infer D> ? D : never;
+
+/** A destination as the API tells it. */
+export function destinationOf({ stored, configured, dataflows }: LiveDestination): Destination {
+  const { id, name, type, settings, createdAt } = stored;
+  return {
+    id,
+    name,
+    type,
+    kind: configured.kind,
+    status: dataflows.length === 0 || dataflows.some(({ enabled }) => enabled) ? "enabled" : "disabled",
+    settings,
+    createdAt: formatInstant(createdAt),
+    dataflows: dataflows.map(dataflowOf),
+  };
+}
+
+/** A dataflow as the API tells it. */
+export function dataflowOf({ id, destinationId, name, audiences, mapping, enabled }: Dataflow): DataflowType {
+  return {
+    id,
+    destinationId,
+    name,
+    audiences: audiences.map((audience) => ({
+      id: audience.id,
+      name: audience.name,
+      startsAt: audience.startsAt,
+      endsAt: audience.endsAt,
+    })),
+    mapping,
+    enabled,
+  };
+}
+
+/** Reads the lines of a mapping; all that is wrong at once. */
+export function mappingOf(lines: readonly unknown[]): Result<readonly FieldMapping[], readonly Issue[]> {
+  const issues: Issue[] = [];
+  const mapping = lines.flatMap((line, index): FieldMapping[] => {
+    const source = isObject(line) ? sourceOf(line["source"]) : undefined;
+    const target = isObject(line) ? line["target"] : undefined;
+    if (!isObject(line) || source === undefined || typeof target !== "string" || target === "") {
+      issues.push({
+        code: "mapping.line",
+        path: ["mapping", index],
+        message: `mapping.${index}: expected { source: { kind: "attribute", path } or { kind: "identity", namespace } or { kind: "pql", expression } or { kind: "membership-status" }, target }. Correct it and try again.`,
+      });
+      return [];
+    }
+    return [
+      {
+        source,
+        target,
+        ...(line["required"] === true && { required: true }),
+        ...(line["dedup"] === true && { dedup: true }),
+        ...(line["transform"] === "sha256" && { transform: "sha256" as const }),
+      },
+    ];
+  });
+  return issues.length > 0 ? err(issues) : ok(mapping);
+}
+
+function sourceOf(input: unknown): FieldMapping["source"] | undefined {
+  if (!isObject(input)) return undefined;
+  const { kind, path, namespace, expression } = input;
+  if (kind === "attribute" && typeof path === "string") return { kind, path };
+  if (kind === "identity" && typeof namespace === "string") return { kind, namespace };
+  if (kind === "pql" && typeof expression === "string") return { kind, expression };
+  return kind === "membership-status" ? { kind } : undefined;
+}

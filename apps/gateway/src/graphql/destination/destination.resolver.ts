@@ -1,0 +1,123 @@
+import { parseJson, type JsonObject } from "@tessera/xdm";
+import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import { CATALOG } from "../../catalog.ts";
+import { writeExports } from "../../delivery/write-exports.ts";
+import type { GatewayContext } from "../context.ts";
+import { demand, failure, valueOf } from "../failure.ts";
+import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
+import {
+  ActivateAudiencesInput,
+  Activation,
+  CreateDestinationInput,
+  Destination,
+  DestinationKindType,
+  ExportedFile,
+} from "./destination.type.ts";
+
+@Resolver()
+export class DestinationResolver {
+  @Query(() => [DestinationKindType], {
+    description: "The kinds of destinations there are, with their settings. Permission: View Destinations.",
+  })
+  destinationKinds(@Ctx() context: GatewayContext): DestinationKindType[] {
+    demand(context, "view-destinations");
+    return CATALOG.map(({ slug, title, description, kind, settings }) => ({
+      type: slug,
+      title,
+      description,
+      kind,
+      settings,
+    }));
+  }
+
+  @Query(() => [Destination], {
+    description: "All destinations of the sandbox. Permission: View Destinations.",
+  })
+  destinations(@Ctx() context: GatewayContext): Destination[] {
+    demand(context, "view-destinations");
+    return [...context.sandbox.hub.destinations().values()].map(destinationOf);
+  }
+
+  @Query(() => Destination, {
+    nullable: true,
+    description: "One destination; null when there is none of this id. Permission: View Destinations.",
+  })
+  destination(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): Destination | undefined {
+    demand(context, "view-destinations");
+    const live = context.sandbox.hub.destinations().get(id);
+    return live === undefined ? undefined : destinationOf(live);
+  }
+
+  @Mutation(() => Destination, {
+    description:
+      "Makes a destination. Whatever is wrong comes as one error with extensions.issues. Permission: Manage Destinations.",
+  })
+  async createDestination(
+    @Arg("input", () => CreateDestinationInput) { name, type, settings }: CreateDestinationInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<Destination> {
+    demand(context, "manage-destinations");
+    const json = parseJson(settings ?? {});
+    if ("badPath" in json)
+      throw failure("BAD_USER_INPUT", `settings.${json.badPath.join(".")}: expected JSON data.`);
+    const input = { name, type, settings: json.value as JsonObject };
+    const made = valueOf(await context.sandbox.hub.createDestination(input));
+    context.gateway.audit(context, { action: "destination.create", subject: made.stored.id });
+    return destinationOf(made);
+  }
+
+  @Mutation(() => Activation, {
+    description:
+      "Sends audiences to a destination, now and whenever they change. File destinations get a first file at once. Permission: Activate Destinations.",
+  })
+  async activateAudiences(
+    @Arg("input", () => ActivateAudiencesInput) input: ActivateAudiencesInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<Activation> {
+    const { destinationId, audienceIds, mapping, name } = input;
+    demand(context, mapping ? "activate-destinations" : "activate-without-mapping");
+    const { sandbox, gateway } = context;
+    const dataflow = valueOf(
+      await sandbox.hub.activateAudiences({
+        destinationId,
+        audienceIds,
+        ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
+        ...(name && { name }),
+      }),
+    );
+    gateway.audit(context, { action: "audience.activate", subject: dataflow.id });
+    const isFile = sandbox.hub.destinations().get(destinationId)?.configured.kind === "batch-file";
+    return {
+      id: dataflow.id,
+      dataflowId: dataflow.id,
+      destinationId,
+      audienceIds: dataflow.audiences.map(({ id }) => id),
+      status: dataflow.enabled ? "enabled" : "disabled",
+      dataflow: dataflowOf(dataflow),
+      files: isFile ? await exportFiles(context, destinationId, audienceIds) : [],
+    };
+  }
+
+  @Mutation(() => [ExportedFile], {
+    description:
+      "Writes full files of a file destination now; of all its audiences without audienceIds. Permission: Export Audience for Segment.",
+  })
+  async exportAudiences(
+    @Arg("destinationId", () => ID) destinationId: string,
+    @Arg("audienceIds", () => [ID], { nullable: true }) audienceIds: string[] | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<readonly ExportedFile[]> {
+    demand(context, "export-audience");
+    context.gateway.audit(context, { action: "audience.export", subject: destinationId });
+    return exportFiles(context, destinationId, audienceIds ?? undefined);
+  }
+}
+
+async function exportFiles(
+  { sandbox, gateway }: GatewayContext,
+  destinationId: string,
+  audienceIds?: readonly string[],
+): Promise<readonly ExportedFile[]> {
+  const planned = valueOf(await sandbox.hub.planExports(destinationId, audienceIds));
+  return writeExports(planned, gateway.send);
+}

@@ -1,0 +1,164 @@
+import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
+
+@ObjectType({ description: "A kind of destination, and how it is set up." })
+export class DestinationKindType {
+  @Field(() => String, { description: "Give it as `type` when making a destination." })
+  readonly type!: string;
+
+  @Field(() => String, { description: "Name for people." })
+  readonly title!: string;
+
+  @Field(() => String, { description: "What it does." })
+  readonly description!: string;
+
+  @Field(() => String, {
+    description: "profile-request, streaming-audience, streaming-profile or batch-file.",
+  })
+  readonly kind!: string;
+
+  @Field(() => Json, { description: "JSON Schema of the settings." })
+  readonly settings!: object;
+}
+
+@InputType({ description: "What a destination is made from." })
+export class CreateDestinationInput {
+  @Field(() => String, { description: "Name for people." })
+  readonly name!: string;
+
+  @Field(() => String, { description: "A type of `destinationKinds`." })
+  readonly type!: string;
+
+  @Field(() => JsonObjectScalar, {
+    nullable: true,
+    description:
+      "Settings of the type, {} without it. Secrets are named, {secret: name}, and never stand here themselves.",
+  })
+  readonly settings?: object;
+}
+
+@ObjectType({ description: "An audience on its way to a destination." })
+export class DataflowAudience {
+  @Field(() => ID, { description: "Id of the audience." })
+  readonly id!: string;
+
+  @Field(() => String, { description: "Its name." })
+  readonly name!: string;
+
+  @Field(() => DateTime, { nullable: true, description: "Since when." })
+  readonly startsAt!: string | undefined;
+
+  @Field(() => DateTime, { nullable: true, description: "Until when." })
+  readonly endsAt!: string | undefined;
+}
+
+@ObjectType({ description: "What goes to a destination: which audiences, under which names." })
+export class DataflowType {
+  @Field(() => ID, { description: "Stable id." })
+  readonly id!: string;
+
+  @Field(() => ID, { description: "Where it goes." })
+  readonly destinationId!: string;
+
+  @Field(() => String, { description: "Name for people." })
+  readonly name!: string;
+
+  @Field(() => [DataflowAudience], { description: "What is activated." })
+  readonly audiences!: readonly DataflowAudience[];
+
+  @Field(() => Json, { description: "Source to target fields." })
+  readonly mapping!: object;
+
+  @Field(() => Boolean, { description: "Whether anything is told." })
+  readonly enabled!: boolean;
+}
+
+@ObjectType({ description: "A place that audiences are told to." })
+export class Destination {
+  @Field(() => ID, { description: "Stable id." })
+  readonly id!: string;
+
+  @Field(() => String, { description: "Name for people." })
+  readonly name!: string;
+
+  @Field(() => String, { description: "Type in the catalogue." })
+  readonly type!: string;
+
+  @Field(() => String, {
+    description: "profile-request, streaming-audience, streaming-profile or batch-file.",
+  })
+  readonly kind!: string;
+
+  @Field(() => String, { description: "enabled, or disabled when nothing is told to it." })
+  readonly status!: string;
+
+  @Field(() => JsonObjectScalar, { description: "Its settings; secrets by name only." })
+  readonly settings!: object;
+
+  @Field(() => DateTime, { description: "When it was made." })
+  readonly createdAt!: string;
+
+  @Field(() => [DataflowType], { description: "What goes there." })
+  readonly dataflows!: readonly DataflowType[];
+}
+
+@InputType({ description: "Which audiences go to a destination." })
+export class ActivateAudiencesInput {
+  @Field(() => ID, { description: "Where to." })
+  readonly destinationId!: string;
+
+  @Field(() => [ID], { description: "Published audiences." })
+  readonly audienceIds!: readonly string[];
+
+  @Field(() => [JsonObjectScalar], {
+    nullable: true,
+    description:
+      'Fields to send: [{source: {kind: "attribute", path} | {kind: "identity", namespace} | {kind: "pql", expression} | {kind: "membership-status"}, target}].',
+  })
+  readonly mapping?: readonly object[];
+
+  @Field(() => String, { nullable: true, description: "Name of the dataflow." })
+  readonly name?: string;
+}
+
+@ObjectType({ description: "A file that was written." })
+export class ExportedFile {
+  @Field(() => String, { description: "Its name." })
+  readonly name!: string;
+
+  @Field(() => String, { nullable: true, description: "Where it is; null when it could not be written." })
+  readonly location!: string | undefined;
+
+  @Field(() => Int, { description: "Rows in it." })
+  readonly rows!: number;
+
+  @Field(() => Int, { nullable: true, description: "Its size in bytes; null when it could not be written." })
+  readonly bytes!: number | undefined;
+
+  @Field(() => String, { nullable: true, description: "Why it could not be written." })
+  readonly failure!: string | undefined;
+}
+
+@ObjectType({ description: "What activating brought about." })
+export class Activation {
+  @Field(() => ID, { description: "The dataflow, new or extended." })
+  readonly dataflowId!: string;
+
+  @Field(() => ID, { description: "The same as dataflowId." })
+  readonly id!: string;
+
+  @Field(() => ID, { description: "Where to." })
+  readonly destinationId!: string;
+
+  @Field(() => [ID], { description: "All audiences of the dataflow." })
+  readonly audienceIds!: readonly string[];
+
+  @Field(() => String, { description: "enabled." })
+  readonly status!: string;
+
+  @Field(() => DataflowType, { description: "The dataflow." })
+  readonly dataflow!: DataflowType;
+
+  @Field(() => [ExportedFile], { description: "For file destinations: the first files, written at once." })
+  readonly files!: readonly ExportedFile[];
+}

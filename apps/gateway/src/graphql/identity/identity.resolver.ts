@@ -1,0 +1,22 @@
+import { Arg, Ctx, Query, Resolver } from "type-graphql";
+import type { GatewayContext } from "../context.ts";
+import { demand } from "../failure.ts";
+import { identityGraphOf } from "./identity.mapper.ts";
+import { IdentityGraph, IdentityInput } from "./identity.type.ts";
+
+@Resolver()
+export class IdentityResolver {
+  @Query(() => IdentityGraph, {
+    nullable: true,
+    description:
+      "The identity graph around an identity; null when it is unknown. Permission: View Identity Graph.",
+  })
+  async identityGraph(
+    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<IdentityGraph | undefined> {
+    demand(context, "view-identity-graph");
+    const view = await context.sandbox.hub.identityGraph(identity);
+    return view === undefined ? undefined : identityGraphOf(view);
+  }
+}

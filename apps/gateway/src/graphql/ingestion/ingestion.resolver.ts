@@ -1,0 +1,64 @@
+import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
+import type { GatewayContext } from "../context.ts";
+import { demand, failure } from "../failure.ts";
+import { Json } from "../scalars.ts";
+import { IngestReport } from "./ingestion.type.ts";
+
+/** Items that one mutation takes; more go to `/collect`. */
+const ITEMS_MAX = 10_000;
+
+@Resolver()
+export class IngestionResolver {
+  @Mutation(() => IngestReport, {
+    description:
+      "Takes experience events into a dataset, which opens by itself when it is new; at most 10,000 (more: POST /collect/events). Permission: Manage Sources.",
+  })
+  async ingestEvents(
+    @Arg("datasetId", () => String) datasetId: string,
+    @Arg("events", () => [Json]) events: unknown[],
+    @Ctx() context: GatewayContext,
+  ): Promise<IngestReport> {
+    admit(context, events);
+    const report = await context.sandbox.hub.ingestEvents(datasetId, events);
+    return counted(context, "event", report);
+  }
+
+  @Mutation(() => IngestReport, {
+    description:
+      "Takes profile records into a dataset, which opens by itself when it is new; at most 10,000 (more: POST /collect/records). Permission: Manage Sources.",
+  })
+  async ingestRecords(
+    @Arg("datasetId", () => String) datasetId: string,
+    @Arg("records", () => [Json]) records: unknown[],
+    @Ctx() context: GatewayContext,
+  ): Promise<IngestReport> {
+    admit(context, records);
+    const report = await context.sandbox.hub.ingestRecords(datasetId, records);
+    return counted(context, "record", report);
+  }
+}
+
+function admit(context: GatewayContext, items: readonly unknown[]): void {
+  demand(context, "manage-sources");
+  if (items.length > ITEMS_MAX) {
+    throw failure(
+      "TOO_MUCH",
+      `Expected at most ${ITEMS_MAX} items, got ${items.length}. Send more to /collect.`,
+    );
+  }
+  if (context.sandbox.hub.queueDepth() > context.gateway.config.queueLimit) {
+    throw failure("UNAVAILABLE", "Too much is waiting to be taken in. Try again in a second.");
+  }
+}
+
+function counted(
+  { gateway, sandbox }: GatewayContext,
+  kind: "event" | "record",
+  report: IngestReport,
+): IngestReport {
+  const { items } = gateway.metrics;
+  items.inc({ sandbox: sandbox.name, kind, outcome: "accepted" }, report.accepted);
+  items.inc({ sandbox: sandbox.name, kind, outcome: "duplicate" }, report.duplicates);
+  items.inc({ sandbox: sandbox.name, kind, outcome: "rejected" }, report.rejected.length);
+  return report;
+}

@@ -1,0 +1,95 @@
+import { type Identity, identityKey } from "@tessera/xdm";
+import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
+import type { GatewayContext } from "../context.ts";
+import { demand, failure } from "../failure.ts";
+import { IdentityInput } from "../identity/identity.type.ts";
+import { DateTime } from "../scalars.ts";
+import { eventPage, profileOf } from "./profile.mapper.ts";
+import { EventsArgs, Profile, ProfileEventConnection } from "./profile.type.ts";
+
+const PERSONS_MAX = 1_000;
+const EVENTS_MAX = 1_000;
+
+@Resolver(() => Profile)
+export class ProfileResolver {
+  @Query(() => Profile, {
+    nullable: true,
+    description: "The person an identity belongs to; null when it is unknown. Permission: View Profiles.",
+  })
+  async profile(
+    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("mergePolicyId", () => ID, { nullable: true, description: "The default policy without it." })
+    mergePolicyId: string | undefined,
+    @Arg("asOf", () => DateTime, { nullable: true, description: "The person as known at that time." })
+    asOf: Date | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<Profile | undefined> {
+    demand(context, "view-profiles");
+    context.gateway.audit(context, { action: "profile.view", person: identityKey(identity) });
+    return lookUp(context, identity, { mergePolicyId, asOf });
+  }
+
+  @Query(() => [Profile], {
+    nullable: "items",
+    description:
+      "Persons by identity, in the order asked, null for an unknown one; at most 1,000. Permission: View Profiles.",
+  })
+  async profiles(
+    @Arg("identities", () => [IdentityInput]) identities: IdentityInput[],
+    @Arg("mergePolicyId", () => ID, { nullable: true, description: "The default policy without it." })
+    mergePolicyId: string | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<(Profile | undefined)[]> {
+    demand(context, "view-profiles");
+    if (identities.length > PERSONS_MAX) {
+      throw failure("TOO_MUCH", `Expected at most ${PERSONS_MAX} identities, got ${identities.length}.`);
+    }
+    for (const identity of identities) {
+      context.gateway.audit(context, { action: "profile.view", person: identityKey(identity) });
+    }
+    return Promise.all(identities.map((identity) => lookUp(context, identity, { mergePolicyId })));
+  }
+
+  @FieldResolver(() => ProfileEventConnection, { description: "The person's events, newest first." })
+  async events(
+    @Root() { identities }: Profile,
+    @Args(() => EventsArgs) { first, after, eventTypes, from, to }: EventsArgs,
+    @Ctx() { sandbox }: GatewayContext,
+  ): Promise<ProfileEventConnection> {
+    if (first < 1 || first > EVENTS_MAX) {
+      throw failure("BAD_USER_INPUT", `first: expected 1 to ${EVENTS_MAX}.`);
+    }
+    const events = await sandbox.store.events(identities.map(identityKey), from?.getTime());
+    return eventPage(events, {
+      first,
+      ...(after && { after }),
+      ...(eventTypes && { eventTypes }),
+      ...(from && { from: from.getTime() }),
+      ...(to && { to: to.getTime() }),
+    });
+  }
+}
+
+interface View {
+  readonly mergePolicyId?: string | undefined;
+  readonly asOf?: Date | undefined;
+}
+
+async function lookUp(
+  { sandbox, loaders }: GatewayContext,
+  identity: Identity,
+  { mergePolicyId, asOf }: View,
+): Promise<Profile | undefined> {
+  const { hub } = sandbox;
+  if (mergePolicyId !== undefined && !hub.mergePolicies().some(({ id }) => id === mergePolicyId)) {
+    throw failure("NOT_FOUND", "No such merge policy in this sandbox.");
+  }
+  const view =
+    asOf === undefined
+      ? await loaders.profile(identity, mergePolicyId)
+      : await hub.profile(identity, {
+          asOf: asOf.toISOString(),
+          ...(mergePolicyId !== undefined && { mergePolicyId }),
+        });
+  return view === undefined ? undefined : profileOf(view);
+}

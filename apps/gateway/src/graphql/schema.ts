@@ -1,0 +1,26 @@
+import "reflect-metadata";
+import type { GraphQLSchema } from "graphql";
+import { buildSchemaSync, type NonEmptyArray } from "type-graphql";
+import { AudienceResolver } from "./audience/audience.resolver.ts";
+import { TotalsResolver } from "./dataset/totals.resolver.ts";
+import { DestinationResolver } from "./destination/destination.resolver.ts";
+import { IdentityResolver } from "./identity/identity.resolver.ts";
+import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
+import { ProfileResolver } from "./profile/profile.resolver.ts";
+
+const RESOLVERS = [
+  AudienceResolver,
+  DestinationResolver,
+  IdentityResolver,
+  IngestionResolver,
+  ProfileResolver,
+  TotalsResolver,
+] as const satisfies NonEmptyArray<unknown>;
+
+let schema: GraphQLSchema | undefined;
+
+/** The one schema of the gateway. Inputs are parsed by the domain's own parsers, never by decorators. */
+export function gatewaySchema(): GraphQLSchema {
+  schema ??= buildSchemaSync({ resolvers: [...RESOLVERS], validate: false });
+  return schema;
+}

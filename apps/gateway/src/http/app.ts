@@ -1,0 +1,91 @@
+import type { ApolloServer } from "@apollo/server";
+import { Hono } from "hono";
+import type { Authenticator } from "../access/authenticator.ts";
+import type { RateLimit } from "../access/rate-limit.ts";
+import type { Gateway } from "../gateway.ts";
+import type { GatewayContext } from "../graphql/context.ts";
+import type { QueryGuard } from "../graphql/query-guard.ts";
+import { readGauges } from "../observe/read-gauges.ts";
+import { collectRoute } from "./collect.ts";
+import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
+import { graphqlRoute } from "./graphql-route.ts";
+import { door, refuse, type RouteEnv } from "./request-scope.ts";
+
+/** What the routes are made of. */
+export interface AppParts {
+  readonly gateway: Gateway;
+  readonly apollo: ApolloServer<GatewayContext>;
+  readonly guard: QueryGuard;
+  readonly authenticate: Authenticator;
+  readonly rateLimit: RateLimit;
+  /** `false` while the gateway starts or stops. */
+  readonly ready: () => boolean;
+}
+
+/** All routes of the gateway. Everything but health is behind the door. */
+export function createApp(parts: AppParts): Hono<RouteEnv> {
+  const { gateway, ready } = parts;
+  const { metrics, log, newId } = gateway;
+  const app = new Hono<RouteEnv>();
+  app.use(async (context, next) => {
+    const requestId = newId();
+    context.set("requestId", requestId);
+    const begin = performance.now();
+    await next();
+    const route = ROUTES.has(context.req.path) ? context.req.path : "other";
+    const { status } = context.res;
+    const seconds = (performance.now() - begin) / 1_000;
+    metrics.requests.inc({ route, status });
+    metrics.requestSeconds.observe({ route }, seconds);
+    log.debug({ requestId, route, status, seconds, principal: context.get("principal")?.id }, "request");
+    context.header("X-Request-Id", requestId);
+    context.header("X-Content-Type-Options", "nosniff");
+  });
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/readyz", async (context) => {
+    const [first] = gateway.openSandboxes();
+    const open = ready() && first !== undefined && (await answers(first.store));
+    return open ? context.json({ status: "ready" }) : context.json({ status: "not ready" }, 503);
+  });
+  app.use(door(gateway, parts));
+  app.post("/graphql", graphqlRoute(gateway, parts));
+  app.post("/collect/events", collectRoute(gateway, "event"));
+  app.post("/collect/records", collectRoute(gateway, "record"));
+  app.get("/edge/snapshot", snapshotRoute);
+  app.post("/edge/lookup", lookupRoute);
+  app.get("/metrics", async (context) => {
+    await readGauges(gateway);
+    return context.text(await metrics.registry.metrics(), 200, {
+      "Content-Type": metrics.registry.contentType,
+    });
+  });
+  app.notFound((context) => {
+    const known = ROUTES.has(context.req.path);
+    const message = known ? "This path does not take this method." : "There is nothing at this path.";
+    return refuse(context, known ? 405 : 404, { code: known ? "METHOD_NOT_ALLOWED" : "NOT_FOUND", message });
+  });
+  app.onError((error, context) => {
+    log.error({ err: error, requestId: context.get("requestId") }, "a route failed");
+    const message = "Something went wrong here; it is logged. Try again, or tell the operator.";
+    return refuse(context, 500, { code: "INTERNAL_SERVER_ERROR", message });
+  });
+  return app;
+}
+
+const ROUTES = new Set([
+  "/healthz",
+  "/readyz",
+  "/metrics",
+  "/graphql",
+  "/collect/events",
+  "/collect/records",
+  "/edge/snapshot",
+  "/edge/lookup",
+]);
+
+async function answers(store: { readonly totals: () => Promise<unknown> }): Promise<boolean> {
+  return store.totals().then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,67 @@
+import { type ApolloServer, HeaderMap } from "@apollo/server";
+import { isObject } from "@tessera/xdm";
+import type { Context } from "hono";
+import type { Gateway } from "../gateway.ts";
+import type { GatewayContext } from "../graphql/context.ts";
+import { createLoaders } from "../graphql/loaders.ts";
+import type { QueryGuard } from "../graphql/query-guard.ts";
+import { readBody } from "./read-body.ts";
+import { refuse, type RouteEnv } from "./request-scope.ts";
+
+/** `POST /graphql`: reads the body within its limit, lets the guard look at the document, and runs it. */
+export function graphqlRoute(
+  gateway: Gateway,
+  { apollo, guard }: { readonly apollo: ApolloServer<GatewayContext>; readonly guard: QueryGuard },
+): (context: Context<RouteEnv>) => Promise<Response> {
+  return async (context) => {
+    const { principal, sandbox, requestId } = context.var;
+    const type = context.req.header("content-type") ?? "";
+    if (!/^application\/(graphql\+)?json\b/i.test(type)) {
+      return refuse(context, 415, {
+        code: "BAD_REQUEST",
+        message: "Content-Type: expected application/json.",
+      });
+    }
+    const text = await readBody(context.env.incoming, gateway.config.graphqlBodyLimit);
+    if (text === undefined) {
+      context.header("Connection", "close");
+      const message = `The body is larger than ${gateway.config.graphqlBodyLimit} bytes. Send many events to /collect/events.`;
+      return refuse(context, 413, { code: "TOO_MUCH", message });
+    }
+    const body = parse(text);
+    if (!isObject(body)) {
+      const message =
+        "Expected one JSON object { query, variables, operationName }; lists of requests are not taken.";
+      return refuse(context, 400, { code: "BAD_REQUEST", message });
+    }
+    const guarded = guard(body);
+    if (!guarded.ok) {
+      gateway.metrics.refusals.inc({ code: guarded.error.code });
+      return refuse(context, 400, guarded.error);
+    }
+    const answer = await apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: {
+        method: "POST",
+        headers: new HeaderMap([["content-type", "application/json"]]),
+        search: "",
+        body: guarded.value,
+      },
+      context: async () => ({ principal, sandbox, gateway, requestId, loaders: createLoaders(sandbox.hub) }),
+    });
+    for (const [name, value] of answer.headers) context.header(name, value);
+    if (answer.body.kind === "complete") {
+      return context.body(answer.body.string, (answer.status ?? 200) as 200);
+    }
+    let whole = "";
+    for await (const piece of answer.body.asyncIterator) whole += piece;
+    return context.body(whole, (answer.status ?? 200) as 200);
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** What the gateway counts, for Prometheus. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly requests: Counter<"route" | "status">;
+  readonly requestSeconds: Histogram<"route">;
+  readonly items: Counter<"sandbox" | "kind" | "outcome">;
+  readonly membershipChanges: Counter<"sandbox" | "to">;
+  readonly refusals: Counter<"code">;
+  readonly projections: Counter<"outcome">;
+  readonly deliveries: Counter<"sandbox" | "outcome">;
+  readonly queueDepth: Gauge<"sandbox">;
+  readonly stored: Gauge<"sandbox" | "what">;
+  readonly audienceMembers: Gauge<"sandbox" | "audience">;
+  readonly audienceAge: Gauge<"sandbox" | "audience">;
+}
+
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Metrics in a registry of their own, so that several gateways can live in one process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    requests: new Counter({
+      name: "tessera_requests_total",
+      help: "HTTP requests by route and status.",
+      labelNames: ["route", "status"],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: "tessera_request_seconds",
+      help: "Time to answer an HTTP request.",
+      labelNames: ["route"],
+      buckets: BUCKETS,
+      registers,
+    }),
+    items: new Counter({
+      name: "tessera_collected_items_total",
+      help: "Events and records by outcome: accepted, duplicate, rejected.",
+      labelNames: ["sandbox", "kind", "outcome"],
+      registers,
+    }),
+    membershipChanges: new Counter({
+      name: "tessera_membership_changes_total",
+      help: "Changes of audience memberships by new status.",
+      labelNames: ["sandbox", "to"],
+      registers,
+    }),
+    refusals: new Counter({
+      name: "tessera_refusals_total",
+      help: "Requests refused before any work, by code.",
+      labelNames: ["code"],
+      registers,
+    }),
+    projections: new Counter({
+      name: "tessera_edge_projections_total",
+      help: "Persons projected to the edge: sent, failed (tried again).",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    deliveries: new Counter({
+      name: "tessera_deliveries_total",
+      help: "Records told to destinations by outcome.",
+      labelNames: ["sandbox", "outcome"],
+      registers,
+    }),
+    queueDepth: new Gauge({
+      name: "tessera_ingest_queue_items",
+      help: "Items waiting for their commit.",
+      labelNames: ["sandbox"],
+      registers,
+    }),
+    stored: new Gauge({
+      name: "tessera_stored",
+      help: "Numbers of stored events, records, persons, identities.",
+      labelNames: ["sandbox", "what"],
+      registers,
+    }),
+    audienceMembers: new Gauge({
+      name: "tessera_audience_members",
+      help: "Members of each audience.",
+      labelNames: ["sandbox", "audience"],
+      registers,
+    }),
+    audienceAge: new Gauge({
+      name: "tessera_audience_age_seconds",
+      help: "Seconds since all persons were last evaluated for the audience.",
+      labelNames: ["sandbox", "audience"],
+      registers,
+    }),
+  };
+}

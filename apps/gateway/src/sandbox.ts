@@ -1,0 +1,76 @@
+import type { CatalogEntry } from "@tessera/destinations";
+import { createHub, type Hub } from "@tessera/hub";
+import type { HubStore } from "@tessera/profile-store";
+import type { MembershipChange } from "@tessera/xdm";
+
+/** One sandbox at work: its store, its hub, and those who follow its membership changes. */
+export interface Sandbox {
+  readonly name: string;
+  readonly store: HubStore;
+  readonly hub: Hub;
+  /** Calls back with the changes of every commit until the returned function is called. */
+  readonly follow: (listener: MembershipListener) => () => void;
+  readonly close: () => Promise<void>;
+}
+
+type MembershipListener = (changes: readonly MembershipChange[]) => void;
+
+/** What a sandbox is opened with. */
+export interface SandboxOptions {
+  readonly name: string;
+  readonly organisation: string;
+  readonly store: HubStore;
+  readonly catalog: readonly CatalogEntry[];
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly onError: (what: string, error: unknown) => void;
+}
+
+/** How often due persons are looked for, in milliseconds. */
+const TIMER_PERIOD = 1_000;
+const TIMER_PAGE = 500;
+
+/** Opens a sandbox and keeps its timers going: persons whose window lapsed are followed without a new event. */
+export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { name, organisation, store, catalog, clock, newId, onError } = options;
+  const listeners = new Set<MembershipListener>();
+  const hub = await createHub({
+    store,
+    clock,
+    newId,
+    catalog,
+    organisation,
+    sandbox: name,
+    onMemberships: (changes) => listeners.forEach((listener) => listener(changes)),
+  });
+  let closed = false;
+  let running: Promise<void> = Promise.resolve();
+  const wake = async (): Promise<void> => {
+    try {
+      while (!closed && (await hub.runTimers(TIMER_PAGE)) === TIMER_PAGE);
+    } catch (error) {
+      onError("timers", error);
+    }
+    if (!closed) timer = setTimeout(turn, TIMER_PERIOD);
+  };
+  const turn = (): void => {
+    running = wake();
+  };
+  let timer = setTimeout(turn, TIMER_PERIOD);
+  return {
+    name,
+    store,
+    hub,
+    follow: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      await running;
+      await hub.drain();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import { createAdaptorServer } from "@hono/node-server";
+import type { HubStore } from "@tessera/profile-store";
+import { createAuthenticator } from "./access/authenticator.ts";
+import { secretDigest } from "./access/principal.ts";
+import { createRateLimit } from "./access/rate-limit.ts";
+import { CATALOG } from "./catalog.ts";
+import type { GatewayConfig } from "./config.ts";
+import { createProjector, type Projector } from "./edge/projector.ts";
+import type { Gateway } from "./gateway.ts";
+import { createApollo } from "./graphql/apollo.ts";
+import { createQueryGuard, readTrustedDocuments } from "./graphql/query-guard.ts";
+import { createApp } from "./http/app.ts";
+import { createAuditLog } from "./observe/audit.ts";
+import { createLogger } from "./observe/logger.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import { openSandbox, type Sandbox } from "./sandbox.ts";
+import { openStore } from "./store.ts";
+import { createSender } from "./transports/send.ts";
+
+/** What a gateway is started with. Clock, ids and store can be given by tests and demonstrations. */
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  /** Milliseconds since 1970; the machine's clock without it. */
+  readonly clock?: () => number;
+  readonly newId?: () => string;
+  /** The store of the default sandbox, already open; `config.store` is opened without it. */
+  readonly store?: HubStore;
+  /** Secrets by name; `TESSERA_SECRET_<NAME>` of the environment without it. */
+  readonly secret?: (name: string) => string | undefined;
+}
+
+/** A gateway that answers. */
+export interface RunningGateway {
+  readonly url: string;
+  /** Finishes what is under way, then stops. */
+  readonly close: () => Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+
+/** Starts a gateway and resolves when it answers. */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const { config, clock = Date.now, newId = randomUUID, secret = secretOfEnvironment } = options;
+  const log = createLogger(config.logLevel);
+  const metrics = createMetrics();
+  const auditLog = createAuditLog(
+    config.store.kind === "sqlite" ? `${config.store.path}.audit.ndjson` : undefined,
+  );
+  const open = new Map<string, Sandbox>();
+  const projectors: Projector[] = [];
+  const start = async (name: string, store: HubStore): Promise<Sandbox> => {
+    const onError = (what: string, error: unknown): void =>
+      log.error({ err: error, sandbox: name }, `${what} failed`);
+    const { organisation } = config;
+    const sandbox = await openSandbox({ name, organisation, store, catalog: CATALOG, clock, newId, onError });
+    sandbox.follow((changes) => {
+      for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
+    });
+    const { edgeUrl, adminToken: token } = config;
+    if (edgeUrl !== undefined) {
+      projectors.push(createProjector({ sandbox, edgeUrl, token, clock, metrics, log }));
+    }
+    open.set(name, sandbox);
+    return sandbox;
+  };
+  const isDefault = { name: config.defaultSandbox, isDefault: true };
+  await start(config.defaultSandbox, options.store ?? (await openStore(config.store, isDefault)));
+  const gateway: Gateway = {
+    config,
+    clock,
+    newId,
+    log,
+    metrics,
+    auditLog,
+    audit: ({ principal, sandbox, requestId }, what) =>
+      auditLog.add({
+        at: new Date(clock()).toISOString(),
+        principal: `${principal.kind}:${principal.id}`,
+        sandbox: sandbox.name,
+        requestId,
+        action: what.action,
+        subject: "person" in what ? secretDigest(what.person) : what.subject,
+      }),
+    sandbox: async (name) => open.get(name),
+    openSandboxes: () => [...open.values()],
+    send: createSender({ filesFolder: config.filesFolder, secret, now: clock }),
+  };
+  const trusted =
+    config.trustedDocuments === undefined
+      ? undefined
+      : readTrustedDocuments(await readFile(config.trustedDocuments, "utf8"));
+  const apollo = createApollo({ introspection: config.introspection, log });
+  await apollo.start();
+  let ready = true;
+  const app = createApp({
+    gateway,
+    apollo,
+    guard: createQueryGuard(config.queryLimits, trusted),
+    authenticate: createAuthenticator(config.adminToken),
+    rateLimit: createRateLimit(config.requestsPerMinute),
+    ready: () => ready,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  server.headersTimeout = 15_000;
+  server.requestTimeout = 3_600_000;
+  const url = await listen(server, config);
+  log.info({ url }, "listening");
+  return {
+    url,
+    close: async () => {
+      if (!ready) return;
+      ready = false;
+      await stopServer(server);
+      await apollo.stop();
+      await Promise.all(projectors.map((projector) => projector.close()));
+      await Promise.all([...open.values()].map((sandbox) => sandbox.close()));
+      await auditLog.close();
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: GatewayConfig): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const address = server.address();
+      const bound = typeof address === "object" && address !== null ? address.port : port;
+      const name =
+        host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+      resolve(`http://${name}:${bound}`);
+    });
+  });
+}
+
+/** No new requests; those under way have their time to end, then their connections are cut. */
+async function stopServer(server: Server): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+  clearTimeout(cut);
+}
+
+function secretOfEnvironment(name: string): string | undefined {
+  return process.env[`TESSERA_SECRET_${name.replace(/[^A-Za-z0-9]/g, "_").toUpperCase()}`];
+}
