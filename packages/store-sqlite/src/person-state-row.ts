@@ -51,9 +51,9 @@ export class PersonStateCodec {
     const eventCount = row.number();
     const evaluatedAt = row.number();
     const regions = row.text();
-    const membershipBytes = row.blob();
+    const membershipBytes = row.view();
     const memberships = this.#decodeMemberships(membershipBytes);
-    const graphBytes = row.blob();
+    const graphBytes = row.view();
     const graph = JSON.parse(UTF8.decode(graphBytes)) as object;
     this.#memberships.set(memberships, membershipBytes);
     this.#graphs.set(graph, graphBytes);

@@ -107,6 +107,13 @@ export class RowReader {
     return this.#bytes.toString("utf8", this.#at - size, this.#at);
   }
 
+  /** Bytes of the row itself: they keep all of it in memory. */
+  view(): Uint8Array {
+    const size = this.varint();
+    this.#at += size;
+    return this.#bytes.subarray(this.#at - size, this.#at);
+  }
+
   /** A copy that outlives the row. */
   blob(): Uint8Array {
     const size = this.varint();

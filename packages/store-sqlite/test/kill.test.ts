@@ -7,6 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 
 const WRITER = fileURLToPath(new URL("./writer.ts", import.meta.url));
+const WRITERS = ["w1", "w2", "w3", "w4"];
 const EVENTS = 20;
 /** Acknowledgements after which the writer is killed, and how many milliseconds later. */
 const KILLS = [
@@ -71,7 +72,8 @@ async function verify(path: string, acknowledged: ReadonlyMap<string, number>): 
   const store = openSqliteStore({ path });
   try {
     let batches = 0;
-    for (const [writer, batch] of acknowledged) {
+    for (const writer of WRITERS) {
+      const batch = acknowledged.get(writer) ?? 0;
       const owner = `W:${writer}`;
       const seen = await store.load([owner, `V:${writer}`], []);
       const person = seen.persons.get(writer);
