@@ -57,7 +57,10 @@ async function measure(): Promise<void> {
       unit: "events/s",
     });
   }
-  print(`MongoDB, ${persons.toLocaleString("en-US")} persons (left behind: database ${values.database})`, figures);
+  print(
+    `MongoDB, ${persons.toLocaleString("en-US")} persons (left behind: database ${values.database})`,
+    figures,
+  );
   await store.close();
 }
 
