@@ -15,6 +15,7 @@ import { type Db, MongoClient, type MongoClientOptions, ObjectId } from "mongodb
 import { AT_ONCE, type Collections, collectionsOf, type CounterDocument } from "./collections.ts";
 import { inOurWords, MongoStoreError } from "./errors.ts";
 import { type Lease, Leases } from "./leases.ts";
+import { LostSessions } from "./lost-sessions.ts";
 import { readPersons } from "./read-persons.ts";
 import { Recent } from "./recent.ts";
 import { migrate } from "./schema.ts";
@@ -93,6 +94,7 @@ class DatabaseStore implements MongoStore {
   readonly #c: Collections;
   readonly #slots: Slots;
   readonly #owners = new Recent<string, true>(KNOWN_OWNERS);
+  readonly #lost = new LostSessions();
   #lastInLine: Promise<unknown> = Promise.resolve();
 
   constructor(client: MongoClient, db: Db) {
@@ -259,6 +261,7 @@ class DatabaseStore implements MongoStore {
     });
 
   async close(): Promise<void> {
+    await this.#lost.end(this.#client);
     await this.#client.close();
   }
 
@@ -277,7 +280,7 @@ class DatabaseStore implements MongoStore {
   async #write(commit: HubCommit, lease: Lease | undefined): Promise<CommitResult> {
     const slot = this.#slots.take();
     try {
-      const result = await transact<CommitResult>(this.#client, {
+      const result = await transact<CommitResult>(this.#client, this.#lost, {
         work: async (session) => {
           if (lease !== undefined) await this.leases.guard(lease, session);
           const target = {

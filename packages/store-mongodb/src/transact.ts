@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { ClientSession, MongoClient, TransactionOptions } from "mongodb";
+import type { LostSessions } from "./lost-sessions.ts";
 import { inOurWords, isDuplicate, isRefusedCommit, isTransient, MongoStoreError } from "./errors.ts";
 
 const OPTIONS: TransactionOptions = {
@@ -23,7 +24,12 @@ export interface Transaction<T> {
  * Runs a transaction, again when the deployment asks for it or when another writer was faster, with growing pauses.
  * The answer is given only after a majority has it on disk. Throws a retryable `MongoStoreError` when it gives up.
  */
-export async function transact<T>(client: MongoClient, { work, resolve }: Transaction<T>): Promise<T> {
+export async function transact<T>(
+  client: MongoClient,
+  lost: LostSessions,
+  { work, resolve }: Transaction<T>,
+): Promise<T> {
+  await lost.end(client);
   const session = client.startSession();
   let last: unknown;
   try {
@@ -36,6 +42,7 @@ export async function transact<T>(client: MongoClient, { work, resolve }: Transa
         if (answer !== undefined) {
           committing = true;
           await session.commitTransaction();
+          last = undefined;
           return answer;
         }
         await abort(session);
@@ -48,11 +55,16 @@ export async function transact<T>(client: MongoClient, { work, resolve }: Transa
         if (!isDuplicate(cause)) throw cause;
       }
       const answer = await resolve();
-      if (answer !== undefined) return answer;
+      if (answer !== undefined) {
+        last = undefined;
+        return answer;
+      }
     }
   } catch (cause) {
+    last = cause;
     throw inOurWords(cause);
   } finally {
+    if (inOurWords(last) instanceof MongoStoreError && session.id !== undefined) lost.add(session.id);
     await session.endSession();
   }
   const known = inOurWords(last);
