@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { AccessRegistry } from "./access/access-registry.ts";
 import type { Principal } from "./access/principal.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { AuditLog } from "./observe/audit.ts";
@@ -21,6 +22,7 @@ export interface Gateway {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly auditLog: AuditLog;
+  readonly access: AccessRegistry;
   /** Writes to the audit log; `person` is an identity key and is kept as a digest. */
   readonly audit: (
     actor: Actor,

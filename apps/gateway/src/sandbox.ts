@@ -2,12 +2,14 @@ import type { CatalogEntry } from "@tessera/destinations";
 import { createHub, type Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
 import type { MembershipChange } from "@tessera/xdm";
+import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
 
 /** One sandbox at work: its store, its hub, and those who follow its membership changes. */
 export interface Sandbox {
   readonly name: string;
   readonly store: HubStore;
   readonly hub: Hub;
+  readonly labels: LabelledFields;
   /** Calls back with the changes of every commit until the returned function is called. */
   readonly follow: (listener: MembershipListener) => () => void;
   readonly close: () => Promise<void>;
@@ -43,6 +45,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     sandbox: name,
     onMemberships: (changes) => listeners.forEach((listener) => listener(changes)),
   });
+  const labels = await openLabelledFields(store, name);
   let closed = false;
   let running: Promise<void> = Promise.resolve();
   const wake = async (): Promise<void> => {
@@ -61,6 +64,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     name,
     store,
     hub,
+    labels,
     follow: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

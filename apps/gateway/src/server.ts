@@ -3,7 +3,9 @@ import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import type { HubStore } from "@tessera/profile-store";
+import { openAccessRegistry } from "./access/access-registry.ts";
 import { createAuthenticator } from "./access/authenticator.ts";
+import { createJwtReader } from "./access/jwt-reader.ts";
 import { secretDigest } from "./access/principal.ts";
 import { createRateLimit } from "./access/rate-limit.ts";
 import { CATALOG } from "./catalog.ts";
@@ -49,7 +51,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const auditLog = createAuditLog(
     config.store.kind === "sqlite" ? `${config.store.path}.audit.ndjson` : undefined,
   );
-  const open = new Map<string, Sandbox>();
+  const open = new Map<string, Promise<Sandbox>>();
+  const running: Sandbox[] = [];
   const projectors: Projector[] = [];
   const start = async (name: string, store: HubStore): Promise<Sandbox> => {
     const onError = (what: string, error: unknown): void =>
@@ -63,11 +66,24 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     if (edgeUrl !== undefined) {
       projectors.push(createProjector({ sandbox, edgeUrl, token, clock, metrics, log }));
     }
-    open.set(name, sandbox);
+    running.push(sandbox);
     return sandbox;
   };
   const isDefault = { name: config.defaultSandbox, isDefault: true };
-  await start(config.defaultSandbox, options.store ?? (await openStore(config.store, isDefault)));
+  const store = options.store ?? (await openStore(config.store, isDefault));
+  const { defaultSandbox } = config;
+  open.set(defaultSandbox, start(defaultSandbox, store));
+  await open.get(defaultSandbox);
+  const access = await openAccessRegistry(store, { clock, newId, defaultSandbox });
+  const sandboxOf = (name: string): Promise<Sandbox | undefined> => {
+    const known = open.get(name);
+    if (known !== undefined) return known;
+    if (!access.sandboxes().some((sandbox) => sandbox.name === name)) return Promise.resolve(undefined);
+    const opening = openStore(config.store, { name, isDefault: false }).then((own) => start(name, own));
+    opening.catch(() => open.delete(name));
+    open.set(name, opening);
+    return opening;
+  };
   const gateway: Gateway = {
     config,
     clock,
@@ -75,6 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     log,
     metrics,
     auditLog,
+    access,
     audit: ({ principal, sandbox, requestId }, what) =>
       auditLog.add({
         at: new Date(clock()).toISOString(),
@@ -84,8 +101,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
         action: what.action,
         subject: "person" in what ? secretDigest(what.person) : what.subject,
       }),
-    sandbox: async (name) => open.get(name),
-    openSandboxes: () => [...open.values()],
+    sandbox: sandboxOf,
+    openSandboxes: () => running,
     send: createSender({ filesFolder: config.filesFolder, secret, now: clock }),
   };
   const trusted =
@@ -99,7 +116,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     gateway,
     apollo,
     guard: createQueryGuard(config.queryLimits, trusted),
-    authenticate: createAuthenticator(config.adminToken),
+    authenticate: createAuthenticator(config.adminToken, [
+      access.readKey,
+      ...(config.jwt === undefined ? [] : [createJwtReader(config.jwt, access.roles)]),
+    ]),
     rateLimit: createRateLimit(config.requestsPerMinute),
     ready: () => ready,
   });
@@ -116,7 +136,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await stopServer(server);
       await apollo.stop();
       await Promise.all(projectors.map((projector) => projector.close()));
-      await Promise.all([...open.values()].map((sandbox) => sandbox.close()));
+      await Promise.all(running.map((sandbox) => sandbox.close()));
       await auditLog.close();
     },
   };

@@ -1,16 +1,20 @@
 import "reflect-metadata";
 import type { GraphQLSchema } from "graphql";
 import { buildSchemaSync, type NonEmptyArray } from "type-graphql";
+import { AccessResolver } from "./access/access.resolver.ts";
 import { AudienceResolver } from "./audience/audience.resolver.ts";
 import { TotalsResolver } from "./dataset/totals.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
+import { GovernanceResolver } from "./governance/governance.resolver.ts";
 import { IdentityResolver } from "./identity/identity.resolver.ts";
 import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
 import { ProfileResolver } from "./profile/profile.resolver.ts";
 
 const RESOLVERS = [
+  AccessResolver,
   AudienceResolver,
   DestinationResolver,
+  GovernanceResolver,
   IdentityResolver,
   IngestionResolver,
   ProfileResolver,

@@ -60,7 +60,8 @@ export async function lookupRoute(context: Context<RouteEnv>): Promise<Response>
     return context.json({ found: false, identities: [], attributes: {}, segmentMembership: {} });
   }
   const { at, ...person } = found;
-  return context.json({ found: true, ...person, freshAt: at });
+  const attributes = sandbox.labels.visibleTo(principal, person.attributes);
+  return context.json({ found: true, ...person, attributes, freshAt: at });
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,10 @@
 import { type AudienceInput, type AudienceView, type checkAudience, parseExpression } from "@tessera/hub";
-import { explainText, type Explanation, type Verdict } from "@tessera/segment-engine";
+import {
+  type ExplainedCondition,
+  explainText,
+  type Explanation,
+  type Verdict,
+} from "@tessera/segment-engine";
 import { err, formatInstant, type Issue, ok, type Result } from "@tessera/xdm";
 import type {
   Audience,
@@ -72,10 +77,15 @@ export function issueOf({ code, message, path, line, column, expected, came }: I
   return { code, message, path: path?.map(String), line, column, expected, came };
 }
 
-/** An explanation as the API tells it. */
-export function explanationOf(explanation: Explanation): MembershipExplanation {
-  const { member, at, refused, because } = explanation;
-  return { member, at, refused, text: explainText(explanation), tree: because };
+/** An explanation as the API tells it; without the values that were looked at for those who may not see all fields. */
+export function explanationOf(explanation: Explanation, showValues: boolean): MembershipExplanation {
+  const shown = showValues ? explanation : { ...explanation, because: withoutValues(explanation.because) };
+  const { member, at, refused, because } = shown;
+  return { member, at, refused, text: explainText(shown), tree: because };
+}
+
+function withoutValues(condition: ExplainedCondition): ExplainedCondition {
+  return { ...condition, values: [], conditions: condition.conditions.map(withoutValues) };
 }
 
 function verdictOf({ eligible, reasons }: Verdict): EligibilityVerdict {

@@ -1,4 +1,5 @@
 import { checkAudience, expressionText, parseExpression } from "@tessera/hub";
+import { identityKey } from "@tessera/xdm";
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
@@ -63,8 +64,10 @@ export class AudienceResolver {
     @Ctx() context: GatewayContext,
   ): Promise<MembershipExplanation> {
     demand(context, "view-profiles");
-    const { hub } = context.sandbox;
-    return explanationOf(valueOf(await hub.explainMembership(audienceId, identity, asOf?.toISOString())));
+    const { sandbox, principal } = context;
+    const explained = valueOf(await sandbox.hub.explainMembership(audienceId, identity, asOf?.toISOString()));
+    context.gateway.audit(context, { action: "membership.explain", person: identityKey(identity) });
+    return explanationOf(explained, sandbox.labels.hiddenFrom(principal).length === 0);
   }
 
   @Mutation(() => Audience, {

@@ -1,10 +1,10 @@
 import type { ProfileView } from "@tessera/hub";
 import type { StoredEvent } from "@tessera/profile-store";
-import { formatInstant, identityOfKey, isObject } from "@tessera/xdm";
+import { formatInstant, identityOfKey, isObject, type JsonObject } from "@tessera/xdm";
 import type { Membership, Profile, ProfileEvent, ProfileEventConnection } from "./profile.type.ts";
 
-/** A person as the API tells them. */
-export function profileOf(view: ProfileView): Profile {
+/** A person as the API tells them; of `hidden` fields not even the provenance is told. */
+export function profileOf(view: ProfileView, hidden: readonly string[]): Profile {
   const { personId, version, identities, attributes, segmentMembership, eventCount } = view;
   const { consents } = attributes;
   return {
@@ -13,10 +13,12 @@ export function profileOf(view: ProfileView): Profile {
     identities,
     attributes,
     provenance: Object.fromEntries(
-      Object.entries(view.provenance).map(([path, { datasetId, owner, at }]) => [
-        path,
-        { datasetId, identity: identityOfKey(owner), at: formatInstant(at) },
-      ]),
+      Object.entries(view.provenance)
+        .filter(([path]) => !hidden.some((field) => path === field || path.startsWith(`${field}.`)))
+        .map(([path, { datasetId, owner, at }]) => [
+          path,
+          { datasetId, identity: identityOfKey(owner), at: formatInstant(at) },
+        ]),
     ),
     segmentMembership,
     memberships: membershipsOf(segmentMembership),
@@ -45,18 +47,20 @@ export interface EventPage {
   readonly eventTypes?: readonly string[];
   readonly from?: number;
   readonly to?: number;
+  /** What of an event may be seen. */
+  readonly visible: (body: JsonObject) => JsonObject;
 }
 
 /** A page of events, newest first. `events` are in (time, id) order. */
 export function eventPage(events: readonly StoredEvent[], page: EventPage): ProfileEventConnection {
-  const { first, after, eventTypes, from = -Infinity, to = Infinity } = page;
+  const { first, after, eventTypes, from = -Infinity, to = Infinity, visible } = page;
   const wanted = eventTypes === undefined ? undefined : new Set(eventTypes);
   const matching = events
     .filter(({ at, body }) => at >= from && at < to && (wanted?.has(String(body?.["eventType"])) ?? true))
     .toReversed();
   const start = after === undefined ? 0 : matching.findIndex((event) => cursorOf(event) === after) + 1;
   const nodes = matching.slice(start, start + first);
-  const edges = nodes.map((event) => ({ cursor: cursorOf(event), node: eventOf(event) }));
+  const edges = nodes.map((event) => ({ cursor: cursorOf(event), node: eventOf(event, visible) }));
   return {
     edges,
     nodes: edges.map(({ node }) => node),
@@ -69,7 +73,11 @@ function cursorOf({ at, id }: StoredEvent): string {
   return Buffer.from(`${at}\n${id}`).toString("base64url");
 }
 
-function eventOf({ id, datasetId, at, body }: StoredEvent): ProfileEvent {
+function eventOf(
+  { id, datasetId, at, body: whole }: StoredEvent,
+  visible: EventPage["visible"],
+): ProfileEvent {
+  const body = whole === undefined ? undefined : visible(whole);
   const eventType = body?.["eventType"];
   return {
     id,

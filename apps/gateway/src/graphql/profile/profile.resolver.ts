@@ -54,7 +54,7 @@ export class ProfileResolver {
   async events(
     @Root() { identities }: Profile,
     @Args(() => EventsArgs) { first, after, eventTypes, from, to }: EventsArgs,
-    @Ctx() { sandbox }: GatewayContext,
+    @Ctx() { sandbox, principal }: GatewayContext,
   ): Promise<ProfileEventConnection> {
     if (first < 1 || first > EVENTS_MAX) {
       throw failure("BAD_USER_INPUT", `first: expected 1 to ${EVENTS_MAX}.`);
@@ -62,6 +62,7 @@ export class ProfileResolver {
     const events = await sandbox.store.events(identities.map(identityKey), from?.getTime());
     return eventPage(events, {
       first,
+      visible: (body) => sandbox.labels.visibleTo(principal, body),
       ...(after && { after }),
       ...(eventTypes && { eventTypes }),
       ...(from && { from: from.getTime() }),
@@ -76,7 +77,7 @@ interface View {
 }
 
 async function lookUp(
-  { sandbox, loaders }: GatewayContext,
+  { sandbox, principal, loaders }: GatewayContext,
   identity: Identity,
   { mergePolicyId, asOf }: View,
 ): Promise<Profile | undefined> {
@@ -91,5 +92,7 @@ async function lookUp(
           asOf: asOf.toISOString(),
           ...(mergePolicyId !== undefined && { mergePolicyId }),
         });
-  return view === undefined ? undefined : profileOf(view);
+  if (view === undefined) return undefined;
+  const attributes = sandbox.labels.visibleTo(principal, view.attributes);
+  return profileOf({ ...view, attributes }, sandbox.labels.hiddenFrom(principal));
 }
