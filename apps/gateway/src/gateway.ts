@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { AccessRegistry } from "./access/access-registry.ts";
 import type { Principal } from "./access/principal.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { Jobs } from "./jobs.ts";
 import type { AuditLog } from "./observe/audit.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -32,4 +33,5 @@ export interface Gateway {
   readonly sandbox: (name: string) => Promise<Sandbox | undefined>;
   readonly openSandboxes: () => readonly Sandbox[];
   readonly send: Sender;
+  readonly jobs: Jobs;
 }

@@ -15,6 +15,7 @@ import type { Gateway } from "./gateway.ts";
 import { createApollo } from "./graphql/apollo.ts";
 import { createQueryGuard, readTrustedDocuments } from "./graphql/query-guard.ts";
 import { createApp } from "./http/app.ts";
+import { createJobs } from "./jobs.ts";
 import { createAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
@@ -84,6 +85,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     open.set(name, opening);
     return opening;
   };
+  const jobs = createJobs({
+    clock,
+    newId,
+    onError: (kind, error) => log.error({ err: error, kind }, "a job failed"),
+  });
   const gateway: Gateway = {
     config,
     clock,
@@ -104,6 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     sandbox: sandboxOf,
     openSandboxes: () => running,
     send: createSender({ filesFolder: config.filesFolder, secret, now: clock }),
+    jobs,
   };
   const trusted =
     config.trustedDocuments === undefined
@@ -135,6 +142,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       ready = false;
       await stopServer(server);
       await apollo.stop();
+      await jobs.close();
       await Promise.all(projectors.map((projector) => projector.close()));
       await Promise.all(running.map((sandbox) => sandbox.close()));
       await auditLog.close();

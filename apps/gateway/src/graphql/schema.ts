@@ -3,20 +3,26 @@ import type { GraphQLSchema } from "graphql";
 import { buildSchemaSync, type NonEmptyArray } from "type-graphql";
 import { AccessResolver } from "./access/access.resolver.ts";
 import { AudienceResolver } from "./audience/audience.resolver.ts";
+import { DatasetResolver } from "./dataset/dataset.resolver.ts";
 import { TotalsResolver } from "./dataset/totals.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
 import { GovernanceResolver } from "./governance/governance.resolver.ts";
 import { IdentityResolver } from "./identity/identity.resolver.ts";
+import { LinkingResolver } from "./identity/linking.resolver.ts";
 import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
+import { JobResolver } from "./job/job.resolver.ts";
 import { ProfileResolver } from "./profile/profile.resolver.ts";
 
 const RESOLVERS = [
   AccessResolver,
   AudienceResolver,
+  DatasetResolver,
   DestinationResolver,
   GovernanceResolver,
   IdentityResolver,
   IngestionResolver,
+  JobResolver,
+  LinkingResolver,
   ProfileResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;

@@ -1,0 +1,56 @@
+import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import type { GatewayContext } from "../context.ts";
+import { demand, failure, valueOf } from "../failure.ts";
+import { jobOf, JobType } from "./job.type.ts";
+
+@Resolver()
+export class JobResolver {
+  @Query(() => [JobType], {
+    description: "The jobs of the sandbox, newest first. Permission: View Segments.",
+  })
+  jobs(@Ctx() context: GatewayContext): JobType[] {
+    demand(context, "view-segments");
+    return context.gateway.jobs.list(context.sandbox.name).map(jobOf);
+  }
+
+  @Query(() => JobType, {
+    nullable: true,
+    description: "One job; null when it is not known. Permission: View Segments.",
+  })
+  job(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): JobType | undefined {
+    demand(context, "view-segments");
+    const job = context.gateway.jobs.get(id);
+    return job?.sandbox === context.sandbox.name ? jobOf(job) : undefined;
+  }
+
+  @Mutation(() => JobType, {
+    description:
+      "Evaluates audiences in a job; all published ones without ids. Permission: Evaluate a Segment to an Audience.",
+  })
+  startEvaluation(
+    @Arg("ids", () => [ID], { nullable: true }) ids: string[] | undefined,
+    @Ctx() context: GatewayContext,
+  ): JobType {
+    demand(context, "evaluate-segment");
+    const { sandbox, gateway } = context;
+    const kind = ids ? `evaluate ${ids.toSorted().join(" ")}` : "evaluate";
+    const job = gateway.jobs.start(sandbox.name, kind, async (progress) => {
+      const evaluated = valueOf(await sandbox.hub.evaluateAudiences(ids ?? undefined, progress));
+      return evaluated.map(({ id, name, count }) => ({ id, name, count }));
+    });
+    gateway.audit(context, { action: "job.start", subject: job.id });
+    return jobOf(job);
+  }
+
+  @Mutation(() => JobType, {
+    description: "Stops a job at its next step. Permission: Evaluate a Segment to an Audience.",
+  })
+  cancelJob(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): JobType {
+    demand(context, "evaluate-segment");
+    const { gateway, sandbox } = context;
+    const job = gateway.jobs.get(id)?.sandbox === sandbox.name ? gateway.jobs.cancel(id) : undefined;
+    if (job === undefined) throw failure("NOT_FOUND", "No such job in this sandbox.");
+    gateway.audit(context, { action: "job.cancel", subject: id });
+    return jobOf(job);
+  }
+}

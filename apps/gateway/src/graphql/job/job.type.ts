@@ -1,0 +1,49 @@
+import { formatInstant } from "@tessera/xdm";
+import { Field, ID, Int, ObjectType } from "type-graphql";
+import type { Job } from "../../jobs.ts";
+import { DateTime, Json } from "../scalars.ts";
+
+@ObjectType("Job", { description: "Long work: where it stands and what came of it." })
+export class JobType {
+  @Field(() => ID, { description: "Stable id, while this gateway runs." })
+  readonly id!: string;
+
+  @Field(() => String, { description: "What it does." })
+  readonly kind!: string;
+
+  @Field(() => String, { description: "running, done, failed or cancelled." })
+  readonly status!: string;
+
+  @Field(() => Int, { description: "So many are done" })
+  readonly done!: number;
+
+  @Field(() => Int, { description: "of so many; 0 while that is not known." })
+  readonly total!: number;
+
+  @Field(() => DateTime, { description: "When it began." })
+  readonly startedAt!: string;
+
+  @Field(() => DateTime, { nullable: true, description: "When it ended." })
+  readonly endedAt!: string | undefined;
+
+  @Field(() => Json, { nullable: true, description: "What came of it." })
+  readonly result!: unknown;
+
+  @Field(() => String, { nullable: true, description: "Why it failed." })
+  readonly message!: string | undefined;
+}
+
+/** A job as the API tells it. */
+export function jobOf({ id, kind, status, done, total, startedAt, endedAt, result, message }: Job): JobType {
+  return {
+    id,
+    kind,
+    status,
+    done,
+    total,
+    startedAt: formatInstant(startedAt),
+    endedAt: endedAt === undefined ? undefined : formatInstant(endedAt),
+    result,
+    message,
+  };
+}

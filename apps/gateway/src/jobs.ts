@@ -1,0 +1,106 @@
+/** Long work: where it stands and what came of it. Times are milliseconds. */
+export interface Job {
+  readonly id: string;
+  readonly kind: string;
+  readonly sandbox: string;
+  readonly status: "running" | "done" | "failed" | "cancelled";
+  readonly done: number;
+  readonly total: number;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly result?: unknown;
+  readonly message?: string;
+}
+
+/** What a job does: it tells its progress, and stops when telling throws. */
+export type Work = (progress: (done: number, total: number) => void) => Promise<unknown>;
+
+/** Starts, watches and cancels jobs. */
+export interface Jobs {
+  /** One job of a kind runs in a sandbox at a time; the running one is given back. */
+  readonly start: (sandbox: string, kind: string, work: Work) => Job;
+  readonly get: (id: string) => Job | undefined;
+  readonly list: (sandbox: string) => readonly Job[];
+  /** Stops a job at its next step; what it did so far stays. */
+  readonly cancel: (id: string) => Job | undefined;
+  readonly follow: (listener: (job: Job) => void) => () => void;
+  /** Resolves when nothing runs any more; cancels what does. */
+  readonly close: () => Promise<void>;
+}
+
+const KEPT = 1_000;
+
+class Cancelled extends Error {}
+
+/** Jobs of this process. */
+export function createJobs(made: {
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly onError: (kind: string, error: unknown) => void;
+}): Jobs {
+  const jobs = new Map<string, Job>();
+  const cancelled = new Set<string>();
+  const running = new Map<string, Promise<void>>();
+  const listeners = new Set<(job: Job) => void>();
+  const update = (id: string, change: Partial<Job>): void => {
+    const job = jobs.get(id);
+    if (job === undefined) return;
+    const next = { ...job, ...change };
+    jobs.set(id, next);
+    listeners.forEach((listener) => listener(next));
+  };
+  const run = async (id: string, work: Work): Promise<void> => {
+    try {
+      const result = await work((done, total) => {
+        update(id, { done, total });
+        if (cancelled.has(id)) throw new Cancelled();
+      });
+      update(id, { status: "done", result, endedAt: made.clock() });
+    } catch (error) {
+      const status = error instanceof Cancelled ? "cancelled" : "failed";
+      const message = status === "cancelled" ? "Cancelled; what was done so far stays." : messageOf(error);
+      if (status === "failed") made.onError(jobs.get(id)?.kind ?? "job", error);
+      update(id, { status, message, endedAt: made.clock() });
+    } finally {
+      running.delete(id);
+      cancelled.delete(id);
+    }
+  };
+  return {
+    start: (sandbox, kind, work) => {
+      const same = [...jobs.values()].find(
+        (job) => job.sandbox === sandbox && job.kind === kind && job.status === "running",
+      );
+      if (same !== undefined) return same;
+      const id = made.newId();
+      const job: Job = { id, kind, sandbox, status: "running", done: 0, total: 0, startedAt: made.clock() };
+      if (jobs.size >= KEPT) {
+        const oldest = [...jobs.values()].find(({ status }) => status !== "running");
+        if (oldest !== undefined) jobs.delete(oldest.id);
+      }
+      jobs.set(id, job);
+      running.set(id, run(id, work));
+      return job;
+    },
+    get: (id) => jobs.get(id),
+    list: (sandbox) => [...jobs.values()].filter((job) => job.sandbox === sandbox).toReversed(),
+    cancel: (id) => {
+      if (jobs.get(id)?.status === "running") cancelled.add(id);
+      return jobs.get(id);
+    },
+    follow: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      for (const id of running.keys()) cancelled.add(id);
+      await Promise.all(running.values());
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.name === "GraphQLError"
+    ? error.message
+    : "It failed; the reason is logged.";
+}
