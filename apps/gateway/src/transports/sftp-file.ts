@@ -1,0 +1,69 @@
+import { createHash, randomBytes } from "node:crypto";
+import { posix } from "node:path";
+import { Readable } from "node:stream";
+import type { FileRequest, FileTarget } from "@tessera/destinations";
+import SftpClient from "ssh2-sftp-client";
+import { encodedContent } from "./encoded-content.ts";
+
+/** The server's key is not the one that was agreed on. `fingerprint` is the one it showed. */
+export class HostKeyError extends Error {
+  readonly fingerprint: string;
+  constructor(fingerprint: string) {
+    super("The server's host key is not the expected one.");
+    this.fingerprint = fingerprint;
+  }
+}
+
+/**
+ * Writes one file under a temporary name and renames it. The server must show the host key whose fingerprint
+ * (`SHA256:…`, as ssh-keygen prints it) was configured; without one no server is trusted. Gives the location and the bytes.
+ */
+export async function writeSftpFile(
+  request: FileRequest,
+  target: Extract<FileTarget, { readonly kind: "sftp" }>,
+  { secret, signal }: { readonly secret: string; readonly signal: AbortSignal },
+): Promise<{ readonly location: string; readonly bytes: number }> {
+  const { host, port, user, credential, hostKeyFingerprint, folder } = target;
+  const client = new SftpClient();
+  let shown = "";
+  const stop = (): void => void client.end().catch(() => undefined);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await client
+      .connect({
+        host,
+        port,
+        username: user,
+        ...(credential.kind === "key" ? { privateKey: secret } : { password: secret }),
+        hostVerifier: (key: Buffer) => {
+          shown = `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+          return shown === hostKeyFingerprint?.replace(/=+$/, "");
+        },
+        readyTimeout: 20_000,
+      })
+      .catch((error: unknown) => {
+        throw shown !== "" && shown !== hostKeyFingerprint ? new HostKeyError(shown) : error;
+      });
+    const partial = posix.join(folder, `.${request.name}.${randomBytes(6).toString("hex")}.partial`);
+    const location = posix.join(folder, request.name);
+    let bytes = 0;
+    const counted = async function* (): AsyncGenerator<Buffer> {
+      for await (const piece of encodedContent(request)) {
+        bytes += piece.length;
+        yield piece;
+      }
+    };
+    if (!(await client.exists(folder))) await client.mkdir(folder, true);
+    try {
+      await client.put(Readable.from(counted(), { objectMode: false }), partial);
+      await client.posixRename(partial, location);
+    } catch (error) {
+      await client.delete(partial, true).catch(() => undefined);
+      throw error;
+    }
+    return { location: `sftp://${host}:${port}${posix.resolve("/", location)}`, bytes };
+  } finally {
+    signal.removeEventListener("abort", stop);
+    await client.end().catch(() => undefined);
+  }
+}
