@@ -16,6 +16,7 @@ import { createApollo } from "./graphql/apollo.ts";
 import { createQueryGuard, readTrustedDocuments } from "./graphql/query-guard.ts";
 import { createApp } from "./http/app.ts";
 import { createJobs } from "./jobs.ts";
+import { serveWebSockets } from "./http/web-socket.ts";
 import { createAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
@@ -119,20 +120,25 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const apollo = createApollo({ introspection: config.introspection, log });
   await apollo.start();
   let ready = true;
+  const guard = createQueryGuard(config.queryLimits, trusted);
+  const authenticate = createAuthenticator(config.adminToken, [
+    access.readKey,
+    ...(config.jwt === undefined ? [] : [createJwtReader(config.jwt, access.roles)]),
+  ]);
+  const streams = new Set<AbortController>();
   const app = createApp({
     gateway,
     apollo,
-    guard: createQueryGuard(config.queryLimits, trusted),
-    authenticate: createAuthenticator(config.adminToken, [
-      access.readKey,
-      ...(config.jwt === undefined ? [] : [createJwtReader(config.jwt, access.roles)]),
-    ]),
+    guard,
+    streams,
+    authenticate,
     rateLimit: createRateLimit(config.requestsPerMinute),
     ready: () => ready,
   });
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
   server.headersTimeout = 15_000;
   server.requestTimeout = 3_600_000;
+  const webSockets = serveWebSockets(server, { gateway, authenticate, guard });
   const url = await listen(server, config);
   log.info({ url }, "listening");
   return {
@@ -140,6 +146,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     close: async () => {
       if (!ready) return;
       ready = false;
+      for (const stream of streams) stream.abort();
+      await webSockets.close();
       await stopServer(server);
       await apollo.stop();
       await jobs.close();

@@ -10,4 +10,6 @@ export interface GatewayContext {
   readonly gateway: Gateway;
   readonly loaders: Loaders;
   readonly requestId: string;
+  /** Aborted when the caller is gone or the gateway stops. */
+  readonly signal: AbortSignal;
 }

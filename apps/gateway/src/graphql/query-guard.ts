@@ -18,8 +18,15 @@ interface Refused {
   readonly message: string;
 }
 
+/** A request that may be run. */
+export interface GuardedRequest {
+  readonly query: string;
+  readonly variables: Record<string, unknown>;
+  readonly operationName?: string;
+}
+
 /** Looks at a request before it is validated or run; gives the request to run. */
-export type QueryGuard = (body: Record<string, unknown>) => Result<Record<string, unknown>, Refused>;
+export type QueryGuard = (body: Record<string, unknown>) => Result<GuardedRequest, Refused>;
 
 interface Measured {
   readonly fields: number;

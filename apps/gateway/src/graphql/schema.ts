@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import type { GraphQLSchema } from "graphql";
-import { buildSchemaSync, type NonEmptyArray } from "type-graphql";
+import { buildSchemaSync, type NonEmptyArray, type PubSub } from "type-graphql";
 import { AccessResolver } from "./access/access.resolver.ts";
 import { AudienceResolver } from "./audience/audience.resolver.ts";
 import { DatasetResolver } from "./dataset/dataset.resolver.ts";
@@ -12,6 +12,7 @@ import { LinkingResolver } from "./identity/linking.resolver.ts";
 import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
 import { JobResolver } from "./job/job.resolver.ts";
 import { ProfileResolver } from "./profile/profile.resolver.ts";
+import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 
 const RESOLVERS = [
   AccessResolver,
@@ -24,13 +25,22 @@ const RESOLVERS = [
   JobResolver,
   LinkingResolver,
   ProfileResolver,
+  SubscriptionResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;
+
+/** Every subscription brings its own source; type-graphql asks for topics nevertheless. */
+const NO_TOPICS: PubSub = {
+  publish: () => undefined,
+  subscribe: () => {
+    throw new Error("There are no topics: a subscription follows its own source.");
+  },
+};
 
 let schema: GraphQLSchema | undefined;
 
 /** The one schema of the gateway. Inputs are parsed by the domain's own parsers, never by decorators. */
 export function gatewaySchema(): GraphQLSchema {
-  schema ??= buildSchemaSync({ resolvers: [...RESOLVERS], validate: false });
+  schema ??= buildSchemaSync({ resolvers: [...RESOLVERS], validate: false, pubSub: NO_TOPICS });
   return schema;
 }

@@ -16,6 +16,7 @@ export interface AppParts {
   readonly gateway: Gateway;
   readonly apollo: ApolloServer<GatewayContext>;
   readonly guard: QueryGuard;
+  readonly streams: Set<AbortController>;
   readonly authenticate: Authenticator;
   readonly rateLimit: RateLimit;
   /** `false` while the gateway starts or stops. */

@@ -5,13 +5,21 @@ import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../graphql/context.ts";
 import { createLoaders } from "../graphql/loaders.ts";
 import type { QueryGuard } from "../graphql/query-guard.ts";
+import { eventStream } from "./event-stream.ts";
 import { readBody } from "./read-body.ts";
 import { refuse, type RouteEnv } from "./request-scope.ts";
+
+/** What GraphQL requests are answered with. `streams` are the event streams that are open, to be ended at the stop. */
+export interface GraphqlParts {
+  readonly apollo: ApolloServer<GatewayContext>;
+  readonly guard: QueryGuard;
+  readonly streams: Set<AbortController>;
+}
 
 /** `POST /graphql`: reads the body within its limit, lets the guard look at the document, and runs it. */
 export function graphqlRoute(
   gateway: Gateway,
-  { apollo, guard }: { readonly apollo: ApolloServer<GatewayContext>; readonly guard: QueryGuard },
+  { apollo, guard, streams }: GraphqlParts,
 ): (context: Context<RouteEnv>) => Promise<Response> {
   return async (context) => {
     const { principal, sandbox, requestId } = context.var;
@@ -39,14 +47,22 @@ export function graphqlRoute(
       gateway.metrics.refusals.inc({ code: guarded.error.code });
       return refuse(context, 400, guarded.error);
     }
+    const stop = new AbortController();
+    const loaders = createLoaders(sandbox.hub);
+    const graphqlContext = { principal, sandbox, gateway, requestId, loaders, signal: stop.signal };
+    if (context.req.header("accept")?.includes("text/event-stream") === true) {
+      streams.add(stop);
+      stop.signal.addEventListener("abort", () => streams.delete(stop));
+      return eventStream(guarded.value, graphqlContext, stop);
+    }
     const answer = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: "POST",
         headers: new HeaderMap([["content-type", "application/json"]]),
         search: "",
-        body: guarded.value,
+        body: { ...guarded.value },
       },
-      context: async () => ({ principal, sandbox, gateway, requestId, loaders: createLoaders(sandbox.hub) }),
+      context: async () => graphqlContext,
     });
     for (const [name, value] of answer.headers) context.header(name, value);
     if (answer.body.kind === "complete") {

@@ -1,0 +1,86 @@
+import type { MembershipChange } from "@tessera/xdm";
+import { Arg, Ctx, Field, ID, ObjectType, Resolver, Root, Subscription } from "type-graphql";
+import type { Job } from "../../jobs.ts";
+import type { GatewayContext } from "../context.ts";
+import { demand } from "../failure.ts";
+import { jobOf, JobType } from "../job/job.type.ts";
+import { DateTime } from "../scalars.ts";
+import { changesOf } from "./changes.ts";
+
+@ObjectType("MembershipChange", { description: "One audience's state changing for one person." })
+class MembershipChangeType {
+  @Field(() => String, { description: "Id of the person." })
+  readonly personId!: string;
+
+  @Field(() => String, { description: "Id of the audience." })
+  readonly audienceId!: string;
+
+  @Field(() => String, { description: "none, realized, existing or exited." })
+  readonly from!: string;
+
+  @Field(() => String, { description: "none, realized, existing or exited." })
+  readonly to!: string;
+
+  @Field(() => DateTime, { description: "When it changed." })
+  readonly at!: string;
+}
+
+interface Request {
+  readonly context: GatewayContext;
+  readonly args: { readonly audienceIds?: readonly string[] | null; readonly id?: string | null };
+}
+
+@Resolver()
+export class SubscriptionResolver {
+  @Subscription(() => MembershipChangeType, {
+    description:
+      "Every membership change of the sandbox after its commit; only of some audiences with audienceIds. Permission: View Profiles.",
+    subscribe: ({ context, args }: Request) => membershipChanges(context, args.audienceIds),
+  })
+  membershipChanged(
+    @Root() change: MembershipChange,
+    @Arg("audienceIds", () => [ID], { nullable: true }) _audienceIds: string[] | undefined,
+  ): MembershipChangeType {
+    return change;
+  }
+
+  @Subscription(() => JobType, {
+    description:
+      "The progress of one job, or of all jobs of the sandbox without id. Permission: View Segments.",
+    subscribe: ({ context, args }: Request) => jobChanges(context, args.id),
+  })
+  jobChanged(
+    @Root() job: Job,
+    @Arg("id", () => ID, { nullable: true }) _id: string | undefined,
+    @Ctx() _context: GatewayContext,
+  ): JobType {
+    return jobOf(job);
+  }
+}
+
+function membershipChanges(
+  context: GatewayContext,
+  audienceIds: readonly string[] | null | undefined,
+): AsyncIterable<MembershipChange> {
+  demand(context, "view-profiles");
+  const wanted = audienceIds ? new Set(audienceIds) : undefined;
+  return changesOf<MembershipChange>(
+    (listener) =>
+      context.sandbox.follow((changes) => {
+        for (const change of changes) if (wanted?.has(change.audienceId) ?? true) listener(change);
+      }),
+    context.signal,
+  );
+}
+
+function jobChanges(context: GatewayContext, id: string | null | undefined): AsyncIterable<Job> {
+  demand(context, "view-segments");
+  const { gateway, sandbox } = context;
+  return changesOf<Job>(
+    (listener) =>
+      gateway.jobs.follow((job) => {
+        if (job.sandbox === sandbox.name && (!id || job.id === id)) listener(job);
+      }),
+    context.signal,
+  );
+}
