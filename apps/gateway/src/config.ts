@@ -199,7 +199,7 @@ export function parseStoreAddress(text: string): StoreAddress | undefined {
 }
 
 /** A sandbox name, or `undefined`: lower-case letters, digits and `-`, at most 50. */
-export function sandboxName(text: string): string | undefined {
+function sandboxName(text: string): string | undefined {
   return /^[a-z0-9][a-z0-9-]{0,49}$/.test(text) ? text : undefined;
 }
 

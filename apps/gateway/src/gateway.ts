@@ -9,7 +9,7 @@ import type { Sandbox } from "./sandbox.ts";
 import type { Sender } from "./transports/send.ts";
 
 /** Who did something, as the audit log needs to know. */
-export interface Actor {
+interface Actor {
   readonly principal: Principal;
   readonly sandbox: Sandbox;
   readonly requestId: string;

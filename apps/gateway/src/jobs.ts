@@ -13,7 +13,7 @@ export interface Job {
 }
 
 /** What a job does: it tells its progress, and stops when telling throws. */
-export type Work = (progress: (done: number, total: number) => void) => Promise<unknown>;
+type Work = (progress: (done: number, total: number) => void) => Promise<unknown>;
 
 /** Starts, watches and cancels jobs. */
 export interface Jobs {

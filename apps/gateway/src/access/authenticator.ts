@@ -2,14 +2,14 @@ import { err, ok, type Result } from "@tessera/xdm";
 import { ADMINISTRATOR, type Principal, sameSecret } from "./principal.ts";
 
 /** Why a request was not let in. The words never say which part of a credential was wrong. */
-export interface Refusal {
+interface Refusal {
   readonly status: 401 | 403;
   readonly code: string;
   readonly message: string;
 }
 
 /** The headers that a request is recognised by. */
-export interface Credentials {
+interface Credentials {
   readonly authorization: string | undefined;
   readonly apiKey: string | undefined;
 }

@@ -1,7 +1,7 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 
 /** One line of the audit log: who did what, where, to what. */
-export interface AuditEntry {
+interface AuditEntry {
   /** ISO 8601 */
   readonly at: string;
   readonly principal: string;
