@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { AccessRegistry } from "./access/access-registry.ts";
 import type { Principal } from "./access/principal.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { DeliveryWorker } from "./delivery/delivery-worker.ts";
 import type { Jobs } from "./jobs.ts";
 import type { AuditLog } from "./observe/audit.ts";
 import type { Metrics } from "./observe/metrics.ts";
@@ -34,4 +35,6 @@ export interface Gateway {
   readonly openSandboxes: () => readonly Sandbox[];
   readonly send: Sender;
   readonly jobs: Jobs;
+  /** The delivery of an open sandbox. */
+  readonly delivery: (sandbox: string) => DeliveryWorker;
 }

@@ -10,6 +10,7 @@ import { secretDigest } from "./access/principal.ts";
 import { createRateLimit } from "./access/rate-limit.ts";
 import { CATALOG } from "./catalog.ts";
 import type { GatewayConfig } from "./config.ts";
+import { type DeliveryWorker, startDeliveryWorker } from "./delivery/delivery-worker.ts";
 import { createProjector, type Projector } from "./edge/projector.ts";
 import type { Gateway } from "./gateway.ts";
 import { createApollo } from "./graphql/apollo.ts";
@@ -56,6 +57,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const open = new Map<string, Promise<Sandbox>>();
   const running: Sandbox[] = [];
   const projectors: Projector[] = [];
+  const deliveries = new Map<string, DeliveryWorker>();
+  const send = createSender({ filesFolder: config.filesFolder, secret, now: clock });
   const start = async (name: string, store: HubStore): Promise<Sandbox> => {
     const onError = (what: string, error: unknown): void =>
       log.error({ err: error, sandbox: name }, `${what} failed`);
@@ -68,6 +71,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     if (edgeUrl !== undefined) {
       projectors.push(createProjector({ sandbox, edgeUrl, token, clock, metrics, log }));
     }
+    const delivery = { hub: sandbox.hub, store, send, clock, organisation, sandbox: name, onError };
+    deliveries.set(name, await startDeliveryWorker(delivery));
     running.push(sandbox);
     return sandbox;
   };
@@ -110,8 +115,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       }),
     sandbox: sandboxOf,
     openSandboxes: () => running,
-    send: createSender({ filesFolder: config.filesFolder, secret, now: clock }),
+    send,
     jobs,
+    delivery: (name) => {
+      const worker = deliveries.get(name);
+      if (worker === undefined) throw new Error("A sandbox is open before its delivery is asked for.");
+      return worker;
+    },
   };
   const trusted =
     config.trustedDocuments === undefined
@@ -152,6 +162,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await apollo.stop();
       await jobs.close();
       await Promise.all(projectors.map((projector) => projector.close()));
+      await Promise.all([...deliveries.values()].map((delivery) => delivery.close()));
       await Promise.all(running.map((sandbox) => sandbox.close()));
       await auditLog.close();
     },

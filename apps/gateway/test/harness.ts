@@ -24,8 +24,10 @@ export interface Harness extends RunningGateway {
 }
 
 /** Starts a gateway in this process on a free port, with a memory store and a clock that stands still. */
-export async function startHarness(config: Partial<GatewayConfig> = {}): Promise<Harness> {
-  const store = createMemoryStore();
+export async function startHarness(
+  config: Partial<GatewayConfig> = {},
+  store: HubStore = createMemoryStore(),
+): Promise<Harness> {
   let now = NOW;
   const gateway = await startGateway({
     config: {

@@ -1,0 +1,72 @@
+import { type DeadLetter, replayDeadLetters } from "@tessera/destinations";
+import { formatInstant } from "@tessera/xdm";
+import { Arg, Ctx, Field, ID, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
+import type { GatewayContext } from "../context.ts";
+import { demand } from "../failure.ts";
+import { DateTime } from "../scalars.ts";
+
+@ObjectType("DeadLetter", { description: "A record that a destination will not take as it is." })
+class DeadLetterType {
+  @Field(() => ID, { description: "Id of the item." })
+  readonly id!: string;
+
+  @Field(() => DateTime, { description: "When it was set aside." })
+  readonly at!: string;
+
+  @Field(() => String, { description: "Why, as a stable code." })
+  readonly code!: string;
+
+  @Field(() => String, { nullable: true, description: "Why, for the operator." })
+  readonly detail!: string | undefined;
+
+  @Field(() => [String], { description: "The persons it tells about." })
+  readonly persons!: readonly string[];
+}
+
+@ObjectType({ description: "What became of dead letters that were sent again." })
+class ReplayReport {
+  @Field(() => [ID], { description: "Sent again." })
+  readonly replayed!: readonly string[];
+
+  @Field(() => [ID], { description: "Left out: the destination was told something newer since." })
+  readonly superseded!: readonly string[];
+}
+
+@Resolver()
+export class DeadLetterResolver {
+  @Query(() => [DeadLetterType], {
+    description: "What a destination refused, oldest first, at most 1,000. Permission: View Destinations.",
+  })
+  async deadLetters(
+    @Arg("destinationId", () => ID) destinationId: string,
+    @Arg("first", () => Int, { defaultValue: 100 }) first: number,
+    @Ctx() context: GatewayContext,
+  ): Promise<DeadLetterType[]> {
+    demand(context, "view-destinations");
+    const limit = Math.min(Math.max(first, 1), 1_000);
+    const { store } = context.gateway.delivery(context.sandbox.name);
+    return (await store.deadLetters({ destinationId, limit })).map(deadLetterOf);
+  }
+
+  @Mutation(() => ReplayReport, {
+    description:
+      "Sends dead letters to their destination again; all, up to 1,000, without ids. Permission: Activate Destinations.",
+  })
+  async replayDeadLetters(
+    @Arg("destinationId", () => ID) destinationId: string,
+    @Arg("ids", () => [ID], { nullable: true }) ids: string[] | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<ReplayReport> {
+    demand(context, "activate-destinations");
+    const { gateway, sandbox } = context;
+    gateway.audit(context, { action: "deadLetters.replay", subject: destinationId });
+    return replayDeadLetters(gateway.delivery(sandbox.name).store, {
+      query: { destinationId, limit: 1_000, ...(ids && { ids }) },
+      now: formatInstant(gateway.clock()),
+    });
+  }
+}
+
+function deadLetterOf({ item, at, code, detail }: DeadLetter): DeadLetterType {
+  return { id: item.id, at, code, detail, persons: item.lanes };
+}
