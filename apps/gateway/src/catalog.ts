@@ -6,6 +6,9 @@ import {
   customPersonalization,
   httpProfileExport,
 } from "@tessera/destinations";
+import { audienceManager } from "@tessera/destinations-aam";
+import { campaignFiles, campaignManagedServices } from "@tessera/destinations-campaign";
+import { targetOutbound } from "@tessera/destinations-target";
 
 /** All the kinds of destinations there are. Adding one is one line here. */
 export const CATALOG: readonly CatalogEntry[] = [
@@ -16,4 +19,8 @@ export const CATALOG: readonly CatalogEntry[] = [
   catalogEntry(csvFileDestination("sftp")),
   catalogEntry(csvFileDestination("s3")),
   catalogEntry(csvFileDestination("azure-blob")),
+  catalogEntry(targetOutbound),
+  catalogEntry(audienceManager),
+  catalogEntry(campaignManagedServices()),
+  catalogEntry(campaignFiles()),
 ];
