@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   adobeCommerce,
   type CatalogEntry,
@@ -21,6 +22,11 @@ export const CATALOG: readonly CatalogEntry[] = [
   catalogEntry(csvFileDestination("azure-blob")),
   catalogEntry(targetOutbound),
   catalogEntry(audienceManager),
-  catalogEntry(campaignManagedServices()),
-  catalogEntry(campaignFiles()),
+  catalogEntry(campaignManagedServices({ createHash: sha256 })),
+  catalogEntry(campaignFiles({ createHash: sha256 })),
 ];
+
+function sha256(): { readonly update: (bytes: Uint8Array) => unknown; readonly digest: () => string } {
+  const hash = createHash("sha256");
+  return { update: (bytes) => hash.update(bytes), digest: () => hash.digest("hex") };
+}

@@ -60,6 +60,9 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
   await enter("C1");
   await expect.poll(() => received.join(), { timeout: 10_000 }).toContain("C1");
 
+  const metrics = await (await harness.request("/metrics")).text();
+  expect(metrics).toMatch(new RegExp(`tessera_delivery.*destination="${destinationId}",what="delivered"} 1`));
+
   status = 422;
   await enter("C2");
   const letters = async (): Promise<readonly { readonly id: string; readonly code: string }[]> => {

@@ -9,7 +9,7 @@ export interface Metrics {
   readonly membershipChanges: Counter<"sandbox" | "to">;
   readonly refusals: Counter<"code">;
   readonly projections: Counter<"outcome">;
-  readonly deliveries: Counter<"sandbox" | "outcome">;
+  readonly deliveries: Gauge<"sandbox" | "destination" | "what">;
   readonly queueDepth: Gauge<"sandbox">;
   readonly stored: Gauge<"sandbox" | "what">;
   readonly audienceMembers: Gauge<"sandbox" | "audience">;
@@ -62,10 +62,10 @@ export function createMetrics(): Metrics {
       labelNames: ["outcome"],
       registers,
     }),
-    deliveries: new Counter({
-      name: "tessera_deliveries_total",
-      help: "Records told to destinations by outcome.",
-      labelNames: ["sandbox", "outcome"],
+    deliveries: new Gauge({
+      name: "tessera_delivery",
+      help: "Since the start, for each destination: requests, failedRequests, delivered, accepted, retried, deadLettered.",
+      labelNames: ["sandbox", "destination", "what"],
       registers,
     }),
     queueDepth: new Gauge({
