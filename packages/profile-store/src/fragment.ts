@@ -1,4 +1,11 @@
-import { canonicalJson, compareKeys, type IdentityKey, isObject, type JsonObject, type JsonValue } from "@tessera/xdm";
+import {
+  canonicalJson,
+  compareKeys,
+  type IdentityKey,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+} from "@tessera/xdm";
 
 /**
  * What one dataset says of one identity: a tile of the mosaic that is a person.

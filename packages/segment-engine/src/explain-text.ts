@@ -1,6 +1,16 @@
 import type { ExplainedCondition, Explanation } from "./explain.ts";
 
-const HEADS = { all: "all of", any: "any of", not: "not", if: "if", let: "let", list: "", test: "", sequence: "", audience: "" };
+const HEADS = {
+  all: "all of",
+  any: "any of",
+  not: "not",
+  if: "if",
+  let: "let",
+  list: "",
+  test: "",
+  sequence: "",
+  audience: "",
+};
 
 /**
  * An explanation as text, one condition a line, indented as the conditions are nested:
@@ -16,8 +26,12 @@ export function explainText(explanation: Explanation): string {
 
 function write(condition: ExplainedCondition, depth: number, lines: string[]): void {
   const head = HEADS[condition.kind];
-  const parts = [`${"  ".repeat(depth)}${condition.holds ? "yes" : "no "}  ${head === "" ? condition.text : head}`];
-  const values = condition.values.map((one) => `${one.text} is ${one.value === null ? "missing" : JSON.stringify(one.value)}`);
+  const parts = [
+    `${"  ".repeat(depth)}${condition.holds ? "yes" : "no "}  ${head === "" ? condition.text : head}`,
+  ];
+  const values = condition.values.map(
+    (one) => `${one.text} is ${one.value === null ? "missing" : JSON.stringify(one.value)}`,
+  );
   if (values.length > 0) parts.push(`[${values.join("; ")}]`);
   if (condition.events.length > 0) parts.push(`(events ${condition.events.join(", ")})`);
   if (condition.missing !== undefined) parts.push(`-- missing: ${condition.missing}`);

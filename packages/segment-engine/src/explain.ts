@@ -83,7 +83,10 @@ export function explainCondition(explaining: Explaining, pql: Pql, scope: Scope 
   }
 }
 
-function explainDefinition(explaining: Explaining, pql: Pql & { readonly kind: "lambda" }): ExplainedCondition {
+function explainDefinition(
+  explaining: Explaining,
+  pql: Pql & { readonly kind: "lambda" },
+): ExplainedCondition {
   // The names of a whole definition stand for the person and the events.
   const [person, events] = pql.params;
   const named = replaceNames(pql.body, { person, events });
@@ -102,7 +105,11 @@ function replaceNames(
   return visit(body);
 }
 
-function explainLet(explaining: Explaining, pql: Pql & { readonly kind: "let" }, scope: Scope): ExplainedCondition {
+function explainLet(
+  explaining: Explaining,
+  pql: Pql & { readonly kind: "let" },
+  scope: Scope,
+): ExplainedCondition {
   const value = explaining.compiler.compile(pql.value, scope).run(explaining.context);
   const slot = scope.next;
   explaining.context.env[slot] = value;
@@ -207,7 +214,11 @@ function operandsOf(pql: Pql): readonly Pql[] {
         return [pql];
     }
   })();
-  return parts.filter((part) => part.kind !== "literal" && !(part.kind === "list" && part.items.every((item) => item.kind === "literal")));
+  return parts.filter(
+    (part) =>
+      part.kind !== "literal" &&
+      !(part.kind === "list" && part.items.every((item) => item.kind === "literal")),
+  );
 }
 
 function isListTest(pql: Pql & { readonly kind: "call" }): boolean {
@@ -215,7 +226,8 @@ function isListTest(pql: Pql & { readonly kind: "call" }): boolean {
 }
 
 function timesOf(when: (Pql & { readonly kind: "occurs" })["when"]): readonly Pql[] {
-  const times = when.kind === "within" ? [when.from] : when.kind === "between" ? [when.start, when.end] : [when.time];
+  const times =
+    when.kind === "within" ? [when.from] : when.kind === "between" ? [when.start, when.end] : [when.time];
   return times.filter((time) => time.kind !== "moment" && time.kind !== "period" && time.kind !== "offset");
 }
 
@@ -223,7 +235,8 @@ function timesOf(when: (Pql & { readonly kind: "occurs" })["when"]): readonly Pq
 function missingOf(pql: Pql, values: ExplainedCondition["values"]): string {
   const absent = values.filter((one) => one.value === null).map((one) => one.text);
   if (absent.length > 0) return `a value of ${absent.join(" and of ")}`;
-  if (pql.kind === "quantifier" && pql.quantifier === "forall") return "that every item fulfils the condition";
+  if (pql.kind === "quantifier" && pql.quantifier === "forall")
+    return "that every item fulfils the condition";
   if (pql.kind === "quantifier" && pql.quantifier === "none") return "that no item fulfils the condition";
   if (pql.kind === "quantifier" || pql.kind === "select" || (pql.kind === "call" && isListTest(pql))) {
     return "an item that fulfils the condition";
@@ -266,7 +279,11 @@ function listCondition(
     if (first?.where === undefined) return undefined;
     // Without a plain name in it, the condition means the same inside a lambda.
     if ([...nodes(first.where)].some((node) => node.kind === "context")) return undefined;
-    return { list: first.from, condition: first.where, wrap: (body) => ({ kind: "lambda", params: [first.name], body }) };
+    return {
+      list: first.from,
+      condition: first.where,
+      wrap: (body) => ({ kind: "lambda", params: [first.name], body }),
+    };
   }
   return undefined;
 }
@@ -287,7 +304,8 @@ function eventsIn(explaining: Explaining, pql: Pql, scope: Scope): readonly stri
       if (node.kind === "aggregate" || node.quantifier !== "forall") add(run(selected));
     } else if (node.kind === "call") {
       const [list, lambda] = node.args;
-      if (node.name === "exists" && list && lambda) add(run({ kind: "call", name: "filter", args: [list, lambda] }));
+      if (node.name === "exists" && list && lambda)
+        add(run({ kind: "call", name: "filter", args: [list, lambda] }));
       else if (node.name === "filter") add(run(node));
       else if (list) {
         const value = run(list);
@@ -319,11 +337,19 @@ function shown(value: unknown, depth = 0): JsonValue {
     return value.slice(0, 10).map((item) => shown(item, depth + 1));
   }
   if (value instanceof Map) {
-    return Object.fromEntries([...value].slice(0, 10).map(([key, item]) => [String(key), shown(item, depth + 1)]));
+    return Object.fromEntries(
+      [...value].slice(0, 10).map(([key, item]) => [String(key), shown(item, depth + 1)]),
+    );
   }
   if (typeof value === "object") {
     if (depth > 2) return "an object";
-    return Object.fromEntries(Object.entries(value).slice(0, 10).map(([key, item]) => [key, shown(item, depth + 1)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .slice(0, 10)
+        .map(([key, item]) => [key, shown(item, depth + 1)]),
+    );
   }
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : String(value);
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? value
+    : String(value);
 }

@@ -17,7 +17,7 @@ export {
 export { parsePql } from "./pql/parse.ts";
 export { printPql } from "./pql/print.ts";
 export { pqlToJson } from "./pql/to-json.ts";
-export { jsonToPql } from "./pql/from-json.ts";
+export { jsonToPql } from "./pql/json-to-pql.ts";
 export { evaluatePql, personOf } from "./evaluate-pql.ts";
 export { type AudiencePlan, compileAudiences, type Evaluation } from "./plan.ts";
 export { type PersonView } from "./evaluate/context.ts";
@@ -25,3 +25,5 @@ export { type PlanFields } from "./fields.ts";
 export { refuses } from "./consent.ts";
 export { type ExplainedCondition, type Explanation } from "./explain.ts";
 export { explainText } from "./explain-text.ts";
+export { type AudienceReference, type CheckOptions, checkPql, type PqlCheck } from "./check-pql.ts";
+export { type Eligibility, type EligibilityReason, type Verdict } from "./eligibility.ts";

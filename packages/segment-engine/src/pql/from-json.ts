@@ -6,26 +6,14 @@ import type {
   Comparison,
   Occurrence,
   Pql,
-  Quantifier,
   VariableDeclaration,
 } from "../ast.ts";
 import { MAX_DEPTH } from "./cursor.ts";
 import { FUNCTION_NAMES, functionNamed } from "./functions.ts";
+import { AGGREGATIONS, ARITHMETIC, COMPARISONS, QUANTIFIERS } from "./json-words.ts";
 import { didYouMean } from "./nearest.ts";
 import { callProblems } from "./parse-call.ts";
-import { printPql } from "./print.ts";
 import { directionOf, unitOf } from "./words.ts";
-
-/**
- * The text of an expression in its JSON form, given as an object or as the JSON text of one. All faults at once,
- * each with its path. Read besides what `pqlToJson` writes: the platform's samples and the older dialect
- * (`fieldLookup` on the `XDMObject` literal "profile", names with the prefix `xdm:`, the quantifiers some, all,
- * none, one, `List` literals).
- */
-export function jsonToPql(json: unknown): Result<string, Issue[]> {
-  const read = readJson(json);
-  return read.ok ? ok(printPql(read.value)) : err(read.error);
-}
 
 /** Reads the JSON form as a tree. */
 export function readJson(json: unknown): Result<Pql, Issue[]> {
@@ -43,18 +31,6 @@ export function readJson(json: unknown): Result<Pql, Issue[]> {
 }
 
 const NULL: Pql = { kind: "literal", type: "Null", value: null };
-const COMPARISONS: ReadonlySet<string> = new Set(["=", "!=", "<", "<=", ">", ">="]);
-const ARITHMETIC: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%"]);
-const QUANTIFIERS: Readonly<Record<string, Quantifier>> = {
-  some: "exists",
-  exists: "exists",
-  all: "forall",
-  forall: "forall",
-  none: "none",
-  one: "one",
-};
-const AGGREGATIONS: ReadonlySet<string> = new Set(["count", "sum", "average", "min", "max"]);
-
 type Path = readonly (string | number)[];
 
 interface Place {

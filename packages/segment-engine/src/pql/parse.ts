@@ -5,6 +5,7 @@ import { INFIX } from "./functions.ts";
 import { type Fault, issueAt } from "./issue.ts";
 import { lex, MAX_TEXT } from "./lex.ts";
 import { type ArgumentReaders, parseArguments, parseCall } from "./parse-call.ts";
+import { binding, conditional, type FormReaders, objectLiteral, open, parameter } from "./parse-forms.ts";
 import {
   aggregationAt,
   parseAggregate,
@@ -74,6 +75,10 @@ function guarded(cursor: Cursor, read: () => Pql = () => expression(cursor)): Pq
     cursor.recover();
     return { kind: "literal", type: "Null", value: null };
   }
+}
+
+function forms(cursor: Cursor): FormReaders {
+  return { expression: () => expression(cursor), guarded: () => guarded(cursor) };
 }
 
 function readers(cursor: Cursor): Readers {
@@ -200,20 +205,20 @@ function postfix(cursor: Cursor): Pql {
   const at = cursor.peek().at;
   let value = cursor.nested(() => primary(cursor));
   for (;;) {
-    if (cursor.takeSymbol(".")) value = member(cursor, value, at);
+    if (cursor.takeSymbol(".")) value = member(cursor, value);
     else if (cursor.takeSymbol("[")) value = bracket(cursor, value, at);
     else return value;
   }
 }
 
-function member(cursor: Cursor, object: Pql, at: number): Pql {
+function member(cursor: Cursor, object: Pql): Pql {
   const token = cursor.peek();
   const name = cursor.expectName("a field or a function");
   if (token.kind === "word" && cursor.isSymbol("(")) {
     const args = parseArguments(cursor, { name, receiver: object, ...argumentReaders(cursor) });
-    return parseCall(cursor, { name, at, came: token, args });
+    return parseCall(cursor, { name, at: token.at, came: token, args });
   }
-  return cursor.make({ kind: "field", object, name }, at, [object]);
+  return cursor.make({ kind: "field", object, name }, token.at, [object]);
 }
 
 function bracket(cursor: Cursor, value: Pql, at: number): Pql {
@@ -232,17 +237,6 @@ function bracket(cursor: Cursor, value: Pql, at: number): Pql {
   cursor.expectSymbol("]", "Close the filter.");
   const condition = cursor.make({ kind: "lambda", params: [], body }, token.at, [body]);
   return cursor.make({ kind: "call", name: "filter", args: [value, condition] }, at, [value, condition]);
-}
-
-/** Reads inside brackets, where `in` is an operator again. */
-function open<T>(cursor: Cursor, read: () => T): T {
-  const pending = cursor.letPending;
-  cursor.letPending = false;
-  try {
-    return cursor.nested(read);
-  } finally {
-    cursor.letPending = pending;
-  }
 }
 
 function primary(cursor: Cursor): Pql {
@@ -292,29 +286,9 @@ function symbolic(cursor: Cursor, symbol: string): Pql {
     cursor.expectSymbol("]", "Separate the items of a list with commas and close it with ].");
     return cursor.make({ kind: "list", items }, at, items);
   }
-  if (symbol === "{") return objectLiteral(cursor, at);
+  if (symbol === "{") return objectLiteral(cursor, forms(cursor));
   if (symbol === "^") return outer(cursor, at);
   return cursor.broken("a value", "Write a field, a value or a function.");
-}
-
-function objectLiteral(cursor: Cursor, at: number): Pql {
-  cursor.next();
-  const fields: { readonly name: string; readonly value: Pql }[] = [];
-  open(cursor, () => {
-    if (cursor.isSymbol("}")) return;
-    do {
-      const token = cursor.peek();
-      const name = token.kind === "string" ? cursor.next().text : cursor.expectName("a field name");
-      cursor.expectSymbol(":", 'An object is {"field": value}.');
-      fields.push({ name, value: guarded(cursor) });
-    } while (cursor.takeSymbol(","));
-  });
-  cursor.expectSymbol("}", "Close the object.");
-  return cursor.make(
-    { kind: "object", fields },
-    at,
-    fields.map((field) => field.value),
-  );
 }
 
 function outer(cursor: Cursor, at: number): Pql {
@@ -330,7 +304,7 @@ function outer(cursor: Cursor, at: number): Pql {
   const token = cursor.peek();
   const operator = RESERVED.has(token.text.toLowerCase()) || INFIX.has(token.text.toLowerCase());
   if ((token.kind !== "word" || operator) && token.kind !== "name") return context;
-  return member(cursor, context, at);
+  return member(cursor, context);
 }
 
 function named(cursor: Cursor): Pql {
@@ -364,9 +338,9 @@ function worded(cursor: Cursor, text: string): Pql {
   if (aggregation !== undefined) return parseAggregate(cursor, aggregation, readers(cursor));
   if (lower === "chain" && cursor.isSymbol("(", 1))
     return open(cursor, () => parseChain(cursor, readers(cursor)));
-  if (lower === "if" && cursor.isSymbol("(", 1)) return conditional(cursor);
-  if (lower === "let" && cursor.isSymbol("=", 2)) return binding(cursor);
-  if (text.startsWith("$")) return parameter(cursor, text, at);
+  if (lower === "if" && cursor.isSymbol("(", 1)) return conditional(cursor, forms(cursor));
+  if (lower === "let" && cursor.isSymbol("=", 2)) return binding(cursor, forms(cursor));
+  if (text.startsWith("$")) return parameter(cursor);
   if (cursor.isSymbol("(", 1)) {
     const token = cursor.next();
     const args = parseArguments(cursor, { name: text, ...argumentReaders(cursor) });
@@ -390,40 +364,4 @@ function worded(cursor: Cursor, text: string): Pql {
   if (RESERVED.has(lower))
     return cursor.broken("a value", "Write a field, a value or a function before this word.");
   return named(cursor);
-}
-
-function parameter(cursor: Cursor, text: string, at: number): Pql {
-  const position = Number(text.slice(1));
-  if (position < 1 || position > 2) {
-    cursor.fault("pql.variable", "$1 (the person) or $2 (the events)", "Refer to the person as $1.");
-  }
-  cursor.next();
-  return cursor.make({ kind: "parameter", position }, at, []);
-}
-
-function conditional(cursor: Cursor): Pql {
-  const at = cursor.next().at;
-  cursor.next();
-  return open(cursor, () => {
-    const test = guarded(cursor);
-    cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
-    const then = guarded(cursor);
-    cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
-    const otherwise = guarded(cursor);
-    cursor.expectSymbol(")", "Close the bracket.");
-    return cursor.make({ kind: "if", test, then, otherwise }, at, [test, then, otherwise]);
-  });
-}
-
-function binding(cursor: Cursor): Pql {
-  const at = cursor.next().at;
-  const name = cursor.expectName("the name of a variable");
-  cursor.next();
-  const pending = cursor.letPending;
-  cursor.letPending = true;
-  const value = cursor.nested(() => expression(cursor));
-  cursor.letPending = pending;
-  if (!cursor.takeWord("in")) return cursor.broken("in", "let is written let X = value in (expression).");
-  const body = cursor.nested(() => cursor.binding([name], () => expression(cursor)));
-  return cursor.make({ kind: "let", name, value, body }, at, [value, body]);
 }

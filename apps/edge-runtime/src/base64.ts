@@ -1,0 +1,40 @@
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const VALUES = new Int8Array(128).fill(-1);
+for (let index = 0; index < 64; index++) VALUES[ALPHABET.charCodeAt(index)] = index;
+VALUES["+".charCodeAt(0)] = 62;
+VALUES["/".charCodeAt(0)] = 63;
+
+/** Bytes as URL-safe base64 without padding. */
+export function toBase64Url(bytes: Uint8Array): string {
+  let out = "";
+  for (let at = 0; at < bytes.length; at += 3) {
+    const left = bytes.length - at;
+    const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    out += ALPHABET.charAt(word >> 18) + ALPHABET.charAt((word >> 12) & 63);
+    if (left > 1) out += ALPHABET.charAt((word >> 6) & 63);
+    if (left > 2) out += ALPHABET.charAt(word & 63);
+  }
+  return out;
+}
+
+/** Reads base64 in the usual and the URL-safe alphabet, padded or not; `undefined` for anything else. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  const end = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
+  if (end % 4 === 1) return undefined;
+  const out = new Uint8Array(Math.floor((end * 3) / 4));
+  let bits = 0;
+  let word = 0;
+  let at = 0;
+  for (let index = 0; index < end; index++) {
+    const code = text.charCodeAt(index);
+    const value = code < 128 ? (VALUES[code] ?? -1) : -1;
+    if (value < 0) return undefined;
+    word = ((word << 6) | value) & 0xffffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out[at++] = (word >> bits) & 0xff;
+    }
+  }
+  return out;
+}

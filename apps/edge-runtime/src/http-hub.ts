@@ -1,0 +1,138 @@
+import { type Identity, isObject } from "@tessera/xdm";
+import type { SendOutcome } from "./forward-queue.ts";
+import type { ForwardEntry, LookupAnswer } from "./hub-link.ts";
+import { parseHubPerson } from "./projection.ts";
+
+/** How the hub is reached. */
+export interface HttpHubOptions {
+  /** `http://127.0.0.1:4000`, without a slash at the end. */
+  readonly url: string;
+  readonly token: string;
+  /** The region this edge asks for. */
+  readonly region: string;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+}
+
+/** The hub over HTTP. */
+export interface HttpHub {
+  readonly lookup: (identity: Identity, budgetMs: number) => Promise<LookupAnswer>;
+  readonly send: (entries: readonly ForwardEntry[]) => Promise<SendOutcome>;
+  /** The snapshot if it is newer than `version`; waits up to `waitMs` for one. */
+  readonly snapshot: (version: string | undefined, waitMs: number) => Promise<SnapshotAnswer>;
+}
+
+/** What asking for a snapshot gave. */
+export type SnapshotAnswer =
+  | { readonly kind: "snapshot"; readonly json: unknown; readonly text: string }
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "unavailable"; readonly status?: number };
+
+const LOOKUP_TIMEOUT = 10_000;
+const SEND_TIMEOUT = 30_000;
+
+/** Speaks the hub's edge endpoints: `/edge/lookup`, `/edge/snapshot`, `/collect/events` and `/collect/records`. */
+export function createHttpHub(options: HttpHubOptions): HttpHub {
+  const headers = { authorization: `Bearer ${options.token}` };
+  return {
+    lookup: (identity, budgetMs) => withinBudget(askPerson(options, headers, identity), budgetMs),
+    send: (entries) => sendEntries(options, headers, entries),
+    snapshot: async (version, waitMs) => {
+      try {
+        const response = await options.fetch(`${options.url}/edge/snapshot?wait=${waitMs}`, {
+          headers: version === undefined ? headers : { ...headers, "if-none-match": `"${version}"` },
+          signal: AbortSignal.timeout(waitMs + LOOKUP_TIMEOUT),
+        });
+        if (response.status === 304) {
+          await response.arrayBuffer();
+          return { kind: "unchanged" };
+        }
+        const text = await response.text();
+        if (response.status !== 200) return { kind: "unavailable", status: response.status };
+        return { kind: "snapshot", json: JSON.parse(text), text };
+      } catch {
+        return { kind: "unavailable" };
+      }
+    },
+  };
+}
+
+async function askPerson(
+  options: HttpHubOptions,
+  headers: Record<string, string>,
+  identity: Identity,
+): Promise<LookupAnswer> {
+  try {
+    const response = await options.fetch(`${options.url}/edge/lookup`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify({ identity, region: options.region }),
+      signal: AbortSignal.timeout(LOOKUP_TIMEOUT),
+    });
+    const body: unknown = await response.json();
+    if (response.status !== 200 || !isObject(body)) return { outcome: "unavailable" };
+    if (body["found"] !== true) return { outcome: "not-found" };
+    const person = parseHubPerson(body);
+    return person.ok ? { outcome: "found", person: person.value } : { outcome: "unavailable" };
+  } catch {
+    return { outcome: "unavailable" };
+  }
+}
+
+/** The answer if it comes within the budget; else `late`, with the answer still to come. */
+export async function withinBudget(answer: Promise<LookupAnswer>, budgetMs: number): Promise<LookupAnswer> {
+  if (budgetMs <= 0) return { outcome: "late", eventually: answer };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<LookupAnswer>((resolve) => {
+    timer = setTimeout(() => resolve({ outcome: "late", eventually: answer }), budgetMs);
+  });
+  const first = await Promise.race([answer, late]);
+  clearTimeout(timer);
+  return first;
+}
+
+async function sendEntries(
+  options: HttpHubOptions,
+  headers: Record<string, string>,
+  entries: readonly ForwardEntry[],
+): Promise<SendOutcome> {
+  const [first] = entries;
+  if (first === undefined) return { kind: "accepted", rejected: 0 };
+  const path = first.kind === "event" ? "/collect/events" : "/collect/records";
+  try {
+    const response = await options.fetch(
+      `${options.url}${path}?datasetId=${encodeURIComponent(first.datasetId)}`,
+      {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/x-ndjson" },
+        body: entries.map(({ body }) => JSON.stringify(body)).join("\n"),
+        signal: AbortSignal.timeout(SEND_TIMEOUT),
+      },
+    );
+    const text = await response.text();
+    return interpret(response.status, response.headers.get("retry-after"), text);
+  } catch {
+    return { kind: "retry" };
+  }
+}
+
+/**
+ * 2xx: taken (each item accepted or refused for good, as the report says). 400, 413 and 422: this batch will never be
+ * taken. Everything else, a wrong token included, may be put right: it waits.
+ */
+function interpret(status: number, retryAfter: string | null, text: string): SendOutcome {
+  if (status >= 200 && status < 300) return { kind: "accepted", rejected: countRejected(text) };
+  if (status === 400 || status === 413 || status === 422) return { kind: "refused", status };
+  const seconds = Number(retryAfter ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? { kind: "retry", afterMs: Math.min(seconds, 60) * 1000 } : { kind: "retry" };
+}
+
+function countRejected(text: string): number {
+  try {
+    const report: unknown = JSON.parse(text);
+    const rejected = isObject(report) ? report["rejected"] : undefined;
+    if (Array.isArray(rejected)) return rejected.length;
+    return typeof rejected === "number" ? rejected : 0;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,34 @@
+import type { Identity, JsonObject } from "@tessera/xdm";
+import type { HubView } from "./edge-profile.ts";
+
+/** A person as the hub gives it to an edge. */
+export interface HubPerson extends HubView {
+  readonly identities: readonly Identity[];
+}
+
+/** What the hub answered within the budget, or that it did not. `late` brings the answer afterwards. */
+export type LookupAnswer =
+  | { readonly outcome: "found"; readonly person: HubPerson }
+  | { readonly outcome: "not-found" }
+  | { readonly outcome: "unavailable" }
+  | { readonly outcome: "late"; readonly eventually: Promise<LookupAnswer> };
+
+/** One thing on its way to the hub. */
+export interface ForwardEntry {
+  readonly kind: "event" | "record";
+  readonly datasetId: string;
+  /** Entries of one order key arrive in the order they were handed over: the device, or the person where there is none. */
+  readonly orderKey: string;
+  /** The event with its `_id`, or the profile record. */
+  readonly body: JsonObject;
+  /** Set when the event brings identities together: once it has arrived, the person behind this identity is asked for again. */
+  readonly refresh?: Identity;
+}
+
+/** The hub as the edge sees it. */
+export interface HubLink {
+  /** Asks for the person behind an identity; answers after `budgetMs` at the latest. Never rejects. */
+  readonly lookup: (identity: Identity, budgetMs: number) => Promise<LookupAnswer>;
+  /** Resolves when the entries are kept durably; rejects when they cannot be kept. They reach the hub at least once, later. */
+  readonly forward: (entries: readonly ForwardEntry[]) => Promise<void>;
+}

@@ -1,0 +1,193 @@
+import { fromBase64, toBase64Url } from "./base64.ts";
+import { isEcid } from "./ecid.ts";
+
+/** What the identity cookie remembers of a device. Times are milliseconds since 1970. */
+export interface DeviceIdentity {
+  readonly ecid: string;
+  readonly createdAt: number;
+  /** The region that minted it, `VA6`. */
+  readonly region: string;
+  /** Where the ECID came from. */
+  readonly source: "random" | "core" | "fpid" | "request";
+  /** When the cookie was last written. */
+  readonly writtenAt: number;
+}
+
+const SOURCES = ["random", "core", "fpid", "request"] as const;
+const SIGNATURE_FIELD = 2047;
+const LONGEST = 1024;
+
+/** Signs and checks identity cookies: HMAC-SHA256 over the cookie's own fields, cut to 16 bytes. */
+export interface CookieSigner {
+  readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>;
+}
+
+/** A signer for a secret of at least 16 bytes. `organisation` is part of what is signed. */
+export function createSigner(secret: Uint8Array, organisation: string): CookieSigner {
+  const key = crypto.subtle.importKey("raw", copy(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const prefix = new TextEncoder().encode(`${organisation}\n`);
+  return {
+    sign: async (bytes) => {
+      const message = new Uint8Array(prefix.length + bytes.length);
+      message.set(prefix);
+      message.set(bytes, prefix.length);
+      return new Uint8Array(await crypto.subtle.sign("HMAC", await key, message)).subarray(0, 16);
+    },
+  };
+}
+
+function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(bytes.length);
+  out.set(bytes);
+  return out;
+}
+
+/** Writes the cookie value: the protobuf form the Web SDK reads (field 1 is the ECID), in base64. */
+export async function writeIdentityCookie(identity: DeviceIdentity, signer?: CookieSigner): Promise<string> {
+  const bytes = encodeFields(identity);
+  if (signer === undefined) return toBase64Url(bytes);
+  const signature = await signer.sign(bytes);
+  const out: number[] = [...bytes];
+  field(out, SIGNATURE_FIELD, signature);
+  return toBase64Url(Uint8Array.from(out));
+}
+
+/** What reading a cookie value gave: the identity, or why it does not count. */
+export type CookieOutcome =
+  | { readonly kind: "identity"; readonly identity: DeviceIdentity }
+  | { readonly kind: "refused"; readonly reason: "malformed" | "unsigned" | "forged" };
+
+/** Reads a cookie value. With a signer, only values that carry its signature count. */
+export async function readIdentityCookie(value: string, signer?: CookieSigner): Promise<CookieOutcome> {
+  const read = decodeCookie(value);
+  if (read === undefined) return { kind: "refused", reason: "malformed" };
+  if (signer !== undefined) {
+    if (read.signature === undefined) return { kind: "refused", reason: "unsigned" };
+    const expected = await signer.sign(read.signed);
+    if (!equalBytes(expected, read.signature)) return { kind: "refused", reason: "forged" };
+  }
+  return { kind: "identity", identity: read.identity };
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let index = 0; index < a.length; index++) difference |= (a[index] ?? 0) ^ (b[index] ?? 0);
+  return difference === 0;
+}
+
+function encodeFields(identity: DeviceIdentity): Uint8Array {
+  const text = new TextEncoder();
+  const meta: number[] = [];
+  varintField(meta, 1, identity.createdAt);
+  varintField(meta, 3, 1);
+  field(meta, 5, text.encode(identity.region));
+  varintField(meta, 6, SOURCES.indexOf(identity.source));
+  const out: number[] = [];
+  field(out, 1, text.encode(identity.ecid));
+  field(out, 10, meta);
+  varintField(out, 30, identity.writtenAt);
+  return Uint8Array.from(out);
+}
+
+function varint(out: number[], value: number): void {
+  let rest = value;
+  while (rest > 127) {
+    out.push((rest % 128) | 128);
+    rest = Math.floor(rest / 128);
+  }
+  out.push(rest);
+}
+
+function varintField(out: number[], number: number, value: number): void {
+  varint(out, number * 8);
+  varint(out, value);
+}
+
+function field(out: number[], number: number, bytes: ArrayLike<number>): void {
+  varint(out, number * 8 + 2);
+  varint(out, bytes.length);
+  for (let index = 0; index < bytes.length; index++) out.push(bytes[index] ?? 0);
+}
+
+interface Decoded {
+  readonly identity: DeviceIdentity;
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array | undefined;
+}
+
+function decodeCookie(value: string): Decoded | undefined {
+  if (value.length > LONGEST) return undefined;
+  const bytes = fromBase64(value);
+  if (bytes === undefined) return undefined;
+  const fields = decodeFields(bytes);
+  const ecid = asText(fields?.get(1)?.value);
+  if (fields === undefined || ecid === undefined || !isEcid(ecid)) return undefined;
+  const signature = fields.get(SIGNATURE_FIELD);
+  const metaBytes = fields.get(10)?.value;
+  const meta = metaBytes instanceof Uint8Array ? decodeFields(metaBytes) : undefined;
+  const identity: DeviceIdentity = {
+    ecid,
+    createdAt: asNumber(meta?.get(1)?.value),
+    region: asText(meta?.get(5)?.value) ?? "",
+    source: SOURCES[asNumber(meta?.get(6)?.value)] ?? "random",
+    writtenAt: asNumber(fields.get(30)?.value),
+  };
+  const signatureBytes = signature?.value;
+  return {
+    identity,
+    signed: signature === undefined ? bytes : bytes.subarray(0, signature.at),
+    signature: signatureBytes instanceof Uint8Array ? signatureBytes : undefined,
+  };
+}
+
+interface Field {
+  readonly at: number;
+  readonly value: number | Uint8Array;
+}
+
+/** Reads protobuf fields of the two wire types in use; the last of a repeated field counts. */
+function decodeFields(bytes: Uint8Array): Map<number, Field> | undefined {
+  const fields = new Map<number, Field>();
+  let at = 0;
+  const readVarint = (): number => {
+    let value = 0;
+    let scale = 1;
+    for (let read = 0; read < 10; read++) {
+      const byte = bytes[at++];
+      if (byte === undefined) return Number.NaN;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+    return Number.NaN;
+  };
+  while (at < bytes.length) {
+    const start = at;
+    const tag = readVarint();
+    const wire = tag % 8;
+    const size = wire === 0 || wire === 2 ? readVarint() : Number.NaN;
+    if (!Number.isFinite(tag) || !Number.isFinite(size)) return undefined;
+    if (wire === 0) fields.set(Math.floor(tag / 8), { at: start, value: size });
+    else {
+      if (at + size > bytes.length) return undefined;
+      fields.set(Math.floor(tag / 8), { at: start, value: bytes.subarray(at, at + size) });
+      at += size;
+    }
+  }
+  return fields;
+}
+
+function asText(value: number | Uint8Array | undefined): string | undefined {
+  if (!(value instanceof Uint8Array) || value.length > 64) return undefined;
+  let text = "";
+  for (const byte of value) {
+    if (byte < 32 || byte > 126) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function asNumber(value: number | Uint8Array | undefined): number {
+  return typeof value === "number" && Number.isSafeInteger(value) ? value : 0;
+}

@@ -1,0 +1,166 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ForwardQueue, QueuedEntry } from "../forward-queue.ts";
+import type { ForwardEntry } from "../hub-link.ts";
+
+/** A queue in files, as `openFileQueue` opens it. */
+export interface FileQueue extends ForwardQueue {
+  /** How many entries wait. */
+  readonly size: () => number;
+  readonly close: () => Promise<void>;
+}
+
+/** One file of the queue: the position of its first line, its whole lines and their bytes. */
+interface Segment {
+  readonly first: number;
+  readonly path: string;
+  count: number;
+  bytes: number;
+}
+
+/** Lines on their way into the file, written together. */
+interface Pending {
+  text: string;
+  readonly entries: ForwardEntry[];
+  readonly done: Promise<void>;
+}
+
+const SEGMENT_ENTRIES = 5000;
+const CURSOR = "cursor";
+
+/**
+ * A forward queue in a folder of append-only files (one JSON entry a line, named after the position of their first
+ * line) with a cursor beside them. Appends of the same moment share one write; with `sync` a write is on the disk
+ * itself before it counts (power loss), without it in the operating system's hands (a crash of the process). A line
+ * cut off by a crash was never acknowledged and is left out; entries sent but not yet forgotten are sent again.
+ */
+export async function openFileQueue(
+  folder: string,
+  options: { readonly sync?: boolean; readonly segmentEntries?: number } = {},
+): Promise<FileQueue> {
+  await mkdir(folder, { recursive: true });
+  const limit = options.segmentEntries ?? SEGMENT_ENTRIES;
+  let dropped = await readCursor(folder);
+  const segments = await readSegments(folder);
+  let next = Math.max(dropped + 1, ...segments.map(endOf));
+  let writer: { readonly file: FileHandle; readonly segment: Segment } | undefined;
+  let read: { readonly segment: Segment; readonly lines: readonly string[] } | undefined;
+  // The newest entries stay in memory, so that a queue that flows is never read back from its files.
+  let tail: QueuedEntry[] = [];
+  const tailLimit = limit * 2;
+  let pending: Pending | undefined;
+  let writing: Promise<void> = Promise.resolve();
+
+  const writerFor = async (): Promise<NonNullable<typeof writer>> => {
+    if (writer !== undefined && writer.segment.count < limit) return writer;
+    await writer?.file.close();
+    const path = join(folder, `${String(next).padStart(16, "0")}.ndjson`);
+    const segment = { first: next, path, count: 0, bytes: 0 };
+    writer = { file: await open(path, "w"), segment };
+    segments.push(segment);
+    return writer;
+  };
+
+  const writeOut = async ({ text, entries }: Pending): Promise<void> => {
+    const { file, segment } = await writerFor();
+    try {
+      await file.appendFile(text);
+      if (options.sync === true) await file.datasync();
+    } catch (error) {
+      await file.truncate(segment.bytes);
+      throw error;
+    }
+    segment.bytes += Buffer.byteLength(text);
+    segment.count += entries.length;
+    for (const entry of entries) tail.push({ position: next++, entry });
+    if (tail.length > tailLimit * 2) tail = tail.slice(-tailLimit);
+  };
+
+  const readBack = async (from: number, max: number): Promise<readonly QueuedEntry[]> => {
+    const segment = segments.find((candidate) => endOf(candidate) > from);
+    if (segment === undefined) return [];
+    if (read?.segment !== segment) read = { segment, lines: (await readFile(segment.path, "utf8")).split("\n") };
+    const found: QueuedEntry[] = [];
+    const end = Math.min(endOf(segment), from + max);
+    for (let position = Math.max(from, segment.first); position < end; position++) {
+      const entry = JSON.parse(read.lines[position - segment.first] ?? "") as ForwardEntry;
+      found.push({ position, entry });
+    }
+    return found;
+  };
+
+  return {
+    append: (entries) => {
+      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+      if (pending !== undefined) {
+        pending.text += text;
+        pending.entries.push(...entries);
+        return pending.done;
+      }
+      const done = writing.then(async () => {
+        pending = undefined;
+        await writeOut(batch);
+      });
+      const batch: Pending = { text, entries: [...entries], done };
+      pending = batch;
+      writing = done.catch(() => undefined);
+      return done;
+    },
+    peek: async (max) => {
+      const from = dropped + 1;
+      const start = tail[0]?.position;
+      return start === undefined || from < start
+        ? readBack(from, Math.min(max, (start ?? next) - from))
+        : tail.slice(from - start, from - start + max);
+    },
+    drop: async (position) => {
+      dropped = position;
+      const start = tail[0]?.position;
+      if (start !== undefined && position >= start) tail = tail.slice(position + 1 - start);
+      await writeFile(join(folder, `${CURSOR}.new`), String(position));
+      await rename(join(folder, `${CURSOR}.new`), join(folder, CURSOR));
+      while (segments[0] !== undefined && segments[0] !== writer?.segment && endOf(segments[0]) <= dropped + 1) {
+        const [gone] = segments.splice(0, 1);
+        if (gone !== undefined) await rm(gone.path, { force: true });
+      }
+    },
+    size: () => next - dropped - 1,
+    close: async () => {
+      await writing;
+      await writer?.file.close();
+      writer = undefined;
+    },
+  };
+}
+
+function endOf(segment: Segment): number {
+  return segment.first + segment.count;
+}
+
+async function readCursor(folder: string): Promise<number> {
+  const text = await readFile(join(folder, CURSOR), "utf8").catch(() => "-1");
+  const position = Number(text);
+  return Number.isSafeInteger(position) ? position : -1;
+}
+
+async function readSegments(folder: string): Promise<Segment[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".ndjson")).sort();
+  const segments: Segment[] = [];
+  for (const name of names) {
+    const path = join(folder, name);
+    const lines = (await readFile(path, "utf8")).split("\n");
+    let count = lines.length - 1;
+    while (count > 0 && !isEntry(lines[count - 1] ?? "")) count--;
+    if (count === 0) await rm(path, { force: true });
+    else segments.push({ first: Number(name.slice(0, 16)), path, count, bytes: 0 });
+  }
+  return segments;
+}
+
+function isEntry(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === "object";
+  } catch {
+    return false;
+  }
+}

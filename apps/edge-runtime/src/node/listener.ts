@@ -1,0 +1,81 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Edge } from "../edge.ts";
+import type { BodyOutcome, EdgeContext, EdgeReply } from "../exchange.ts";
+import { answerRequest } from "../handler.ts";
+
+/** Settings of the Node rim. */
+export interface ListenerOptions {
+  /** Believe `X-Forwarded-For`: only behind a proxy of one's own. */
+  readonly trustProxy: boolean;
+  /** Told of all work that outlives its request. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** The edge as a listener of `node:http` and `node:https`, without building Web requests in between. */
+export function createListener(edge: Edge, options: ListenerOptions): RequestListener {
+  return (message, response) => {
+    const ip = clientAddress(message, options.trustProxy);
+    const context: EdgeContext =
+      ip === undefined ? { waitUntil: options.waitUntil } : { waitUntil: options.waitUntil, ip };
+    const request = {
+      method: message.method ?? "GET",
+      target: message.url ?? "/",
+      header: (name: string) => headerOf(message, name),
+      body: (maxBytes: number) => readBody(message, maxBytes),
+    };
+    void answerRequest(edge, request, context).then((reply) => {
+      write(message, response, reply);
+    });
+  };
+}
+
+function headerOf(message: IncomingMessage, name: string): string | undefined {
+  const value = message.headers[name];
+  return typeof value === "string" ? value : value?.join(", ");
+}
+
+function clientAddress(message: IncomingMessage, trustProxy: boolean): string | undefined {
+  const forwarded = trustProxy ? headerOf(message, "x-forwarded-for")?.split(",", 1)[0]?.trim() : undefined;
+  const address = forwarded ?? message.socket.remoteAddress;
+  return address?.startsWith("::ffff:") === true ? address.slice(7) : address;
+}
+
+function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutcome> {
+  if (Number(message.headers["content-length"] ?? "0") > maxBytes) return Promise.resolve({ kind: "too-large" });
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    message.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        message.removeAllListeners("data");
+        resolve({ kind: "too-large" });
+      } else chunks.push(chunk);
+    });
+    message.on("end", () => {
+      resolve(decode(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    });
+    message.on("error", () => resolve({ kind: "unreadable" }));
+    message.on("aborted", () => resolve({ kind: "unreadable" }));
+  });
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(bytes: Buffer): BodyOutcome {
+  try {
+    return { kind: "text", text: UTF8.decode(bytes), bytes: bytes.length };
+  } catch {
+    return { kind: "unreadable" };
+  }
+}
+
+function write(message: IncomingMessage, response: ServerResponse, reply: EdgeReply): void {
+  const headers: string[] = [];
+  for (const [name, value] of reply.headers) headers.push(name, value);
+  if (reply.body !== null) headers.push("content-length", String(Buffer.byteLength(reply.body)));
+  // An unread body would be taken for the next request: the connection ends with this answer.
+  if (!message.complete && message.headers["content-length"] !== undefined) headers.push("connection", "close");
+  response.writeHead(reply.status, headers);
+  response.end(reply.body ?? undefined);
+}

@@ -1,0 +1,58 @@
+import { identityKey, isObject, ok, type Result } from "@tessera/xdm";
+import { sameText } from "./access.ts";
+import type { Edge } from "./edge.ts";
+import { updateProfile } from "./edge-profile.ts";
+import type { EdgeError } from "./errors.ts";
+import type { EdgeReply } from "./exchange.ts";
+import type { HubPerson } from "./hub-link.ts";
+import type { Exchange } from "./interact.ts";
+import { applyHubPerson, parseHubPerson } from "./projection.ts";
+import { readBody } from "./session.ts";
+
+/** The most bytes of one delivery of projections. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/**
+ * `POST /internal/projections`: takes in what changed on the hub. Only profiles held here are changed; a version that
+ * is not newer is ignored. Answers how many profiles changed, and which projections could not be read.
+ */
+export async function takeProjections(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
+  const { request } = exchange;
+  const token = /^Bearer (.+)$/i.exec(request.header("authorization") ?? "")?.[1];
+  if (token === undefined)
+    return { ok: false, error: { code: "EXEG-0500", detail: "Expected the hub's bearer token." } };
+  if (!sameText(edge.internalToken, token))
+    return { ok: false, error: { code: "EXEG-0501", detail: "The bearer token is not the hub's." } };
+  const read = await readBody(request, MAX_BYTES);
+  if (!read.ok) return read;
+  const { projections } = read.value.body;
+  if (!Array.isArray(projections))
+    return { ok: false, error: { code: "EXEG-0103", detail: "projections: expected a list." } };
+  let applied = 0;
+  const issues: string[] = [];
+  for (const [index, item] of (projections as unknown[]).entries()) {
+    const person = parseHubPerson(isObject(item) ? { ...item, freshAt: item["at"] ?? item["freshAt"] } : item);
+    if (person.ok) applied += await applyPerson(edge, person.value);
+    else issues.push(`projections.${index}.${person.error}`);
+  }
+  return ok({
+    status: 200,
+    headers: [["content-type", "application/json;charset=utf-8"]],
+    body: JSON.stringify(issues.length === 0 ? { applied } : { applied, issues }),
+  });
+}
+
+/** Brings what the hub says of a person into every profile held of their identities; tells how many changed. */
+export async function applyPerson(edge: Pick<Edge, "profiles" | "clock">, person: HubPerson): Promise<number> {
+  const now = edge.clock();
+  const changes = await Promise.all(
+    person.identities.map((identity) =>
+      updateProfile(edge.profiles, identityKey(identity), {
+        now,
+        change: (held) =>
+          held === undefined ? undefined : applyHubPerson(held, person, { outcome: "found", at: now }),
+      }),
+    ),
+  );
+  return changes.filter(Boolean).length;
+}

@@ -1,0 +1,81 @@
+import type { Pql } from "../ast.ts";
+import type { Cursor } from "./cursor.ts";
+
+/** The readers that the forms with brackets of their own need. */
+export interface FormReaders {
+  readonly expression: () => Pql;
+  /** An expression that, when it breaks, is skipped. */
+  readonly guarded: () => Pql;
+}
+
+/** Reads inside brackets, where `in` is an operator again. */
+export function open<T>(cursor: Cursor, read: () => T): T {
+  const pending = cursor.letPending;
+  cursor.letPending = false;
+  try {
+    return cursor.nested(read);
+  } finally {
+    cursor.letPending = pending;
+  }
+}
+
+/** Reads `{"field": value}`. */
+export function objectLiteral(cursor: Cursor, readers: FormReaders): Pql {
+  const at = cursor.next().at;
+  const fields: { readonly name: string; readonly value: Pql }[] = [];
+  open(cursor, () => {
+    if (cursor.isSymbol("}")) return;
+    do {
+      const token = cursor.peek();
+      const name = token.kind === "string" ? cursor.next().text : cursor.expectName("a field name");
+      cursor.expectSymbol(":", 'An object is {"field": value}.');
+      fields.push({ name, value: readers.guarded() });
+    } while (cursor.takeSymbol(","));
+  });
+  cursor.expectSymbol("}", "Close the object.");
+  return cursor.make(
+    { kind: "object", fields },
+    at,
+    fields.map((field) => field.value),
+  );
+}
+
+/** Reads `$1`, `$2`. */
+export function parameter(cursor: Cursor): Pql {
+  const { text, at } = cursor.peek();
+  const position = Number(text.slice(1));
+  if (position < 1 || position > 2) {
+    cursor.fault("pql.variable", "$1 (the person) or $2 (the events)", "Refer to the person as $1.");
+  }
+  cursor.next();
+  return cursor.make({ kind: "parameter", position }, at, []);
+}
+
+/** Reads `if(test, then, otherwise)`. */
+export function conditional(cursor: Cursor, readers: FormReaders): Pql {
+  const at = cursor.next().at;
+  cursor.next();
+  return open(cursor, () => {
+    const test = readers.guarded();
+    cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
+    const then = readers.guarded();
+    cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
+    const otherwise = readers.guarded();
+    cursor.expectSymbol(")", "Close the bracket.");
+    return cursor.make({ kind: "if", test, then, otherwise }, at, [test, then, otherwise]);
+  });
+}
+
+/** Reads `let X = value in (body)`. */
+export function binding(cursor: Cursor, readers: FormReaders): Pql {
+  const at = cursor.next().at;
+  const name = cursor.expectName("the name of a variable");
+  cursor.next();
+  const pending = cursor.letPending;
+  cursor.letPending = true;
+  const value = cursor.nested(readers.expression);
+  cursor.letPending = pending;
+  if (!cursor.takeWord("in")) return cursor.broken("in", "let is written let X = value in (expression).");
+  const body = cursor.nested(() => cursor.binding([name], readers.expression));
+  return cursor.make({ kind: "let", name, value, body }, at, [value, body]);
+}
