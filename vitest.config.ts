@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const source = ["@tessera/source", "module", "node", "development"];
+const source = ["@tessera/source", "node", "development"];
 
 /** Tests run on the sources: no build comes first. One project a folder keeps a failure's home visible. */
 export default defineConfig({

@@ -1,4 +1,3 @@
-import "./native-conditions.ts";
 import { createMemoryStore, type HubStore } from "@tessera/profile-store";
 import { DEFAULT_CONFIG, type GatewayConfig } from "../src/config.ts";
 import { type RunningGateway, startGateway } from "../src/server.ts";

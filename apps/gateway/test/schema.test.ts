@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { lexicographicSortSchema, printSchema } from "graphql";
 import { expect, it } from "vitest";
-import "./native-conditions.ts";
 import { gatewaySchema } from "../src/graphql/schema.ts";
 
 it("is the committed schema (write it anew with UPDATE_SCHEMA=1)", async () => {
