@@ -6,8 +6,8 @@ import { parseInstant } from "@tessera/xdm";
 export interface DemoOptions {
   /** An event log in the REES46 form; the made-up shop without it. */
   readonly eventLog?: string;
-  /** The clock stands here (ms). */
-  readonly now: number;
+  /** The clock stands here (ms), when the user said so. */
+  readonly now?: number;
   readonly json: boolean;
   readonly store: string;
   readonly persons: number;
@@ -25,7 +25,6 @@ npm run demo -- --events <file.csv>           an event log in the REES46 form
 export function parseDemoOptions(
   args: readonly string[],
   env: { readonly [name: string]: string | undefined },
-  clock: number,
 ): { readonly options: DemoOptions } | { readonly usage: string } {
   let values: { events?: string; now?: string; json?: boolean; persons?: string; help?: boolean };
   try {
@@ -53,7 +52,7 @@ export function parseDemoOptions(
   return {
     options: {
       ...(values.events === undefined ? {} : { eventLog: values.events }),
-      now: now?.value ?? clock,
+      ...(now === undefined ? {} : { now: now.value }),
       json: values.json === true,
       persons,
       store: env["TESSERA_STORE"] ?? `sqlite:./data/${file}.db`,

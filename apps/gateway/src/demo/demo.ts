@@ -7,7 +7,7 @@ import { type DemoOptions, parseDemoOptions } from "./demo-options.ts";
 import { activateDemoAudiences, defineAudiences, tellPerson } from "./demo-story.ts";
 import { createGatewayClient, type GatewayClient } from "./gateway-client.ts";
 import { startBar } from "./progress-bar.ts";
-import { readEventLog } from "./rees46-events.ts";
+import { type EventLog, readEventLog } from "./rees46-events.ts";
 import { makeRetailData } from "./retail-data.ts";
 
 /** What came in. */
@@ -20,7 +20,7 @@ interface Imported {
   readonly sample: { readonly namespace: string; readonly id: string };
 }
 
-const parsed = parseDemoOptions(process.argv.slice(2), process.env, Date.now());
+const parsed = parseDemoOptions(process.argv.slice(2), process.env);
 if ("usage" in parsed) {
   process.stderr.write(`${parsed.usage}\n`);
   process.exitCode = 2;
@@ -37,6 +37,13 @@ async function run(options: DemoOptions): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const log = options.eventLog === undefined ? undefined : await openLog(options.eventLog);
+  if (typeof log === "string") {
+    process.stderr.write(`${log}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const now = options.now ?? (log === undefined ? Date.now() : lastTime(log));
   const token = randomBytes(24).toString("base64url");
   const gateway = await startGateway({
     config: {
@@ -47,17 +54,17 @@ async function run(options: DemoOptions): Promise<void> {
       requestsPerMinute: 1_000_000,
       logLevel: "silent",
     },
-    clock: () => options.now,
+    clock: () => now,
   });
   const client = createGatewayClient(gateway.url, token);
   try {
     say(
-      `Gateway ${gateway.url}, data in ${options.store}, the clock stands at ${new Date(options.now).toISOString()}\n`,
+      `Gateway ${gateway.url}, data in ${options.store}, the clock stands at ${new Date(now).toISOString()}\n`,
     );
     const imported =
-      options.eventLog === undefined
-        ? await importShop(client, options)
-        : await importLog(client, options.eventLog);
+      log === undefined
+        ? await importShop(client, { persons: options.persons, now })
+        : await importLog(client, log);
     const definitions = options.eventLog === undefined ? SHOP_AUDIENCES : EVENT_LOG_AUDIENCES;
     const audiences = await defineAudiences(client, definitions, say);
     const { totals } = await client.graphql<{ totals: { persons: number; events: number } }>(
@@ -88,7 +95,10 @@ async function run(options: DemoOptions): Promise<void> {
   }
 }
 
-async function importShop(client: GatewayClient, { persons, now }: DemoOptions): Promise<Imported> {
+async function importShop(
+  client: GatewayClient,
+  { persons, now }: { readonly persons: number; readonly now: number },
+): Promise<Imported> {
   const { crm, loyalty, events } = makeRetailData({ persons, now, seed: 20_260_101 });
   let accepted = 0;
   let duplicates = 0;
@@ -110,8 +120,26 @@ async function importShop(client: GatewayClient, { persons, now }: DemoOptions):
   return { events: crm.length + loyalty.length + events.length, accepted, duplicates, rejected, sample };
 }
 
-async function importLog(client: GatewayClient, file: string): Promise<Imported> {
-  const { rows, events, bad } = readEventLog(await readFile(file, "utf8"), "events");
+/** Reads the log; a text to print when it cannot be read at all. */
+async function openLog(file: string): Promise<EventLog | string> {
+  try {
+    return readEventLog(await readFile(file, "utf8"), "events");
+  } catch (error) {
+    return `--events: ${file} cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); name a CSV file in the REES46 form`;
+  }
+}
+
+/** The time (ms) of the last event of a log; now for an empty one. */
+function lastTime({ events }: EventLog): number {
+  let last: number | undefined;
+  for (const { timestamp } of events) {
+    const at = Date.parse(String(timestamp));
+    if (last === undefined || at > last) last = at;
+  }
+  return last ?? Date.now();
+}
+
+async function importLog(client: GatewayClient, { rows, events, bad }: EventLog): Promise<Imported> {
   for (const { line, reason } of bad) process.stderr.write(`line ${line}: ${reason}; skipped\n`);
   const bar = startBar("Events", events.length, process.stderr);
   const report = await client.collect("events", "events", events, bar.at);
