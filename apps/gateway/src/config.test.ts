@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_CONFIG, parseConfig } from "./config.ts";
+import { configWarnings, DEFAULT_CONFIG, parseConfig } from "./config.ts";
 
 const TOKEN = "a-token-of-enough-length";
 
@@ -20,7 +20,7 @@ describe("parseConfig", () => {
 
   it("tells everything that is wrong at once, and repeats no value", () => {
     const wrong = {
-      TESSERA_ADMIN_TOKEN: "short-secret",
+      TESSERA_ADMIN_TOKEN: "a secret with blanks",
       PORT: "70000",
       TESSERA_STORE: "postgres://secret@host",
       TESSERA_ORG: "no-at-sign",
@@ -37,6 +37,17 @@ describe("parseConfig", () => {
     const told = parsed.error.map((issue) => issue.message).join("\n");
     for (const value of Object.values(wrong).filter(({ length }) => length > 5))
       expect(told).not.toContain(value);
+  });
+
+  it("takes a short admin token with a warning that does not repeat it", () => {
+    expect(parseConfig({ TESSERA_ADMIN_TOKEN: "dev" })).toMatchObject({
+      ok: true,
+      value: { adminToken: "dev" },
+    });
+    expect(configWarnings({ adminToken: TOKEN })).toEqual([]);
+    const [warning = ""] = configWarnings({ adminToken: "hunter2" });
+    expect(warning).toContain("TESSERA_ADMIN_TOKEN");
+    expect(warning).not.toContain("hunter2");
   });
 
   it("demands an admin token", () => {

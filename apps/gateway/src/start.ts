@@ -3,7 +3,13 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DEFAULT_CONFIG, type GatewayConfig, parseConfig, parseStoreAddress } from "./config.ts";
+import {
+  configWarnings,
+  DEFAULT_CONFIG,
+  type GatewayConfig,
+  parseConfig,
+  parseStoreAddress,
+} from "./config.ts";
 import { keepEdgeRunning } from "./edge/edge-process.ts";
 import { type RunningGateway, startGateway } from "./server.ts";
 import { describeStore } from "./store.ts";
@@ -66,6 +72,7 @@ async function startOrFail(config: GatewayConfig): Promise<RunningGateway> {
 const folder = dataFolder();
 const { token, origin } = await adminToken(folder);
 const config = configure(token);
+for (const warning of configWarnings(config)) process.stderr.write(`Warning: ${warning}\n`);
 const gateway = await startOrFail(config);
 const edge = existsSync(EDGE_ENTRY)
   ? keepEdgeRunning({

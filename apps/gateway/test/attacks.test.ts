@@ -1,6 +1,8 @@
+import { timingSafeEqual } from "node:crypto";
 import { createConnection } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sameSecret } from "../src/access/principal.ts";
 import { type Harness, startHarness, TOKEN, viewEvent } from "./harness.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -159,6 +161,79 @@ describe("attacks", () => {
       });
       expect(asked).toEqual({ data: { profile: null } });
     }
+  });
+
+  it("gives nothing of another sandbox or organisation for its ids", async () => {
+    const made = await harness.graphql(
+      `mutation{createSandbox(name:"apart"){name} createAudience(input:{name:"Mine",expression:{value:"person.active = \\"yes\\""}}){id} createDestination(input:{name:"Mine",type:"custom-personalization",settings:{integrationAlias:"mine"}}){id}}`,
+    );
+    const { createAudience, createDestination } = made.data as Record<string, { id: string }>;
+    const ids = { a: createAudience?.id, d: createDestination?.id };
+    const elsewhere = { "x-sandbox-name": "apart" };
+    const identity = `{namespace:"CRMID",id:"C1"}`;
+    const reads = await harness.graphql(
+      `query($a:ID!,$d:ID!){audience(id:$a){id} destination(id:$d){id} audiences{id} destinations{id} profile(identity:${identity}){personId} identityGraph(identity:${identity}){personId} job(id:$a){id}}`,
+      ids,
+      elsewhere,
+    );
+    expect(reads.data).toEqual({
+      audience: null,
+      destination: null,
+      audiences: [],
+      destinations: [],
+      profile: null,
+      identityGraph: null,
+      job: null,
+    });
+    const changes: readonly [string, string][] = [
+      [`mutation($a:ID!){setAudienceStatus(id:$a,status:"deleted"){id}}`, "NOT_FOUND"],
+      [`mutation($a:ID!){evaluateAudiences(ids:[$a]){id}}`, "NOT_FOUND"],
+      [`mutation($a:ID!){cancelJob(id:$a){id}}`, "NOT_FOUND"],
+      [`query($a:ID!){explainMembership(audienceId:$a,identity:${identity}){member}}`, "NOT_FOUND"],
+      [
+        `mutation($a:ID!,$d:ID!){activateAudiences(input:{destinationId:$d,audienceIds:[$a]}){id}}`,
+        "NOT_FOUND",
+      ],
+      [`mutation($d:ID!){exportAudiences(destinationId:$d){name}}`, "NOT_FOUND"],
+    ];
+    for (const [document, code] of changes) {
+      const refused = await harness.graphql(document, ids, elsewhere);
+      expect([document, refused.errors?.[0]?.extensions.code]).toEqual([document, code]);
+    }
+    const foreign = await post(`{"query":"{audiences{id}}"}`, { "x-gw-ims-org-id": "OTHER@AdobeOrg" });
+    expect(await foreign.text()).not.toContain("Mine");
+  });
+
+  it.each([
+    [{ $where: "sleep(10000)" }, "dataset.invalid"],
+    [JSON.parse('{"__proto__":{"kind":"event"},"id":"x"}') as object, "dataset.invalid"],
+    [{ id: { $ne: "" }, kind: "event" }, "dataset.invalid"],
+    [{ id: "x", kind: "event", labels: [{ $gt: "" }] }, "dataset.invalid"],
+  ])("takes no operators for a definition: %j", async (definition, code) => {
+    const body = `{"query":"mutation($d:JSONObject!){saveDataset(definition:$d){id}}","variables":{"d":${JSON.stringify(definition)}}}`;
+    const answer = (await (await post(body)).json()) as {
+      errors: { extensions: { code: string; issues?: { code: string }[] } }[];
+    };
+    const [error] = answer.errors;
+    expect(error?.extensions.code).toBe("BAD_USER_INPUT");
+    if (error?.extensions.issues) expect(error.extensions.issues[0]?.code).toBe(code);
+  });
+
+  it("compares secrets by digests of one length, so that no prefix is quicker", () => {
+    expect(sameSecret(TOKEN, TOKEN)).toBe(true);
+    for (const wrong of ["", TOKEN.slice(0, -1), `${TOKEN}x`, TOKEN.replace(/.$/, "!"), `!${TOKEN.slice(1)}`])
+      expect(sameSecret(wrong, TOKEN)).toBe(false);
+    const compared: [number, number][] = [];
+    const equal = (a: NodeJS.ArrayBufferView, b: NodeJS.ArrayBufferView): boolean => {
+      compared.push([a.byteLength, b.byteLength]);
+      return timingSafeEqual(a, b);
+    };
+    for (const given of ["x", "x".repeat(10_000), TOKEN]) sameSecret(given, TOKEN, equal);
+    expect(compared).toEqual([
+      [32, 32],
+      [32, 32],
+      [32, 32],
+    ]);
   });
 
   it("compiles no code from PQL", async () => {

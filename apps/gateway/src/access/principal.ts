@@ -41,7 +41,7 @@ export function secretDigest(secret: string): string {
 }
 
 /** Whether two secrets are equal, in a time that tells nothing of where they differ. */
-export function sameSecret(given: string, expected: string): boolean {
+export function sameSecret(given: string, expected: string, equal = timingSafeEqual): boolean {
   const [a, b] = [given, expected].map((secret) => createHash("sha256").update(secret).digest());
-  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
+  return a !== undefined && b !== undefined && equal(a, b);
 }
