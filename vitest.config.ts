@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { skippedTests } from "./tools/skipped-tests.ts";
 
 const source = ["@tessera/source", "node", "development"];
 
@@ -10,6 +11,7 @@ export default defineConfig({
     include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "tools/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     server: { deps: { inline: ["type-graphql", "graphql", "graphql-scalars"] } },
+    reporters: ["default", skippedTests((text) => process.stdout.write(text))],
     testTimeout: 30_000,
   },
 });
