@@ -72,7 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       projectors.push(createProjector({ sandbox, edgeUrl, token, clock, metrics, log }));
     }
     const delivery = { hub: sandbox.hub, store, send, clock, organisation, sandbox: name, onError };
-    deliveries.set(name, await startDeliveryWorker(delivery));
+    deliveries.set(name, startDeliveryWorker(delivery));
     running.push(sandbox);
     return sandbox;
   };

@@ -90,5 +90,5 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
   ).toHaveLength(1);
   await expect.poll(() => received.join(), { timeout: 10_000 }).toContain("C2");
   expect(await letters()).toEqual([]);
-  expect(await store.documents("deadLetter")).toEqual([]);
+  expect(await store.documents(`deadLetter:${destinationId}`)).toEqual([]);
 }, 40_000);

@@ -9,7 +9,8 @@ import {
   type Sandbox,
 } from "@tessera/governance";
 import type { HubStore } from "@tessera/profile-store";
-import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
+import { err, type Issue, ok, type Result } from "@tessera/xdm";
+import { writeDocuments } from "../documents.ts";
 import type { SecretReader } from "./authenticator.ts";
 import { secretDigest } from "./principal.ts";
 
@@ -59,27 +60,8 @@ export async function openAccessRegistry(
     [made.defaultSandbox, { ...DEFAULT_SANDBOX, name: made.defaultSandbox }],
     ...(await read<Sandbox>("sandbox")),
   ]);
-  const write = async (kind: string, id: string, body: object | undefined): Promise<boolean> => {
-    const before = await store.document(kind, id);
-    const json = body === undefined ? undefined : parseJson(body);
-    if (json !== undefined && "badPath" in json) throw new Error("Access documents are JSON data.");
-    const document = {
-      kind,
-      id,
-      expectedVersion: before?.version ?? 0,
-      ...(json !== undefined && { body: json.value as JsonObject }),
-    };
-    const nothing = {
-      persons: [],
-      events: [],
-      records: [],
-      memberships: [],
-      outbox: [],
-      quarantine: [],
-      counters: {},
-    };
-    return (await store.commit({ ...nothing, documents: [document] })).ok;
-  };
+  const write = (kind: string, id: string, body: object | undefined): Promise<boolean> =>
+    writeDocuments(store, [{ kind, id, ...(body !== undefined && { body }) }]);
   return {
     roles: () => [...roles.values()],
     saveRole: async (input) => {

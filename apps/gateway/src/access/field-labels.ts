@@ -8,6 +8,7 @@ import {
 } from "@tessera/governance";
 import type { HubStore } from "@tessera/profile-store";
 import { err, isObject, type Issue, type JsonObject, ok, type Result } from "@tessera/xdm";
+import { writeDocuments } from "../documents.ts";
 import type { Principal } from "./principal.ts";
 
 /** The labels on fields of persons and events of a sandbox, and who may see what under them. */
@@ -49,25 +50,10 @@ export async function openLabelledFields(store: HubStore, sandbox: string): Prom
       if (issues.length > 0) return err(issues);
       const { [path]: _before, ...others } = labels;
       const next: FieldLabels = parsed.length === 0 ? others : { ...others, [path]: parsed };
-      const before = await store.document("fieldLabels", "current");
-      const committed = await store.commit({
-        persons: [],
-        events: [],
-        records: [],
-        memberships: [],
-        outbox: [],
-        quarantine: [],
-        counters: {},
-        documents: [
-          {
-            kind: "fieldLabels",
-            id: "current",
-            expectedVersion: before?.version ?? 0,
-            body: { labels: next },
-          },
-        ],
-      });
-      if (!committed.ok)
+      const written = await writeDocuments(store, [
+        { kind: "fieldLabels", id: "current", body: { labels: next } },
+      ]);
+      if (!written)
         return err([{ code: "conflict", message: "Someone else labelled meanwhile. Try again." }]);
       labels = next;
       return ok(labels);

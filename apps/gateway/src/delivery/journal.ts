@@ -1,0 +1,133 @@
+import {
+  type DeadLetter,
+  type DeliveryJournal,
+  type DeliveryLogEntry,
+  type FinishedItem,
+  logEntry,
+  type Pause,
+  personOf,
+} from "@tessera/destinations";
+import type { DocumentWrite, HubStore, StoredDocument } from "@tessera/profile-store";
+import { jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
+
+/** Kinds of the documents that delivery keeps. The log is one document a person, dead letters one an item. */
+export const DELIVERY_LOG = "deliveryLog";
+const PAUSE = "deliveryPause";
+const letterKind = (destinationId: string): string => `deadLetter:${destinationId}`;
+
+/** Lines of the delivery log that are kept of one person; the oldest go first. */
+const LINES_MAX = 500;
+const ATTEMPTS = 20;
+
+/**
+ * The ends of deliveries in the hub's store: dead letters, the log of what each destination was told of whom, and pauses.
+ * All of it survives a restart, and every process over the store sees the same.
+ */
+export function createJournal(store: HubStore): DeliveryJournal {
+  return {
+    record: (finished) => record(store, finished),
+    deadLetters: async (query) => {
+      const ids = query.ids && new Set(query.ids);
+      const letters = (await store.documents(letterKind(query.destinationId)))
+        .map(({ body }) => body as unknown as DeadLetter)
+        .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.item.id < b.item.id ? -1 : 1));
+      const start =
+        query.after === undefined ? 0 : letters.findIndex(({ item }) => item.id === query.after) + 1;
+      return letters
+        .slice(start)
+        .filter(
+          (letter) =>
+            (!ids || ids.has(letter.item.id)) &&
+            (!query.codes || query.codes.includes(letter.code)) &&
+            (query.dataflowId === undefined || query.dataflowId === letter.item.dataflowId) &&
+            (query.personId === undefined || query.personId === personOf(letter.item)) &&
+            (query.since === undefined || letter.at >= query.since),
+        )
+        .slice(0, query.limit);
+    },
+    // What replaces them was appended to the outbox before.
+    replaceDeadLetters: async (destinationId, ids) => {
+      await insist(() =>
+        writeDocuments(
+          store,
+          ids.map((id) => ({ kind: letterKind(destinationId), id })),
+        ),
+      );
+    },
+    deliveries: async (query) => {
+      const documents = await Promise.all(query.personIds.map((id) => store.document(DELIVERY_LOG, id)));
+      return documents
+        .flatMap((document) => linesOf(document))
+        .filter(
+          (line) =>
+            (query.destinationId === undefined || line.destinationId === query.destinationId) &&
+            (query.before === undefined || line.at < query.before),
+        )
+        .reverse()
+        .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
+        .slice(0, query.limit);
+    },
+    setPause: async (destinationId, pause) => {
+      const change = { kind: PAUSE, id: destinationId, ...(pause && { body: pause }) };
+      await insist(() => writeDocuments(store, [change]));
+    },
+    pauseOf: async (destinationId) =>
+      (await store.document(PAUSE, destinationId))?.body as unknown as Pause | undefined,
+  };
+}
+
+/** One commit for all that ended: a log line each, and a dead letter for what was rejected. */
+async function record(store: HubStore, finished: readonly FinishedItem[]): Promise<void> {
+  const added = new Map<string, DeliveryLogEntry[]>();
+  for (const { item, at, outcome } of finished) {
+    const line = logEntry(item, at, outcome);
+    if (line === undefined) continue;
+    const lines = added.get(line.personId);
+    if (lines) lines.push(line);
+    else added.set(line.personId, [line]);
+  }
+  const letters = finished.flatMap(({ item, at, outcome }): readonly DeadLetter[] =>
+    outcome.kind === "delivered" ? [] : [{ item, at, attempts: 1, ...withoutKind(outcome) }],
+  );
+  await insist(async () => {
+    const writes = await Promise.all([
+      ...[...added].map(([personId, lines]) => logWrite(store, personId, lines)),
+      ...letters.map((letter) => letterWrite(store, letter)),
+    ]);
+    return writes.length === 0 || (await store.commit({ ...NOTHING, documents: writes })).ok;
+  });
+}
+
+async function logWrite(
+  store: HubStore,
+  personId: string,
+  lines: readonly DeliveryLogEntry[],
+): Promise<DocumentWrite> {
+  const before = await store.document(DELIVERY_LOG, personId);
+  // An item is told again when a process ended before it was acknowledged: its line stands once.
+  const again = new Set(lines.map(({ itemId }) => itemId));
+  const kept = linesOf(before).filter(({ itemId }) => !again.has(itemId));
+  const body = jsonObjectOf({ lines: [...kept, ...lines].slice(-LINES_MAX) });
+  return { kind: DELIVERY_LOG, id: personId, expectedVersion: before?.version ?? 0, body };
+}
+
+async function letterWrite(store: HubStore, letter: DeadLetter): Promise<DocumentWrite> {
+  const { id, destinationId } = letter.item;
+  const kind = letterKind(destinationId);
+  const before = await store.document(kind, id);
+  return { kind, id, expectedVersion: before?.version ?? 0, body: jsonObjectOf(letter) };
+}
+
+function linesOf(document: StoredDocument | undefined): readonly DeliveryLogEntry[] {
+  return (document?.body["lines"] ?? []) as unknown as readonly DeliveryLogEntry[];
+}
+
+function withoutKind<T extends { readonly kind: string }>({ kind: _kind, ...rest }: T): Omit<T, "kind"> {
+  return rest;
+}
+
+/** Tries again while others write the same documents. */
+async function insist(write: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) if (await write()) return;
+  throw new Error("The delivery journal met conflicting commits without end; it is written again later.");
+}

@@ -1,0 +1,65 @@
+import type { DocumentWrite, HubCommit, HubStore } from "@tessera/profile-store";
+import { type JsonObject, parseJson } from "@tessera/xdm";
+
+/** A commit that changes nothing: what it is spread into says what does. */
+export const NOTHING: HubCommit = {
+  persons: [],
+  events: [],
+  records: [],
+  memberships: [],
+  outbox: [],
+  quarantine: [],
+  documents: [],
+  counters: {},
+};
+
+/** One document as it is to stand; without `body` it goes. */
+export interface DocumentChange {
+  readonly kind: string;
+  readonly id: string;
+  readonly body?: object;
+}
+
+/** Writes documents over the versions that are stored, all or none; false when someone else wrote one meanwhile. */
+export async function writeDocuments(store: HubStore, changes: readonly DocumentChange[]): Promise<boolean> {
+  const documents = await Promise.all(
+    changes.map(async ({ kind, id, body }): Promise<DocumentWrite | undefined> => {
+      const before = await store.document(kind, id);
+      if (body === undefined && before === undefined) return undefined;
+      const write = { kind, id, expectedVersion: before?.version ?? 0 };
+      return body === undefined ? write : { ...write, body: jsonObjectOf(body) };
+    }),
+  );
+  const wanted = documents.filter((write) => write !== undefined);
+  return wanted.length === 0 || (await store.commit({ ...NOTHING, documents: wanted })).ok;
+}
+
+/** Changes one document by what it holds, again when someone else wrote meanwhile. */
+export async function amendDocument(
+  store: HubStore,
+  { kind, id }: { readonly kind: string; readonly id: string },
+  amend: (body: JsonObject | undefined) => object | undefined,
+): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const before = await store.document(kind, id);
+    const body = amend(before?.body);
+    if (body === undefined && before === undefined) return;
+    const write: DocumentWrite = {
+      kind,
+      id,
+      expectedVersion: before?.version ?? 0,
+      ...(body !== undefined && { body: jsonObjectOf(body) }),
+    };
+    if ((await store.commit({ ...NOTHING, documents: [write] })).ok) return;
+  }
+  throw new Error(`A document of the kind ${kind} is written by others without end.`);
+}
+
+const ATTEMPTS = 20;
+
+/** A value as the JSON object that is stored. */
+export function jsonObjectOf(value: object): JsonObject {
+  const json = parseJson(value);
+  if ("badPath" in json) throw new Error("What is stored is JSON data.");
+  return json.value as JsonObject;
+}
