@@ -19,20 +19,25 @@ import type { Activate, Transition } from "./decide.ts";
 /** Evaluates a mapping's expression over attributes. */
 export type EvaluateMapping = (expression: string, attributes: JsonObject) => JsonValue | undefined;
 
+/** Marketing actions that consents (XDM `consents`, or whatever stands there) refuse. */
+export type RefusedActions = (consents: JsonValue | undefined) => readonly string[];
+
 /** What activation is planned with. */
 export interface ActivationSetup {
   readonly dataflows: readonly ActiveDataflow[];
   readonly policy: MergePolicy;
+  /** None are refused without it. */
+  readonly refusedActions?: RefusedActions | undefined;
   readonly evaluate: EvaluateMapping;
 }
 
 /** Plans what streaming destinations are told of changed persons, for the outbox of the same commit. */
-export function createActivate({ dataflows, policy, evaluate }: ActivationSetup): Activate {
+export function createActivate({ dataflows, evaluate, ...setup }: ActivationSetup): Activate {
   const streaming = dataflows.filter(({ destination }) => destination.kind.startsWith("streaming"));
   if (streaming.length === 0) return () => [];
   return (transitions, now) =>
     planActivation({
-      transitions: transitions.map((transition) => transitionView(transition, policy, now)),
+      transitions: transitions.map((transition) => transitionView(transition, setup, now)),
       dataflows: streaming,
       now: formatInstant(now),
       evaluate,
@@ -46,15 +51,15 @@ export function createActivate({ dataflows, policy, evaluate }: ActivationSetup)
 export function planBackfill(
   persons: readonly PersonState[],
   active: ActiveDataflow,
-  setup: Pick<ActivationSetup, "policy" | "evaluate"> & { readonly now: number },
+  setup: ViewSetup & Pick<ActivationSetup, "evaluate"> & { readonly now: number },
 ): readonly OutboxEntry[] {
-  const { policy, evaluate, now } = setup;
+  const { evaluate, now } = setup;
   return planActivation({
     transitions: persons.map((person) => ({
       id: `backfill:${active.dataflow.id}:${person.personId}`,
       at: formatInstant(now),
       before: [],
-      after: [personView(person, policy)],
+      after: [personView(person, setup)],
     })),
     dataflows: [active],
     now: formatInstant(now),
@@ -62,15 +67,21 @@ export function planBackfill(
   }).map(outboxEntry);
 }
 
+/** What a person is seen by. */
+type ViewSetup = Pick<ActivationSetup, "policy" | "refusedActions">;
+
 /** A person as destinations see them. */
-export function personView(person: PersonState, policy: MergePolicy): PersonView {
+export function personView(person: PersonState, { policy, refusedActions }: ViewSetup): PersonView {
   const regions = Object.entries(person.regions ?? {}).map(
     ([region, at]) => [region, formatInstant(at)] as const,
   );
+  const { attributes } = deriveProfile(person.fragments, policy);
+  const refused = refusedActions?.(attributes["consents"]) ?? [];
   return {
     personId: person.personId,
     identities: person.identities.map(identityOfKey),
-    attributes: deriveProfile(person.fragments, policy).attributes,
+    attributes,
+    ...(refused.length === 0 ? {} : { refusedActions: refused }),
     memberships: membershipMap(person.memberships),
     ...(regions.length === 0 ? {} : { regions: Object.fromEntries(regions) }),
   };
@@ -86,12 +97,12 @@ export function dataflowOf(body: JsonObject): Dataflow {
   return body as unknown as Dataflow;
 }
 
-function transitionView({ before, after }: Transition, policy: MergePolicy, now: number): PersonTransition {
+function transitionView({ before, after }: Transition, setup: ViewSetup, now: number): PersonTransition {
   return {
     id: after.map((person) => `${person.personId}@${person.version}`).join("+"),
     at: formatInstant(now),
-    before: before.map((person) => personView(person, policy)),
-    after: after.map((person) => personView(person, policy)),
+    before: before.map((person) => personView(person, setup)),
+    after: after.map((person) => personView(person, setup)),
   };
 }
 

@@ -1,20 +1,29 @@
 import type {
+  ActivationItem,
   ActiveDataflow,
   CatalogEntry,
   ConfiguredDestination,
   Dataflow,
+  FileBatch,
+  PlanContext,
   PlannedRequest,
 } from "@tessera/destinations";
+import { selectForExport } from "@tessera/destinations";
 import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
 import { evaluatePql } from "@tessera/segment-engine";
 import { err, formatInstant, isMember, type Issue, ok, type Result } from "@tessera/xdm";
-import { createActivate, type EvaluateMapping, planBackfill } from "./activation.ts";
+import {
+  createActivate,
+  type EvaluateMapping,
+  personView,
+  planBackfill,
+  type RefusedActions,
+} from "./activation.ts";
 import type { Activate } from "./decide.ts";
 import {
   activeDataflows,
   type ActivationInput,
   type DestinationInput,
-  fullFileBatch,
   type LiveDestination,
   planDataflow,
   planDestination,
@@ -28,8 +37,17 @@ export interface PlannedExport {
   readonly destination: ConfiguredDestination;
   readonly dataflow: Dataflow;
   readonly audienceId: string;
+  /** What the requests were planned from: one item a person. */
+  readonly batch: FileBatch;
+  readonly context: PlanContext;
   readonly requests: readonly PlannedRequest[];
   readonly members: number;
+}
+
+/** Whose rows a file gets: everyone in the audience, or who entered or left after `since` (ISO 8601). */
+interface ExportMode {
+  readonly mode: "full" | "incremental";
+  readonly since?: string;
 }
 
 /** Destinations and what is activated to them, of one sandbox. */
@@ -41,10 +59,11 @@ export interface Activations {
   readonly createDestination: (input: DestinationInput) => Promise<Result<LiveDestination, readonly Issue[]>>;
   /** Adds audiences to the destination's dataflow; members that qualified before are queued for it. */
   readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
-  /** Plans a full file of each activated audience of a file destination. */
+  /** Plans a file of each activated audience of a file destination: full ones without `select`. */
   readonly planExports: (
     destinationId: string,
     audienceIds?: readonly string[],
+    select?: ExportMode,
   ) => Promise<Result<readonly PlannedExport[], readonly Issue[]>>;
 }
 
@@ -58,13 +77,15 @@ export interface ActivationsOptions {
   readonly nameOf: (audienceId: string) => string | undefined;
   readonly organisation: string;
   readonly sandbox: string;
+  /** Marketing actions that a person's consents refuse: destinations that stand for one are not told of them. */
+  readonly refusedActions?: RefusedActions | undefined;
 }
 
 const PAGE = 500;
 
 /** Reads the destinations of a store and keeps them at hand. */
 export async function createActivations(options: ActivationsOptions): Promise<Activations> {
-  const { store, catalog, clock, newId, policy, nameOf } = options;
+  const { store, catalog, clock, newId, policy, nameOf, refusedActions } = options;
   /** A mapped expression gives the truth of a query over the attributes. */
   const evaluate: EvaluateMapping = (expression, attributes) => {
     const answer = evaluatePql(expression, attributes, { now: formatInstant(clock()) });
@@ -88,6 +109,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     for await (const persons of members(store, new Set(active.dataflow.audiences.map(({ id }) => id)))) {
       const outbox = planBackfill(persons, active, {
         policy: policy(),
+        refusedActions,
         evaluate,
         now: clock(),
       });
@@ -102,6 +124,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       (activate ??= createActivate({
         dataflows: activeDataflows(live),
         policy: policy(),
+        refusedActions,
         evaluate,
       })),
     createDestination: async (input) => {
@@ -122,40 +145,34 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       await backfill({ dataflow: dataflow.value, destination: destination.configured });
       return dataflow;
     },
-    planExports: async (destinationId, audienceIds) => {
+    planExports: async (destinationId, audienceIds, { mode, since } = { mode: "full" }) => {
       const destination = live.get(destinationId);
       if (destination === undefined) return notFound;
+      const { configured, stored, dataflows } = destination;
+      const { organisation: orgId, sandbox } = options;
+      const { marketingActions } = configured.capabilities;
       const exports: PlannedExport[] = [];
-      for (const dataflow of destination.dataflows) {
+      for (const dataflow of dataflows) {
         for (const audience of dataflow.audiences) {
           if (audienceIds !== undefined && !audienceIds.includes(audience.id)) continue;
-          const persons: PersonState[] = [];
-          for await (const page of members(store, new Set([audience.id]))) persons.push(...page);
-          const now = clock();
-          const batch = fullFileBatch({
-            dataflow,
-            audience,
-            persons,
-            policy: policy(),
-            evaluate,
-            now,
-          });
-          const { organisation: orgId, sandbox } = options;
-          const { configured, stored } = destination;
-          const context = {
-            now: formatInstant(now),
-            destinationId,
-            destinationName: stored.name,
-            orgId,
-            sandbox,
-          };
-          const requests = configured.plan(batch, context);
+          const now = formatInstant(clock());
+          const selection = { dataflow, audience, mode, at: now, marketingActions, evaluate };
+          const items: ActivationItem[] = [];
+          for await (const page of members(store, new Set([audience.id]), mode === "incremental")) {
+            const views = page.map((person) => personView(person, { policy: policy(), refusedActions }));
+            items.push(...selectForExport(views, { ...selection, ...(since !== undefined && { since }) }));
+          }
+          const { mapping, id: dataflowId } = dataflow;
+          const batch = { kind: "file", destinationId, dataflowId, audience, mapping, mode, items } as const;
+          const context = { now, destinationId, destinationName: stored.name, orgId, sandbox };
           exports.push({
             destination: configured,
             dataflow,
             audienceId: audience.id,
-            requests,
-            members: persons.length,
+            batch,
+            context,
+            requests: configured.plan(batch, context),
+            members: items.length,
           });
         }
       }
@@ -164,10 +181,11 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
   };
 }
 
-/** The persons who are in any of these audiences, page by page. */
+/** The persons who are in any of these audiences, or were when `left` says so, page by page. */
 async function* members(
   store: HubStore,
   audienceIds: ReadonlySet<string>,
+  left = false,
 ): AsyncGenerator<readonly PersonState[]> {
   for (let after = ""; ;) {
     const page = await store.scan(after, PAGE);
@@ -175,7 +193,7 @@ async function* members(
     if (last === undefined) return;
     after = last.personId;
     const found = page.filter(({ memberships }) =>
-      memberships.some(({ audienceId, status }) => audienceIds.has(audienceId) && isMember(status)),
+      memberships.some(({ audienceId, status }) => audienceIds.has(audienceId) && (left || isMember(status))),
     );
     if (found.length > 0) yield found;
   }

@@ -1,20 +1,16 @@
 import type {
-  ActivationItem,
   ActiveDataflow,
   CatalogEntry,
   ConfiguredDestination,
   Dataflow,
   DataflowAudience,
   FieldMapping,
-  FileBatch,
 } from "@tessera/destinations";
-import { mapPerson } from "@tessera/destinations";
-import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
+import type { HubStore } from "@tessera/profile-store";
 import {
   describe,
   err,
   formatInstant,
-  isMember,
   type Issue,
   type JsonObject,
   ok,
@@ -22,7 +18,6 @@ import {
   type Result,
   UPS,
 } from "@tessera/xdm";
-import { type EvaluateMapping, personView } from "./activation.ts";
 import { emptyCommit } from "./empty-commit.ts";
 
 /** A destination as the hub keeps it: what the catalogue entry `type` was configured with. Times are milliseconds. */
@@ -182,58 +177,4 @@ export async function saveDocument(
   const before = await store.document(kind, id);
   const write = { kind, id, expectedVersion: before?.version ?? 0, body: json.value as JsonObject };
   return (await store.commit({ ...emptyCommit, documents: [write] })).ok;
-}
-
-/** What a file of one audience is made from. */
-export interface FileMembers {
-  readonly dataflow: Dataflow;
-  readonly audience: DataflowAudience;
-  readonly persons: readonly PersonState[];
-  readonly policy: MergePolicy;
-  readonly evaluate: EvaluateMapping;
-  readonly now: number;
-}
-
-/** The full population of one audience as a batch for a file destination. */
-export function fullFileBatch(members: FileMembers): FileBatch {
-  const { dataflow, audience, persons, policy, evaluate, now } = members;
-  const items = persons.flatMap((person): readonly ActivationItem[] => {
-    const held = person.memberships.find(
-      ({ namespace, audienceId }) => namespace === audience.namespace && audienceId === audience.id,
-    );
-    if (held === undefined || !isMember(held.status)) return [];
-    const view = personView(person, policy);
-    const mapped = mapPerson(dataflow.mapping, view, evaluate, "realized");
-    if (mapped.missing.length > 0) return [];
-    return [
-      {
-        id: `${dataflow.id}:${audience.id}:${person.personId}@${person.version}`,
-        personId: person.personId,
-        trigger: "schedule",
-        at: formatInstant(now),
-        identities: mapped.identities,
-        attributes: mapped.attributes,
-        changes: [
-          {
-            audienceId: audience.id,
-            namespace: audience.namespace,
-            status: "realized",
-            at: formatInstant(held.at),
-          },
-        ],
-        memberships: view.memberships,
-        ...(view.regions === undefined ? {} : { regions: view.regions }),
-      },
-    ];
-  });
-  const { mapping } = dataflow;
-  return {
-    kind: "file",
-    destinationId: dataflow.destinationId,
-    dataflowId: dataflow.id,
-    audience,
-    mapping,
-    mode: "full",
-    items,
-  };
 }

@@ -12,6 +12,7 @@ import {
 } from "@tessera/xdm";
 import { type AudienceInput, changeStatus, planAudience, saveAudience } from "./audience-lifecycle.ts";
 import { type Configuration, readConfiguration, type StoredAudience } from "./configuration.ts";
+import type { RefusedActions } from "./activation.ts";
 import { type Activations, createActivations } from "./activations.ts";
 import { memberCounter } from "./decide.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
@@ -49,6 +50,8 @@ export interface HubOptions {
   readonly catalog?: readonly CatalogEntry[];
   readonly organisation?: string;
   readonly sandbox?: string;
+  /** Marketing actions that a person's consents (XDM `consents`) refuse; none without it. */
+  readonly refusedActions?: RefusedActions;
   /** Told of every membership that changed, after its commit. */
   readonly onMemberships?: (changes: readonly MembershipChange[]) => void;
 }
@@ -145,6 +148,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     clock,
     newId,
     catalog: options.catalog ?? [],
+    refusedActions: options.refusedActions,
     organisation,
     sandbox,
     policy: () => configuration.policy,
