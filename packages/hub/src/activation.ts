@@ -44,29 +44,6 @@ export function createActivate({ dataflows, evaluate, ...setup }: ActivationSetu
     }).map(outboxEntry);
 }
 
-/**
- * What one streaming dataflow is told when it is made: the members that qualified before. `persons` are whom it
- * concerns; what is told has the same ids each time, so that a backfill can be repeated.
- */
-export function planBackfill(
-  persons: readonly PersonState[],
-  active: ActiveDataflow,
-  setup: ViewSetup & Pick<ActivationSetup, "evaluate"> & { readonly now: number },
-): readonly OutboxEntry[] {
-  const { evaluate, now } = setup;
-  return planActivation({
-    transitions: persons.map((person) => ({
-      id: `backfill:${active.dataflow.id}:${person.personId}`,
-      at: formatInstant(now),
-      before: [],
-      after: [personView(person, setup)],
-    })),
-    dataflows: [active],
-    now: formatInstant(now),
-    evaluate,
-  }).map(outboxEntry);
-}
-
 /** What a person is seen by. */
 type ViewSetup = Pick<ActivationSetup, "policy" | "refusedActions">;
 
@@ -106,7 +83,8 @@ function transitionView({ before, after }: Transition, setup: ViewSetup, now: nu
   };
 }
 
-function outboxEntry(item: OutboxItem): OutboxEntry {
+/** An item as the outbox keeps it. */
+export function outboxEntry(item: OutboxItem): OutboxEntry {
   const at = parseInstant(item.enqueuedAt);
   return {
     id: item.id,

@@ -1,6 +1,5 @@
 import type {
   ActivationItem,
-  ActiveDataflow,
   CatalogEntry,
   ConfiguredDestination,
   Dataflow,
@@ -12,13 +11,7 @@ import { selectForExport } from "@tessera/destinations";
 import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
 import { evaluatePql } from "@tessera/segment-engine";
 import { err, formatInstant, isMember, type Issue, ok, type Result } from "@tessera/xdm";
-import {
-  createActivate,
-  type EvaluateMapping,
-  personView,
-  planBackfill,
-  type RefusedActions,
-} from "./activation.ts";
+import { createActivate, type EvaluateMapping, personView, type RefusedActions } from "./activation.ts";
 import type { Activate } from "./decide.ts";
 import {
   activeDataflows,
@@ -30,7 +23,7 @@ import {
   readDestinations,
   saveDocument,
 } from "./destination-lifecycle.ts";
-import { emptyCommit } from "./empty-commit.ts";
+import { createDataflowChanges } from "./dataflow-changes.ts";
 
 /** A file export that is planned: the requests in order, and the destination that reads the answers. */
 export interface PlannedExport {
@@ -59,6 +52,8 @@ export interface Activations {
   readonly createDestination: (input: DestinationInput) => Promise<Result<LiveDestination, readonly Issue[]>>;
   /** Adds audiences to the destination's dataflow; members that qualified before are queued for it. */
   readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
+  /** Edits a dataflow that is there; audiences that come or go are told of their members, disabled ones go. */
+  readonly saveDataflow: (dataflow: Dataflow) => Promise<Result<Dataflow, readonly Issue[]>>;
   /** Plans a file of each activated audience of a file destination: full ones without `select`. */
   readonly planExports: (
     destinationId: string,
@@ -104,18 +99,13 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     { code: "conflict", message: "Someone else changed this meanwhile. Read it again and repeat." },
   ]);
 
-  const backfill = async (active: ActiveDataflow): Promise<void> => {
-    if (!active.destination.kind.startsWith("streaming") || !active.destination.capabilities.backfill) return;
-    for await (const persons of members(store, new Set(active.dataflow.audiences.map(({ id }) => id)))) {
-      const outbox = planBackfill(persons, active, {
-        policy: policy(),
-        refusedActions,
-        evaluate,
-        now: clock(),
-      });
-      if (outbox.length > 0) await store.commit({ ...emptyCommit, outbox });
-    }
-  };
+  const changes = createDataflowChanges({
+    store,
+    clock,
+    destination: (id) => live.get(id)?.configured,
+    view: () => ({ policy: policy(), refusedActions, evaluate }),
+  });
+  await changes.tell();
 
   return {
     destinations: () => live,
@@ -140,10 +130,19 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       if (destination === undefined) return notFound;
       const dataflow = planDataflow(input, destination, { id: newId(), now: clock(), nameOf });
       if (!dataflow.ok) return dataflow;
-      if (!(await saveDocument(store, "dataflow", dataflow.value.id, dataflow.value))) return conflict;
+      if (!(await changes.save(destination.dataflows[0], dataflow.value))) return conflict;
       await reload();
-      await backfill({ dataflow: dataflow.value, destination: destination.configured });
+      await changes.tell();
       return dataflow;
+    },
+    saveDataflow: async (dataflow) => {
+      const destination = live.get(dataflow.destinationId);
+      const before = destination?.dataflows.find(({ id }) => id === dataflow.id);
+      if (before === undefined) return notFound;
+      if (!(await changes.save(before, dataflow))) return conflict;
+      await reload();
+      await changes.tell();
+      return ok(dataflow);
     },
     planExports: async (destinationId, audienceIds, { mode, since } = { mode: "full" }) => {
       const destination = live.get(destinationId);
