@@ -18,7 +18,10 @@ export async function acquire(edge: Edge, exchange: Exchange): Promise<Result<Ed
   if (!opened.ok) return opened;
   const session = opened.value;
   if (readConsentCookie(session.state.consent) === "out") {
-    const remark: EdgeError = { code: "EXEG-0301", detail: "The visitor's consent is \"out\": no identity is given." };
+    const remark: EdgeError = {
+      code: "EXEG-0301",
+      detail: 'The visitor\'s consent is "out": no identity is given.',
+    };
     return ok(handleAnswer(edge, request, { requestId, handles: [], remarks: [remark] }));
   }
   const shared = sharedIdentities(session.body);

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, type JsonValue, UPS } from "@tessera/xdm";
+import { type JsonObject, type JsonValue, UPS } from "@tessera/xdm";
+import { valueAt } from "./attribute-path.ts";
 import type { Datastream } from "./datastream.ts";
 import type { AttributeMapping, EdgeDestination } from "./snapshot.ts";
 
@@ -76,15 +77,6 @@ function mapAttributes(
     if (value !== undefined && value !== null && typeof value !== "object") out[target] = { value };
   }
   return out;
-}
-
-function valueAt(attributes: JsonObject, path: string): JsonValue | undefined {
-  let value: JsonValue | undefined = attributes;
-  for (const step of path.split(".")) {
-    if (!isObject(value) || !Object.hasOwn(value, step)) return undefined;
-    value = value[step] as JsonValue | undefined;
-  }
-  return value;
 }
 
 /** What is pushed to the page, and when each URL destination was last handed out. */

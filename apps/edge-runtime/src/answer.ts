@@ -41,12 +41,17 @@ export function handleAnswer(edge: Edge, request: EdgeRequest, parts: AnswerPart
 export function plainAnswer(
   edge: Edge,
   request: EdgeRequest,
-  parts: { readonly requestId: string; readonly status: 202 | 204 | 207; readonly remarks?: readonly EdgeError[] },
+  parts: {
+    readonly requestId: string;
+    readonly status: 202 | 204 | 207;
+    readonly remarks?: readonly EdgeError[];
+  },
 ): EdgeReply {
   const headers = commonHeaders(edge, request, parts.requestId);
   if (parts.status === 204) return { status: 204, headers, body: null };
   const body: Record<string, JsonValue> = { requestId: parts.requestId };
-  if (parts.status === 207) body["errors"] = (parts.remarks ?? []).map((remark) => ({ ...problemBody(remark) }));
+  if (parts.status === 207)
+    body["errors"] = (parts.remarks ?? []).map((remark) => ({ ...problemBody(remark) }));
   return {
     status: parts.status,
     headers: [["content-type", "application/json;charset=utf-8"], ...headers],
@@ -58,7 +63,11 @@ export function plainAnswer(
 export function problemAnswer(
   edge: Edge,
   request: EdgeRequest,
-  failure: { readonly error: EdgeError; readonly requestId: string; readonly organisation?: string | undefined },
+  failure: {
+    readonly error: EdgeError;
+    readonly requestId: string;
+    readonly organisation?: string | undefined;
+  },
 ): EdgeReply {
   const { error, requestId, organisation } = failure;
   const definition = EDGE_ERRORS[error.code];

@@ -13,7 +13,11 @@ import { readVisitEvents, sharedIdentities, takeVisit } from "./visit.ts";
  * `collect`: takes the events in and answers without waiting for what follows from them. v1 (the page's farewell
  * beacon): 204. v2: events may be of different people, each names its own primary identity; 202, or 204 when silent.
  */
-export async function collect(edge: Edge, exchange: Exchange, version: 1 | 2): Promise<Result<EdgeReply, EdgeError>> {
+export async function collect(
+  edge: Edge,
+  exchange: Exchange,
+  version: 1 | 2,
+): Promise<Result<EdgeReply, EdgeError>> {
   const { request, route, requestId, context } = exchange;
   const opened = await openSession(edge, request, { route, requestId, kind: "collect" });
   if (!opened.ok) return opened;

@@ -1,13 +1,15 @@
+import { decisioningArtifact, indexActivities, readActivities } from "@tessera/destinations-target";
+import { type AudiencePlan, compileAudiences } from "@tessera/segment-engine";
 import type { AudienceDefinition, Issue } from "@tessera/xdm";
-import { type AudiencePlan, compileAudiences } from "./audience-plan.ts";
 import { serves } from "./activation.ts";
 import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { Datastream } from "./datastream.ts";
 import type { EdgeNotice } from "./edge.ts";
 import { type EdgeDestination, type EdgeSnapshot, parseSnapshot } from "./snapshot.ts";
 
-/** Edge audiences look back less than a day by the documented rule; the margin covers "today" in every zone. */
-const LOOK_BACK_MS = 48 * 3600 * 1000;
+const DAY = 24 * 3600 * 1000;
+/** Edge audiences look back a day at most by the documented rule; one without a limit gets this much. */
+const LONGEST_LOOK_BACK = 2 * DAY;
 
 /**
  * Makes a snapshot ready to answer requests; `undefined` when it is none. An audience that cannot be compiled is left
@@ -23,27 +25,40 @@ export function compileSnapshot(
     return undefined;
   }
   const { snapshot } = parsed.value;
-  const { plan, audiences, issues } = compileEach(snapshot.audiences);
-  for (const issue of [...parsed.value.issues, ...issues])
-    notice({ level: "warn", event: "snapshot.part", detail: issue.message });
+  const compiled = compileEach(snapshot.audiences);
+  const { plan, audiences } = compiled;
+  const read = readActivities(snapshot.activities);
+  const issues = [...parsed.value.issues, ...compiled.issues, ...read.issues];
+  for (const issue of issues) notice({ level: "warn", event: "snapshot.part", detail: issue.message });
+  let artifact: string | undefined;
   return {
     snapshot,
     datastreams: new Map(snapshot.datastreams.map((datastream) => [datastream.id, datastream])),
     audiences,
     edgeAudienceIds: new Set(audiences.map(({ id }) => id)),
     destinationsOf: destinationIndex(snapshot),
-    evaluate: (input, now) => plan.evaluate(input, now).members,
-    eventFields: fieldsReadBy(audiences),
-    lookBackMs: LOOK_BACK_MS,
-    issues: [...parsed.value.issues, ...issues],
+    evaluate: (person, now) => plan.evaluate(person, now).members,
+    eventFields: topFields(plan.fields.events),
+    lookBackMs: Math.min(Math.max(plan.fields.lookBack ?? LONGEST_LOOK_BACK, DAY), LONGEST_LOOK_BACK),
+    activities: indexActivities(read.activities),
+    artifact: () =>
+      (artifact ??= JSON.stringify(
+        decisioningArtifact({ client: snapshot.targetClient, activities: read.activities }),
+      )),
+    issues,
   };
 }
 
-const EMPTY_PLAN: Pick<AudiencePlan, "evaluate"> = { evaluate: () => ({ members: new Set() }) };
+type Plan = Pick<AudiencePlan, "evaluate" | "fields">;
+
+const EMPTY_PLAN: Plan = {
+  evaluate: () => ({ members: new Set(), nextChangeAt: undefined }),
+  fields: { attributes: [], events: [], readsEvents: false, lookBack: 0 },
+};
 
 /** Compiles all audiences together; when that fails, finds the ones that are wrong and compiles the others. */
 function compileEach(audiences: readonly AudienceDefinition[]): {
-  readonly plan: Pick<AudiencePlan, "evaluate">;
+  readonly plan: Plan;
   readonly audiences: readonly AudienceDefinition[];
   readonly issues: readonly Issue[];
 } {
@@ -56,16 +71,10 @@ function compileEach(audiences: readonly AudienceDefinition[]): {
     : { plan: EMPTY_PLAN, audiences: [], issues: [...whole.error, ...rest.error] };
 }
 
-/**
- * The top-level event fields edge audiences may read: every word of their queries counts, so that nothing that is
- * read is ever cut away.
- */
-function fieldsReadBy(audiences: readonly AudienceDefinition[]): ReadonlySet<string> {
-  const words = new Set<string>(["eventType"]);
-  for (const { expression } of audiences) {
-    for (const match of expression.value.matchAll(/[A-Za-z_][A-Za-z0-9_]*/g)) words.add(match[0]);
-  }
-  return words;
+/** The fields of events that are kept: those beneath which something is read. */
+function topFields(paths: readonly string[]): ReadonlySet<string> | undefined {
+  if (paths.includes("*")) return undefined;
+  return new Set(["eventType", ...paths.map((path) => path.split(".", 1)[0] ?? path)]);
 }
 
 function destinationIndex(snapshot: EdgeSnapshot): (datastream: Datastream) => readonly EdgeDestination[] {

@@ -1,13 +1,8 @@
-import type { AudienceDefinition, Issue, JsonObject, SegmentMembershipMap } from "@tessera/xdm";
+import type { ActivityIndex } from "@tessera/destinations-target";
+import type { PersonView } from "@tessera/segment-engine";
+import type { AudienceDefinition, Issue } from "@tessera/xdm";
 import type { Datastream } from "./datastream.ts";
 import type { EdgeDestination, EdgeSnapshot } from "./snapshot.ts";
-
-/** What one evaluation reads. */
-export interface EvaluationInput {
-  readonly attributes: JsonObject;
-  readonly events: readonly JsonObject[];
-  readonly segmentMembership: SegmentMembershipMap;
-}
 
 /** A snapshot made ready to answer requests. */
 export interface CompiledSnapshot {
@@ -18,11 +13,15 @@ export interface CompiledSnapshot {
   readonly edgeAudienceIds: ReadonlySet<string>;
   readonly destinationsOf: (datastream: Datastream) => readonly EdgeDestination[];
   /** Ids of the edge audiences that hold for a person at a moment (milliseconds since 1970). */
-  readonly evaluate: (input: EvaluationInput, now: number) => ReadonlySet<string>;
-  /** Top-level fields of events that some edge audience reads. */
-  readonly eventFields: ReadonlySet<string>;
+  readonly evaluate: (person: PersonView, now: number) => ReadonlySet<string>;
+  /** Top-level fields of events that some edge audience reads; `undefined` when one reads whole events. */
+  readonly eventFields: ReadonlySet<string> | undefined;
   /** How far back edge audiences look, in milliseconds. */
   readonly lookBackMs: number;
+  /** The live activities, ready for deciding. */
+  readonly activities: ActivityIndex;
+  /** The rules of the activities that need no profile, as Target's SDKs read them: JSON text. Made when first asked for. */
+  readonly artifact: () => string;
   /** What was wrong in the definitions; those were left out. */
   readonly issues: readonly Issue[];
 }

@@ -68,9 +68,7 @@ export async function resolveDevice(
   const fresh = known.identity === undefined || session.now - seeded.writtenAt > REWRITE_AFTER;
   const identity = fresh ? { ...seeded, writtenAt: session.now } : seeded;
   const signer = edge.signer?.(session.compiled.snapshot.organisation);
-  const entries = fresh
-    ? [identityEntry(session.prefix, await writeIdentityCookie(identity, signer))]
-    : [];
+  const entries = fresh ? [identityEntry(session.prefix, await writeIdentityCookie(identity, signer))] : [];
   return ok({ identity, entries, core, warnings: known.warnings });
 }
 

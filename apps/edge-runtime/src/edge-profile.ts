@@ -1,4 +1,6 @@
+import type { AamDevice } from "@tessera/destinations-aam";
 import type {
+  ExperienceEvent,
   Identity,
   IdentityKey,
   JsonObject,
@@ -37,13 +39,15 @@ export interface EdgeProfile {
   readonly hub?: HubView;
   readonly lookup: LookupState;
   /** The events of the look-back window, oldest first, cut to what edge audiences read. */
-  readonly events: readonly JsonObject[];
+  readonly events: readonly ExperienceEvent[];
   /** What the edge's own evaluation said last, and by which snapshot; absent when it must be worked out again. */
   readonly own?: { readonly snapshot: string; readonly members: readonly string[] };
   /** The memberships of edge audiences as answered last, by audience id. */
   readonly memberships: { readonly [audienceId: string]: SegmentMembershipEntry };
   /** When a URL destination was last handed out, by destination id. */
   readonly pushed?: { readonly [destinationId: string]: number };
+  /** What Audience Manager's side remembers of the device. */
+  readonly aam?: AamDevice;
 }
 
 /** Where edge profiles are kept. Every runtime brings its own; `createMemoryProfiles` is the executable description. */
@@ -91,7 +95,10 @@ const MAX_TRIES = 8;
 export async function updateProfile(
   store: EdgeProfileStore,
   key: IdentityKey,
-  options: { readonly now: number; readonly change: (held: EdgeProfile | undefined) => EdgeProfile | undefined },
+  options: {
+    readonly now: number;
+    readonly change: (held: EdgeProfile | undefined) => EdgeProfile | undefined;
+  },
 ): Promise<boolean> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const held = await store.get(key, options.now);

@@ -1,37 +1,33 @@
-import type { JsonObject, JsonValue } from "@tessera/xdm";
 import type { Authenticator } from "./access.ts";
-import type { CompiledSnapshot, SnapshotSource } from "./compiled-snapshot.ts";
-import type { Datastream } from "./datastream.ts";
+import type { SnapshotSource } from "./compiled-snapshot.ts";
 import type { EdgeProfileStore } from "./edge-profile.ts";
-import type { PersonalizationQuery } from "./event.ts";
 import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
 import type { HubLink } from "./hub-link.ts";
 import type { CookieSigner } from "./identity-cookie.ts";
 import type { EdgeRegion } from "./region.ts";
 import type { UnitMeter } from "./request-units.ts";
-
-/** Whom and what a decision is about. */
-export interface DecisionRequest {
-  readonly query: PersonalizationQuery;
-  readonly members: ReadonlySet<string>;
-  /** The attributes of the person; only offers read them, nothing of them leaves unasked. */
-  readonly attributes: JsonObject;
-  readonly visitorId: string;
-  readonly now: number;
-  readonly datastream: Datastream;
-  /** The `data` object of the event: mbox and profile parameters. */
-  readonly data: JsonObject;
-  readonly xdm: JsonObject;
-}
-
-/** Decides what a page shows: the propositions of `personalization:decisions`. */
-export type Decider = (compiled: CompiledSnapshot, request: DecisionRequest) => readonly JsonValue[];
+import type { Route } from "./route.ts";
 
 /** A further protocol on the same edge (Target delivery, Audience Manager). */
 export type Mount = (
   edge: Edge,
-  exchange: { readonly request: EdgeRequest; readonly query: URLSearchParams; readonly context: EdgeContext },
+  exchange: {
+    readonly request: EdgeRequest;
+    readonly route: Route;
+    readonly requestId: string;
+    readonly context: EdgeContext;
+  },
 ) => Promise<EdgeReply>;
+
+/** Target's and Audience Manager's protocols on this edge. */
+export interface Mounts {
+  /** `POST /rest/v1/delivery`. */
+  readonly delivery: Mount;
+  /** `GET /<client>/production/v1/rules.json`. */
+  readonly artifact: Mount;
+  /** `/event`, `/id` and `/demoptout.jpg` of the DCS. */
+  readonly aam: Mount;
+}
 
 /** Something worth a line in the log. Never carries personal data. */
 export interface EdgeNotice {
@@ -62,7 +58,7 @@ export interface Edge {
   readonly signer: ((organisation: string) => CookieSigner) | undefined;
   readonly tcfVendorId: number | undefined;
   readonly units: UnitMeter;
-  readonly decide: Decider;
-  readonly mounts: { readonly delivery?: Mount; readonly aamEvent?: Mount; readonly aamId?: Mount };
+  /** The protocols served beside the Edge Network's. */
+  readonly mounts: Mounts;
   readonly notice: (notice: EdgeNotice) => void;
 }

@@ -1,6 +1,6 @@
 import {
+  type ExperienceEvent,
   isMember,
-  type JsonObject,
   type SegmentMembershipEntry,
   type SegmentMembershipMap,
   formatInstant,
@@ -30,7 +30,7 @@ const MAX_WINDOW_EVENTS = 500;
  */
 export function evaluateEdge(
   held: EdgeProfile,
-  event: JsonObject | undefined,
+  event: ExperienceEvent | undefined,
   compiled: CompiledSnapshot,
   now: number,
 ): Evaluation {
@@ -88,9 +88,17 @@ function ownBefore(
 const NOBODY: ReadonlySet<string> = new Set();
 
 /** The memberships the hub decides: batch and streaming audiences, projected here. */
-export function foreignMembers(
+function foreignMembers(
   hubMemberships: SegmentMembershipMap,
   compiled: CompiledSnapshot,
+  now: number,
+): Set<string> {
+  return hubMembers(hubMemberships, compiled.edgeAudienceIds, now);
+}
+
+function hubMembers(
+  hubMemberships: SegmentMembershipMap,
+  leftOut: ReadonlySet<string>,
   now: number,
 ): Set<string> {
   const members = new Set<string>();
@@ -98,18 +106,27 @@ export function foreignMembers(
   if (held === undefined) return members;
   for (const id in held) {
     const entry = held[id];
-    if (entry === undefined || !isMember(entry.status) || compiled.edgeAudienceIds.has(id)) continue;
+    if (entry === undefined || !isMember(entry.status) || leftOut.has(id)) continue;
     if (entry.validUntil !== undefined && Date.parse(entry.validUntil) <= now) continue;
     members.add(id);
   }
   return members;
 }
 
+/** The memberships the hub shared, whoever evaluates them: what clients that evaluate nothing here are told. */
+export function sharedMembers(profile: EdgeProfile, now: number): ReadonlySet<string> {
+  return hubMembers(profile.hub?.segmentMembership ?? {}, NOBODY, now);
+}
+
 /**
  * The memberships of a datastream without edge segmentation: everything as last decided, nothing evaluated now.
  * What changes counts from the next session on.
  */
-export function heldMembers(profile: EdgeProfile, compiled: CompiledSnapshot, now: number): ReadonlySet<string> {
+export function heldMembers(
+  profile: EdgeProfile,
+  compiled: CompiledSnapshot,
+  now: number,
+): ReadonlySet<string> {
   const members = foreignMembers(profile.hub?.segmentMembership ?? {}, compiled, now);
   for (const id in profile.memberships) {
     const entry = profile.memberships[id];
@@ -119,19 +136,21 @@ export function heldMembers(profile: EdgeProfile, compiled: CompiledSnapshot, no
 }
 
 function appendEvent(
-  held: readonly JsonObject[],
-  event: JsonObject | undefined,
+  held: readonly ExperienceEvent[],
+  event: ExperienceEvent | undefined,
   oldest: number,
-): readonly JsonObject[] {
+): readonly ExperienceEvent[] {
   const limit = formatInstant(oldest);
-  const time = (item: JsonObject): string => String(item["timestamp"]);
   let from = 0;
-  while (from < held.length && time(held[from] ?? {}) < limit) from++;
+  while (isBefore(held[from], limit)) from++;
   const kept = from === 0 ? held : held.slice(from);
-  if (event === undefined || time(event) < limit) return kept;
-  const at = time(event);
+  if (event === undefined || isBefore(event, limit)) return kept;
   let place = kept.length;
-  while (place > 0 && time(kept[place - 1] ?? {}) > at) place--;
+  while (place > 0 && !isBefore(kept[place - 1], event.timestamp, true)) place--;
   const events = [...kept.slice(0, place), event, ...kept.slice(place)];
   return events.length > MAX_WINDOW_EVENTS ? events.slice(events.length - MAX_WINDOW_EVENTS) : events;
+}
+
+function isBefore(event: ExperienceEvent | undefined, at: string, orAt = false): boolean {
+  return event !== undefined && (event.timestamp < at || (orAt && event.timestamp === at));
 }

@@ -1,4 +1,13 @@
-import { err, formatInstant, isObject, type JsonObject, ok, parseInstant, type Result } from "@tessera/xdm";
+import {
+  err,
+  type ExperienceEvent,
+  formatInstant,
+  isObject,
+  type JsonObject,
+  ok,
+  parseInstant,
+  type Result,
+} from "@tessera/xdm";
 import type { EdgeError } from "./errors.ts";
 
 /** An event of a request after the door: its XDM, and the moment the edge counts it at. */
@@ -31,7 +40,8 @@ export function isPlainData(value: unknown, depth = 0): boolean {
   if (depth > MAX_DEPTH) return false;
   if (Array.isArray(value)) return value.every((item) => isPlainData(item, depth + 1));
   for (const field in value) {
-    if (FORBIDDEN.has(field) || !isPlainData((value as Record<string, unknown>)[field], depth + 1)) return false;
+    if (FORBIDDEN.has(field) || !isPlainData((value as Record<string, unknown>)[field], depth + 1))
+      return false;
   }
   return true;
 }
@@ -89,7 +99,9 @@ function readPersonalization(query: unknown): PersonalizationQuery | undefined |
 }
 
 function texts(input: unknown): readonly string[] {
-  return Array.isArray(input) ? (input as unknown[]).filter((item): item is string => typeof item === "string") : [];
+  return Array.isArray(input)
+    ? (input as unknown[]).filter((item): item is string => typeof item === "string")
+    : [];
 }
 
 /** What the edge adds to an event before it leaves for the hub. */
@@ -123,10 +135,18 @@ function environmentWithIp(environment: JsonObject[string], ip: string | undefin
 }
 
 /** The event as the edge profile keeps it: identity of the event, its time, and the fields that edge audiences read. */
-export function toWindowEvent(event: ReceivedEvent, id: string, keep: ReadonlySet<string>): JsonObject {
-  const out: Record<string, JsonObject[string]> = { _id: id, timestamp: formatInstant(event.at) };
+export function toWindowEvent(
+  event: ReceivedEvent,
+  id: string,
+  keep: ReadonlySet<string> | undefined,
+): ExperienceEvent {
+  const out: Record<string, JsonObject[string]> & { _id: string; timestamp: string } = {
+    _id: id,
+    timestamp: formatInstant(event.at),
+  };
   for (const field in event.xdm) {
-    if (field !== "_id" && field !== "timestamp" && keep.has(field)) out[field] = event.xdm[field];
+    if (field !== "_id" && field !== "timestamp" && (keep === undefined || keep.has(field)))
+      out[field] = event.xdm[field];
   }
   return out;
 }

@@ -15,11 +15,11 @@ export type BodyOutcome =
   | { readonly kind: "too-large" }
   | { readonly kind: "unreadable" };
 
-/** An answer as plain data. `body` is JSON text, HTML or nothing. Header names are lower case. */
+/** An answer as plain data. `body` is text, bytes (a pixel) or nothing. Header names are lower case. */
 export interface EdgeReply {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
-  readonly body: string | null;
+  readonly body: string | Uint8Array<ArrayBuffer> | null;
 }
 
 /** What the runtime knows beside the request. */

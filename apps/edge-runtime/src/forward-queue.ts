@@ -60,7 +60,11 @@ export async function drainStep(ports: DrainPorts): Promise<DrainStep> {
   return sendOneByOne(ports, run, outcome.status);
 }
 
-async function sendOneByOne(ports: DrainPorts, run: readonly QueuedEntry[], status: number): Promise<DrainStep> {
+async function sendOneByOne(
+  ports: DrainPorts,
+  run: readonly QueuedEntry[],
+  status: number,
+): Promise<DrainStep> {
   let count = 0;
   for (const { entry, position } of run) {
     const outcome: SendOutcome = run.length === 1 ? { kind: "refused", status } : await ports.send([entry]);

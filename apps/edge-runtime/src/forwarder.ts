@@ -43,7 +43,11 @@ export function createForwarder(
         if (!hasNews) return;
       } else {
         if (failures === 0)
-          ports.notice({ level: "warn", event: "forward.waiting", detail: "The hub does not take events; they are kept." });
+          ports.notice({
+            level: "warn",
+            event: "forward.waiting",
+            detail: "The hub does not take events; they are kept.",
+          });
         const after = "afterMs" in step ? step.afterMs : undefined;
         await sleep(after ?? backOffMs(failures, ports.random()));
         failures++;

@@ -4,7 +4,13 @@ import { plainAnswer, preflightAnswer, problemAnswer } from "./answer.ts";
 import { collect } from "./collect.ts";
 import type { Edge, Mount } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
-import { type EdgeContext, type EdgeReply, type EdgeRequest, fromWebRequest, toWebResponse } from "./exchange.ts";
+import {
+  type EdgeContext,
+  type EdgeReply,
+  type EdgeRequest,
+  fromWebRequest,
+  toWebResponse,
+} from "./exchange.ts";
 import { type Exchange, interact } from "./interact.ts";
 import { takeProjections } from "./projections.ts";
 import { parseRoute, type Route } from "./route.ts";
@@ -12,18 +18,25 @@ import { requestIdOf } from "./session.ts";
 import { setConsent } from "./set-consent.ts";
 
 /** Answers one request as plain data. Never rejects. */
-export async function answerRequest(edge: Edge, request: EdgeRequest, context: EdgeContext): Promise<EdgeReply> {
+export async function answerRequest(
+  edge: Edge,
+  request: EdgeRequest,
+  context: EdgeContext,
+): Promise<EdgeReply> {
   const route = parseRoute(request.target, edge.basePath);
   if (route === undefined) {
-    const error: EdgeError = { code: "EXEG-0105", detail: "The edge has no such path. Check basePath and version." };
+    const error: EdgeError = {
+      code: "EXEG-0105",
+      detail: "The edge has no such path. Check basePath and version.",
+    };
     return problemAnswer(edge, request, { error, requestId: edge.newId() });
   }
   const requestId = requestIdOf(edge, request, route);
   if (route.action === "health") return plainAnswer(edge, request, { requestId, status: 204 });
+  const mount = mountOf(edge, route);
   if (request.method === "OPTIONS") return preflightAnswer(edge, request, requestId);
   try {
-    const mount = mountOf(edge, route);
-    if (mount !== undefined) return await mount(edge, { request, query: route.query, context });
+    if (mount !== undefined) return await mount(edge, { request, route, requestId, context });
     const reply =
       request.method === "POST"
         ? await act(edge, { request, route, requestId, context })
@@ -34,7 +47,10 @@ export async function answerRequest(edge: Edge, request: EdgeRequest, context: E
   } catch (thrown) {
     const detail = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : "unknown";
     edge.notice({ level: "error", event: "request.failed", detail });
-    const error: EdgeError = { code: "EXEG-0001", detail: "The edge failed on this request. It has been logged." };
+    const error: EdgeError = {
+      code: "EXEG-0001",
+      detail: "The edge failed on this request. It has been logged.",
+    };
     return problemAnswer(edge, request, { error, requestId });
   }
 }
@@ -43,10 +59,12 @@ function mountOf(edge: Edge, route: Route): Mount | undefined {
   switch (route.action) {
     case "delivery":
       return edge.mounts.delivery;
+    case "artifact":
+      return edge.mounts.artifact;
     case "aam-event":
-      return edge.mounts.aamEvent;
     case "aam-id":
-      return edge.mounts.aamId;
+    case "aam-opt-out":
+      return edge.mounts.aam;
     default:
       return undefined;
   }
@@ -80,5 +98,6 @@ async function act(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, Ed
 
 /** The edge as a fetch handler: `(Request, context) -> Promise<Response>`, on Web standards only. */
 export function createEdge(edge: Edge): (request: Request, context: EdgeContext) => Promise<Response> {
-  return async (request, context) => toWebResponse(await answerRequest(edge, fromWebRequest(request), context));
+  return async (request, context) =>
+    toWebResponse(await answerRequest(edge, fromWebRequest(request), context));
 }

@@ -123,7 +123,9 @@ function interpret(status: number, retryAfter: string | null, text: string): Sen
   if (status >= 200 && status < 300) return { kind: "accepted", rejected: countRejected(text) };
   if (status === 400 || status === 413 || status === 422) return { kind: "refused", status };
   const seconds = Number(retryAfter ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? { kind: "retry", afterMs: Math.min(seconds, 60) * 1000 } : { kind: "retry" };
+  return Number.isFinite(seconds) && seconds >= 0
+    ? { kind: "retry", afterMs: Math.min(seconds, 60) * 1000 }
+    : { kind: "retry" };
 }
 
 function countRejected(text: string): number {

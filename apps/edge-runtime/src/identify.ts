@@ -1,4 +1,12 @@
-import { err, type Identity, type IdentityItem, isObject, ok, parseIdentityMap, type Result } from "@tessera/xdm";
+import {
+  err,
+  type Identity,
+  type IdentityItem,
+  isObject,
+  ok,
+  parseIdentityMap,
+  type Result,
+} from "@tessera/xdm";
 import { isEcid } from "./ecid.ts";
 import type { EdgeError } from "./errors.ts";
 
@@ -52,8 +60,7 @@ export function identifyEvent(
     });
   const held = came.find((item) => item.namespace === "ECID");
   if (primary !== undefined) {
-    const items =
-      held !== undefined || ecid === undefined ? came : [...came, device(ecid, false)];
+    const items = held !== undefined || ecid === undefined ? came : [...came, device(ecid, false)];
     return ok({ primary, items });
   }
   if (held !== undefined) {
@@ -80,10 +87,9 @@ export function ecidOf(items: readonly IdentityItem[]): string | undefined {
 }
 
 /** Identities as the XDM identity map that goes to the hub. */
-export function toIdentityMap(items: readonly IdentityItem[]): Record<
-  string,
-  { readonly id: string; readonly authenticatedState: string; readonly primary: boolean }[]
-> {
+export function toIdentityMap(
+  items: readonly IdentityItem[],
+): Record<string, { readonly id: string; readonly authenticatedState: string; readonly primary: boolean }[]> {
   const map: Record<string, { id: string; authenticatedState: string; primary: boolean }[]> = Object.create(
     null,
   ) as Record<string, never[]>;
@@ -97,5 +103,7 @@ export function toIdentityMap(items: readonly IdentityItem[]): Record<
 export function fetchedNamespaces(query: unknown): readonly string[] {
   const identity = isObject(query) ? query["identity"] : undefined;
   const fetch = isObject(identity) ? identity["fetch"] : undefined;
-  return Array.isArray(fetch) ? (fetch as unknown[]).filter((item): item is string => typeof item === "string") : [];
+  return Array.isArray(fetch)
+    ? (fetch as unknown[]).filter((item): item is string => typeof item === "string")
+    : [];
 }

@@ -24,7 +24,9 @@ export interface CookieSigner {
 
 /** A signer for a secret of at least 16 bytes. `organisation` is part of what is signed. */
 export function createSigner(secret: Uint8Array, organisation: string): CookieSigner {
-  const key = crypto.subtle.importKey("raw", copy(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const key = crypto.subtle.importKey("raw", copy(secret), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ]);
   const prefix = new TextEncoder().encode(`${organisation}\n`);
   return {
     sign: async (bytes) => {

@@ -3,6 +3,7 @@ import { pullActivations } from "./activation.ts";
 import { handleAnswer, type Handle } from "./answer.ts";
 import { readConsentCookie } from "./consent.ts";
 import { type Device, resolveDevice } from "./device.ts";
+import { decidePropositions } from "./decisions.ts";
 import type { Edge } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
 import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
@@ -22,21 +23,32 @@ export interface Exchange {
 }
 
 /** The events of a body: `events` (v1) or the one `event` (v2). */
-export function eventsOf(body: Readonly<Record<string, unknown>>, version: 1 | 2): Result<readonly unknown[], EdgeError> {
+export function eventsOf(
+  body: Readonly<Record<string, unknown>>,
+  version: 1 | 2,
+): Result<readonly unknown[], EdgeError> {
   if (version === 2) {
     const { event } = body;
-    if (event === undefined) return err({ code: "EXEG-0103", detail: "event: expected an object, got nothing." });
+    if (event === undefined)
+      return err({ code: "EXEG-0103", detail: "event: expected an object, got nothing." });
     return isObject(event)
       ? ok([{ ...event, query: event["query"] ?? body["query"] }])
       : err({ code: "EXEG-0102", detail: "event: expected an object." });
   }
   const { events } = body;
-  if (events === undefined) return err({ code: "EXEG-0103", detail: "events: expected a list, got nothing." });
-  return Array.isArray(events) ? ok(events as unknown[]) : err({ code: "EXEG-0102", detail: "events: expected a list." });
+  if (events === undefined)
+    return err({ code: "EXEG-0103", detail: "events: expected a list, got nothing." });
+  return Array.isArray(events)
+    ? ok(events as unknown[])
+    : err({ code: "EXEG-0102", detail: "events: expected a list." });
 }
 
 /** `interact`: takes the events in and answers with identity, audiences and decisions. */
-export async function interact(edge: Edge, exchange: Exchange, version: 1 | 2): Promise<Result<EdgeReply, EdgeError>> {
+export async function interact(
+  edge: Edge,
+  exchange: Exchange,
+  version: 1 | 2,
+): Promise<Result<EdgeReply, EdgeError>> {
   const { request, route, requestId, context } = exchange;
   const opened = await openSession(edge, request, { route, requestId, kind: "interact" });
   if (!opened.ok) return opened;
@@ -50,7 +62,8 @@ export async function interact(edge: Edge, exchange: Exchange, version: 1 | 2): 
   const read = readVisitEvents(session, inputs.value, shared.value);
   const named = [...shared.value, ...read.events.flatMap((event) => event.items)];
   const fetch = fetchedNamespaces(session.body["query"]);
-  const isServerCall = version === 2 && session.state.identity === undefined && named.some((item) => item.primary);
+  const isServerCall =
+    version === 2 && session.state.identity === undefined && named.some((item) => item.primary);
   const device = isServerCall ? undefined : await resolveDevice(edge, session, { identities: named, fetch });
   if (device !== undefined && !device.ok) return device;
   const ecid = device?.value.identity.ecid;
@@ -58,7 +71,8 @@ export async function interact(edge: Edge, exchange: Exchange, version: 1 | 2): 
   if (!visit.ok) return visit;
   const errors = [...read.errors, ...visit.value.errors];
   const [first] = errors;
-  if (first !== undefined && first.code !== "EXEG-0301" && visit.value.answers.length === 0) return err(first);
+  if (first !== undefined && first.code !== "EXEG-0301" && visit.value.answers.length === 0)
+    return err(first);
   const handles: Handle[] = [];
   if (device !== undefined) handles.push(...identityHandles(device.value, fetch));
   for (const answer of visit.value.answers) handles.push(...eventHandles(edge, session, { answer, ecid }));
@@ -80,7 +94,11 @@ function ignored(edge: Edge, exchange: Exchange, consent: "out" | "pending"): Ed
     code: "EXEG-0301",
     detail: `The visitor's consent is "${consent}": the events were not collected.`,
   };
-  return handleAnswer(edge, exchange.request, { requestId: exchange.requestId, handles: [], remarks: [remark] });
+  return handleAnswer(edge, exchange.request, {
+    requestId: exchange.requestId,
+    handles: [],
+    remarks: [remark],
+  });
 }
 
 /** Which identities the client asked for and gets. */
@@ -103,7 +121,11 @@ export function fetchWarnings(device: Device | undefined, fetch: readonly string
 
 /** Where the next request should go. */
 export function regionHandles(edge: Edge): readonly Handle[] {
-  const hint = (scope: string, value: string): object => ({ scope, hint: value, ttlSeconds: HINT_TTL_SECONDS });
+  const hint = (scope: string, value: string): object => ({
+    scope,
+    hint: value,
+    ttlSeconds: HINT_TTL_SECONDS,
+  });
   return [
     {
       type: "locationHint:result",
@@ -135,19 +157,14 @@ function eventHandles(
   const attributes = answer.profile.hub?.attributes ?? {};
   const { personalization } = answer.event;
   if (personalization !== undefined) {
-    const payload =
-      datastream.target === undefined
-        ? []
-        : edge.decide(compiled, {
-            query: personalization,
-            members: answer.members,
-            attributes,
-            visitorId: ecid ?? answer.profile.key,
-            now,
-            datastream,
-            data: answer.event.data,
-            xdm: answer.event.xdm,
-          });
+    const payload = decidePropositions(compiled, {
+      query: personalization,
+      members: answer.members,
+      attributes,
+      visitorId: ecid ?? answer.profile.key,
+      now,
+      datastream,
+    });
     handles.push({ type: "personalization:decisions", eventIndex, payload });
   }
   if (datastream.platform?.personalizationDestinations === true) {

@@ -19,7 +19,7 @@ import { createListener } from "./node/listener.ts";
 import { applyPerson } from "./projections.ts";
 import { REGIONS, regionOfHint } from "./region.ts";
 import { createUnitMeter, type UnitLimits } from "./request-units.ts";
-import { builtInServices } from "./services.ts";
+import { createMounts } from "./mounts.ts";
 import { followSnapshots } from "./snapshot-poll.ts";
 
 /** How an edge on Node is started. */
@@ -117,7 +117,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
   const signer = (organisation: string): ReturnType<typeof createSigner> =>
     createSigner(new TextEncoder().encode(secret), organisation);
   const edge: Edge = {
-    ...builtInServices(),
+    mounts: createMounts(),
     snapshot: snapshots,
     profiles,
     hub: {
@@ -267,4 +267,5 @@ async function main(): Promise<void> {
   process.on("SIGINT", stop);
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) await main();
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(resolve(process.argv[1])).href)
+  await main();

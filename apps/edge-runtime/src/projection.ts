@@ -27,7 +27,8 @@ export function parseHubPerson(input: unknown): Result<HubPerson, string> {
   const attributes = parseJson(input["attributes"] ?? {});
   const memberships = parseJson(input["segmentMembership"] ?? {});
   if ("badPath" in attributes || !isObject(attributes.value)) return err("attributes: expected an object");
-  if ("badPath" in memberships || !isObject(memberships.value)) return err("segmentMembership: expected an object");
+  if ("badPath" in memberships || !isObject(memberships.value))
+    return err("segmentMembership: expected an object");
   return ok({
     personId,
     version,
@@ -107,13 +108,15 @@ function mergeMemberships(held: EdgeProfile, person: HubPerson): EdgeProfile["me
   const memberships: Record<string, SegmentMembershipEntry> = {};
   for (const id in held.memberships) {
     const own = held.memberships[id];
-    if (own !== undefined && (Object.hasOwn(said, id) || !Object.hasOwn(saidBefore, id))) memberships[id] = own;
+    if (own !== undefined && (Object.hasOwn(said, id) || !Object.hasOwn(saidBefore, id)))
+      memberships[id] = own;
   }
   for (const id in said) {
     const entry = said[id];
     const own = memberships[id];
     if (entry === undefined) continue;
-    if (own === undefined || entry.lastQualificationTime >= own.lastQualificationTime) memberships[id] = entry;
+    if (own === undefined || entry.lastQualificationTime >= own.lastQualificationTime)
+      memberships[id] = entry;
   }
   return memberships;
 }

@@ -31,7 +31,9 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
   let applied = 0;
   const issues: string[] = [];
   for (const [index, item] of (projections as unknown[]).entries()) {
-    const person = parseHubPerson(isObject(item) ? { ...item, freshAt: item["at"] ?? item["freshAt"] } : item);
+    const person = parseHubPerson(
+      isObject(item) ? { ...item, freshAt: item["at"] ?? item["freshAt"] } : item,
+    );
     if (person.ok) applied += await applyPerson(edge, person.value);
     else issues.push(`projections.${index}.${person.error}`);
   }
@@ -43,7 +45,10 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
 }
 
 /** Brings what the hub says of a person into every profile held of their identities; tells how many changed. */
-export async function applyPerson(edge: Pick<Edge, "profiles" | "clock">, person: HubPerson): Promise<number> {
+export async function applyPerson(
+  edge: Pick<Edge, "profiles" | "clock">,
+  person: HubPerson,
+): Promise<number> {
   const now = edge.clock();
   const changes = await Promise.all(
     person.identities.map((identity) =>

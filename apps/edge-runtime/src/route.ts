@@ -9,12 +9,16 @@ export type EdgeAction =
   | "delivery"
   | "aam-event"
   | "aam-id"
+  | "aam-opt-out"
+  | "artifact"
   | "projections"
   | "health";
 
 /** A path taken apart. `hint` is the location hint it carried, `query` the parameters. */
 export interface Route {
   readonly action: EdgeAction;
+  /** The client code an artifact is asked for. */
+  readonly client?: string;
   readonly hint?: string;
   readonly query: URLSearchParams;
 }
@@ -23,6 +27,7 @@ const FIXED: Readonly<Record<string, EdgeAction>> = {
   "/rest/v1/delivery": "delivery",
   "/event": "aam-event",
   "/id": "aam-id",
+  "/demoptout.jpg": "aam-opt-out",
   "/internal/projections": "projections",
   "/healthz": "health",
 };
@@ -38,6 +43,7 @@ const ACTIONS: Readonly<Record<string, EdgeAction>> = {
   "v2/privacy/set-consent": "set-consent",
 };
 
+const ARTIFACT = /^\/([A-Za-z0-9_-]{1,64})\/[a-z0-9-]{1,32}\/v1\/rules\.json$/;
 const HINT = /^[a-z][a-z0-9]{1,7}$/;
 
 /**
@@ -51,7 +57,10 @@ export function parseRoute(target: string, basePath: string): Route | undefined 
   const fixed = Object.hasOwn(FIXED, path) ? FIXED[path] : undefined;
   if (fixed !== undefined) return { action: fixed, query };
   const prefix = `/${basePath}/`;
-  if (!path.startsWith(prefix)) return undefined;
+  if (!path.startsWith(prefix)) {
+    const client = ARTIFACT.exec(path)?.[1];
+    return client === undefined ? undefined : { action: "artifact", client, query };
+  }
   let rest = path.slice(prefix.length);
   let hint: string | undefined;
   const first = rest.slice(0, Math.max(0, rest.indexOf("/")));

@@ -90,7 +90,10 @@ function findDatastream(compiled: CompiledSnapshot, id: string | null): Result<D
     return err({ code: "EXEG-0002", detail: "Expected the parameter configId or datastreamId, got none." });
   const datastream = compiled.datastreams.get(id);
   if (datastream === undefined)
-    return err({ code: "EXEG-0003", detail: "No datastream has this id. Check the id the page is configured with." });
+    return err({
+      code: "EXEG-0003",
+      detail: "No datastream has this id. Check the id the page is configured with.",
+    });
   return datastream.enabled
     ? ok(datastream)
     : err({ code: "EXEG-0004", detail: "The datastream is switched off. Enable it or use another one." });
@@ -103,12 +106,21 @@ async function checkAccess(
 ): Promise<Result<Access, EdgeError>> {
   const access = await edge.authenticate(request.header);
   if (access.kind === "invalid")
-    return err({ code: "EXEG-0501", detail: "The access token is not known here. Send a valid bearer token." });
+    return err({
+      code: "EXEG-0501",
+      detail: "The access token is not known here. Send a valid bearer token.",
+    });
   if (access.kind === "anonymous" && scope.datastream.accessType === "authenticatedOnly")
-    return err({ code: "EXEG-0500", detail: "This datastream takes authenticated calls only. Send a bearer token." });
+    return err({
+      code: "EXEG-0500",
+      detail: "This datastream takes authenticated calls only. Send a bearer token.",
+    });
   const organisation = access.kind === "authenticated" ? access.organisation : undefined;
   if (organisation !== undefined && organisation !== scope.compiled.snapshot.organisation)
-    return err({ code: "EXEG-0503", detail: "x-gw-ims-org-id: expected the organisation of the datastream." });
+    return err({
+      code: "EXEG-0503",
+      detail: "x-gw-ims-org-id: expected the organisation of the datastream.",
+    });
   return ok(access);
 }
 
@@ -124,16 +136,26 @@ export async function readBody(
   if (type !== undefined) {
     const media = MEDIA_TYPE.exec(type)?.[1]?.toLowerCase();
     if (media === undefined)
-      return err({ code: "EXEG-0106", detail: "Content-Type: expected a media type such as application/json." });
+      return err({
+        code: "EXEG-0106",
+        detail: "Content-Type: expected a media type such as application/json.",
+      });
     if (!MEDIA_TYPES.has(media))
-      return err({ code: "EXEG-0111", detail: `Content-Type: expected one of ${[...MEDIA_TYPES].join(", ")}.` });
+      return err({
+        code: "EXEG-0111",
+        detail: `Content-Type: expected one of ${[...MEDIA_TYPES].join(", ")}.`,
+      });
   }
   const read = await request.body(maxBytes);
   if (read.kind === "too-large")
-    return err({ code: "EXEG-0112", detail: `Expected a body of at most ${maxBytes} bytes. Send fewer events at once.` });
+    return err({
+      code: "EXEG-0112",
+      detail: `Expected a body of at most ${maxBytes} bytes. Send fewer events at once.`,
+    });
   if (read.kind === "unreadable")
     return err({ code: "EXEG-0101", detail: "Expected a complete body of UTF-8 text." });
-  if (read.text.trim() === "") return err({ code: "EXEG-0109", detail: "Expected a JSON body, got nothing." });
+  if (read.text.trim() === "")
+    return err({ code: "EXEG-0109", detail: "Expected a JSON body, got nothing." });
   let body: unknown;
   try {
     body = JSON.parse(read.text);
@@ -144,7 +166,8 @@ export async function readBody(
   if (!isPlainData(body))
     return err({
       code: "EXEG-0101",
-      detail: "Expected data nested at most 64 deep, without fields named __proto__, constructor or prototype.",
+      detail:
+        "Expected data nested at most 64 deep, without fields named __proto__, constructor or prototype.",
     });
   return ok({ body, bytes: read.bytes });
 }

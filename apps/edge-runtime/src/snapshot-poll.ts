@@ -48,7 +48,11 @@ export function followSnapshots(ports: SnapshotPollPorts): SnapshotPoll {
       if (isStopped) return;
       if (answer.kind === "unavailable") {
         if (failures === 0)
-          ports.notice({ level: "warn", event: "snapshot.unavailable", detail: `status ${answer.status ?? "none"}` });
+          ports.notice({
+            level: "warn",
+            event: "snapshot.unavailable",
+            detail: `status ${answer.status ?? "none"}`,
+          });
         await sleep(backOffMs(failures++, ports.random()));
         continue;
       }
@@ -57,7 +61,11 @@ export function followSnapshots(ports: SnapshotPollPorts): SnapshotPoll {
       if (compiled !== undefined && answer.kind === "snapshot") {
         current = compiled;
         ports.save(answer.text);
-        ports.notice({ level: "info", event: "snapshot.taken", detail: `version ${compiled.snapshot.version}` });
+        ports.notice({
+          level: "info",
+          event: "snapshot.taken",
+          detail: `version ${compiled.snapshot.version}`,
+        });
       } else if (ports.clock() - asked < PAUSE_MS) {
         await sleep(PAUSE_MS);
       }

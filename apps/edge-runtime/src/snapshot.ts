@@ -3,6 +3,7 @@ import {
   err,
   isObject,
   type Issue,
+  type JsonObject,
   type JsonValue,
   ok,
   parseJson,
@@ -47,10 +48,12 @@ export interface EdgeSnapshot {
   /** Published audiences that are evaluated on the edge. */
   readonly audiences: readonly AudienceDefinition[];
   readonly destinations: readonly EdgeDestination[];
+  /** The client code of Target's protocols, part of every split; by default the organisation's own part of its id. */
+  readonly targetClient: string;
   /** Target activities, as the Target package reads them. */
   readonly activities: readonly JsonValue[];
-  /** Namespace priorities and the like, for readers that need them. */
-  readonly linking: JsonValue;
+  /** What Audience Manager's side answers by (data sources, traits, segments, destinations); none by default. */
+  readonly audienceManager: JsonObject;
 }
 
 /** A snapshot as it was read, and what had to be left out of it. */
@@ -76,8 +79,7 @@ export function parseSnapshot(input: unknown): Result<ParsedSnapshot, Issue> {
     const list = input[field];
     (Array.isArray(list) ? (list as unknown[]) : []).forEach((item, index) => {
       const parsed = parse(item);
-      if (!parsed.ok)
-        issues.push({ ...parsed.error, path: [field, index, ...(parsed.error.path ?? [])] });
+      if (!parsed.ok) issues.push({ ...parsed.error, path: [field, index, ...(parsed.error.path ?? [])] });
       else if (parsed.value !== undefined) items.push(parsed.value);
     });
     return items;
@@ -89,8 +91,9 @@ export function parseSnapshot(input: unknown): Result<ParsedSnapshot, Issue> {
     datastreams: read("datastreams", parseDatastream),
     audiences: read("audiences", parseAudience),
     destinations: read("destinations", parseDestination),
-    activities: read("activities", json),
-    linking: jsonOrNull(input["linking"]),
+    targetClient: clientCode(input["targetClient"], organisation),
+    activities: read("activities", activity),
+    audienceManager: objectOrEmpty(input["audienceManager"]),
   };
   return ok({ snapshot, issues });
 }
@@ -100,9 +103,22 @@ function json(item: unknown): Result<JsonValue, Issue> {
   return "badPath" in parsed ? err(wrong(parsed.badPath, "JSON data")) : ok(parsed.value);
 }
 
-function jsonOrNull(item: unknown): JsonValue {
-  const parsed = json(item ?? null);
-  return parsed.ok ? parsed.value : null;
+/** An activity as it came; hubs that key all documents by texts may give its number as one. */
+function activity(item: unknown): Result<JsonValue, Issue> {
+  const id = isObject(item) ? item["id"] : undefined;
+  return json(
+    typeof id === "string" && /^[1-9]\d{0,14}$/.test(id) ? { ...(item as object), id: Number(id) } : item,
+  );
+}
+
+function objectOrEmpty(item: unknown): JsonObject {
+  const parsed = json(item ?? {});
+  return parsed.ok && isObject(parsed.value) ? (parsed.value as JsonObject) : {};
+}
+
+function clientCode(given: unknown, organisation: string): string {
+  if (typeof given === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(given)) return given;
+  return (organisation.split("@", 1)[0] ?? "").toLowerCase().replaceAll(/[^a-z0-9_-]/g, "");
 }
 
 function parseAudience(item: unknown): Result<AudienceDefinition, Issue> {

@@ -39,7 +39,8 @@ export function readState(meta: unknown, cookieHeader: string | undefined, prefi
   const find = (name: string): string | undefined => {
     const key = prefix + name;
     for (const entry of entries.slice(0, 64)) {
-      if (isObject(entry) && entry["key"] === key && typeof entry["value"] === "string") return entry["value"];
+      if (isObject(entry) && entry["key"] === key && typeof entry["value"] === "string")
+        return entry["value"];
     }
     return cookieValue(cookieHeader, key);
   };

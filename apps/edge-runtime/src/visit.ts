@@ -1,5 +1,7 @@
+import { refuses } from "@tessera/segment-engine";
 import {
   err,
+  type ExperienceEvent,
   type Identity,
   type IdentityItem,
   identityKey,
@@ -18,9 +20,10 @@ import type { EdgeError } from "./errors.ts";
 import { type Evaluation, evaluateEdge, heldMembers } from "./evaluate.ts";
 import { readEvent, type ReceivedEvent, toHubEvent, toWindowEvent } from "./event.ts";
 import type { EdgeContext } from "./exchange.ts";
-import type { ForwardEntry, LookupAnswer } from "./hub-link.ts";
+import type { ForwardEntry } from "./hub-link.ts";
 import { ecidOf, identifyEvent, readIdentities, toIdentityMap } from "./identify.ts";
-import { applyHubPerson, mergeIdentities } from "./projection.ts";
+import { lookUpProfile, type LookedUp } from "./profile-lookup.ts";
+import { mergeIdentities } from "./projection.ts";
 import type { Session } from "./session.ts";
 
 /** An event with its identities, ready to be taken in. */
@@ -72,7 +75,9 @@ function joinIdentities(
 }
 
 /** The identities a request names for all its events (`xdm.identityMap`, or `identityMap` as set-consent has it). */
-export function sharedIdentities(body: Readonly<Record<string, unknown>>): Result<readonly IdentityItem[], EdgeError> {
+export function sharedIdentities(
+  body: Readonly<Record<string, unknown>>,
+): Result<readonly IdentityItem[], EdgeError> {
   const xdm = body["xdm"];
   return readIdentities((isObject(xdm) ? xdm["identityMap"] : undefined) ?? body["identityMap"]);
 }
@@ -194,7 +199,11 @@ function withPushes(
   const { profile, members, exited } = evaluation;
   const held = profile.pushed ?? {};
   const subject = { members, exited, attributes: undefined };
-  const outcome = pushActivations(compiled.destinationsOf(datastream), subject, { allowed, pushed: held, now });
+  const outcome = pushActivations(compiled.destinationsOf(datastream), subject, {
+    allowed,
+    pushed: held,
+    now,
+  });
   const kept = outcome.pushed === held ? profile : { ...profile, pushed: outcome.pushed };
   return { ...evaluation, profile: kept, pushes: outcome.pushes };
 }
@@ -208,22 +217,24 @@ export function consentOptions(edge: Edge): { readonly tcfVendorId?: number } {
   return edge.tcfVendorId === undefined ? {} : { tcfVendorId: edge.tcfVendorId };
 }
 
-function evaluateFor(visit: Visit, profile: EdgeProfile, event: JsonObject | undefined): Evaluation {
+function evaluateFor(visit: Visit, profile: EdgeProfile, event: ExperienceEvent | undefined): Evaluation {
   const { compiled, datastream, now } = visit.session;
-  if (datastream.platform?.edgeSegmentation === true) return dropOptedOut(evaluateEdge(profile, event, compiled, now), visit);
+  if (datastream.platform?.edgeSegmentation === true)
+    return dropOptedOut(evaluateEdge(profile, event, compiled, now), visit);
   const members = heldMembers(profile, compiled, now);
   const { own: _outdated, ...rest } = profile;
   const next = event === undefined ? profile : { ...rest, events: [...profile.events.slice(-499), event] };
   return dropOptedOut({ profile: next, members, exited: new Set() }, visit);
 }
 
-/** A person whose profile refuses collection is in no audience that leaves such persons out (the default). */
+/** A person whose profile refuses is in no audience that leaves such persons out (the default). */
 function dropOptedOut(evaluation: Evaluation, visit: Visit): Evaluation {
-  const consents = evaluation.profile.hub?.attributes["consents"];
-  const collect = isObject(consents) ? consents["collect"] : undefined;
-  if (!isObject(collect) || collect["val"] !== "n") return evaluation;
+  const attributes = evaluation.profile.hub?.attributes;
+  if (attributes === undefined || !refuses(attributes)) return evaluation;
   const keeps = new Set(
-    visit.session.compiled.audiences.filter((audience) => audience.excludeOptOut === false).map(({ id }) => id),
+    visit.session.compiled.audiences
+      .filter((audience) => audience.excludeOptOut === false)
+      .map(({ id }) => id),
   );
   return { ...evaluation, members: new Set([...evaluation.members].filter((id) => keeps.has(id))) };
 }
@@ -261,51 +272,12 @@ function hubEvent(
   });
 }
 
-async function profileOf(
-  visit: Visit,
-  primary: Identity,
-): Promise<{ readonly base: EdgeProfile; readonly profile: EdgeProfile }> {
+async function profileOf(visit: Visit, primary: Identity): Promise<LookedUp> {
   const key = identityKey(primary);
   const touched = visit.touched.get(key);
   if (touched !== undefined) return touched;
-  const { edge, session } = visit;
-  const identity = withoutMarks(primary);
-  const held = (await edge.profiles.get(key, session.now)) ?? newProfile(key, [identity], session.now);
-  if (!needsLookup(held, session.now, edge.lookupRetryMs)) return { base: held, profile: held };
-  const answer = await edge.hub.lookup(identity, visit.budgetMs);
-  if (answer.outcome === "late") visit.context.waitUntil(takeLate(edge, key, answer.eventually));
-  return { base: held, profile: withAnswer(held, answer, session.now) };
-}
-
-/** The hub is asked on a miss, and again some time after a question that went unanswered. */
-function needsLookup(held: EdgeProfile, now: number, retryMs: number): boolean {
-  if (held.hub !== undefined) return false;
-  switch (held.lookup.outcome) {
-    case "not-asked":
-      return true;
-    case "found":
-    case "not-found":
-      return false;
-    case "late":
-    case "unavailable":
-      return now - held.lookup.at >= retryMs;
-  }
-}
-
-function withAnswer(held: EdgeProfile, answer: LookupAnswer, now: number): EdgeProfile {
-  const lookup = { outcome: answer.outcome, at: now };
-  if (answer.outcome !== "found") return { ...held, lookup };
-  return applyHubPerson(held, answer.person, lookup) ?? { ...held, lookup };
-}
-
-/** An answer that came after its request: the next page has it. */
-async function takeLate(edge: Edge, key: IdentityKey, eventually: Promise<LookupAnswer>): Promise<void> {
-  const answer = await eventually;
-  const now = edge.clock();
-  await updateProfile(edge.profiles, key, {
-    now,
-    change: (held) => (held === undefined ? undefined : withAnswer(held, answer, now)),
-  });
+  const { edge, session, context, budgetMs } = visit;
+  return lookUpProfile(edge, withoutMarks(primary), { now: session.now, budgetMs, context });
 }
 
 /** Writes every touched profile. Whoever wrote in between is not overwritten: the step is taken again on top. */
@@ -317,7 +289,11 @@ function writeProfiles(visit: Visit): void {
     });
     context.waitUntil(
       written.catch(() => {
-        edge.notice({ level: "error", event: "profile.write", detail: "An edge profile could not be written." });
+        edge.notice({
+          level: "error",
+          event: "profile.write",
+          detail: "An edge profile could not be written.",
+        });
       }),
     );
   }

@@ -79,7 +79,8 @@ export async function openFileQueue(
   const readBack = async (from: number, max: number): Promise<readonly QueuedEntry[]> => {
     const segment = segments.find((candidate) => endOf(candidate) > from);
     if (segment === undefined) return [];
-    if (read?.segment !== segment) read = { segment, lines: (await readFile(segment.path, "utf8")).split("\n") };
+    if (read?.segment !== segment)
+      read = { segment, lines: (await readFile(segment.path, "utf8")).split("\n") };
     const found: QueuedEntry[] = [];
     const end = Math.min(endOf(segment), from + max);
     for (let position = Math.max(from, segment.first); position < end; position++) {
@@ -119,7 +120,11 @@ export async function openFileQueue(
       if (start !== undefined && position >= start) tail = tail.slice(position + 1 - start);
       await writeFile(join(folder, `${CURSOR}.new`), String(position));
       await rename(join(folder, `${CURSOR}.new`), join(folder, CURSOR));
-      while (segments[0] !== undefined && segments[0] !== writer?.segment && endOf(segments[0]) <= dropped + 1) {
+      while (
+        segments[0] !== undefined &&
+        segments[0] !== writer?.segment &&
+        endOf(segments[0]) <= dropped + 1
+      ) {
         const [gone] = segments.splice(0, 1);
         if (gone !== undefined) await rm(gone.path, { force: true });
       }

@@ -41,7 +41,8 @@ function clientAddress(message: IncomingMessage, trustProxy: boolean): string | 
 }
 
 function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutcome> {
-  if (Number(message.headers["content-length"] ?? "0") > maxBytes) return Promise.resolve({ kind: "too-large" });
+  if (Number(message.headers["content-length"] ?? "0") > maxBytes)
+    return Promise.resolve({ kind: "too-large" });
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -73,9 +74,13 @@ function decode(bytes: Buffer): BodyOutcome {
 function write(message: IncomingMessage, response: ServerResponse, reply: EdgeReply): void {
   const headers: string[] = [];
   for (const [name, value] of reply.headers) headers.push(name, value);
-  if (reply.body !== null) headers.push("content-length", String(Buffer.byteLength(reply.body)));
+  if (reply.body !== null) {
+    const length = typeof reply.body === "string" ? Buffer.byteLength(reply.body) : reply.body.byteLength;
+    headers.push("content-length", String(length));
+  }
   // An unread body would be taken for the next request: the connection ends with this answer.
-  if (!message.complete && message.headers["content-length"] !== undefined) headers.push("connection", "close");
+  if (!message.complete && message.headers["content-length"] !== undefined)
+    headers.push("connection", "close");
   response.writeHead(reply.status, headers);
   response.end(reply.body ?? undefined);
 }

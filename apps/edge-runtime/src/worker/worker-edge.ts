@@ -6,7 +6,7 @@ import { createSigner } from "../identity-cookie.ts";
 import { applyPerson } from "../projections.ts";
 import { regionOfHint } from "../region.ts";
 import { createUnitMeter } from "../request-units.ts";
-import { builtInServices } from "../services.ts";
+import { createMounts } from "../mounts.ts";
 import { durableProfiles } from "./profile-object.ts";
 import { appendToQueues, type QueueServices, shardCount } from "./queue-object.ts";
 import { createSnapshotCache } from "./snapshot-cache.ts";
@@ -34,7 +34,7 @@ export function createWorkerEdge(env: WorkerEnv, clock: () => number): WorkerEdg
   const vendor = Number(env.TESSERA_EDGE_TCF_VENDOR ?? Number.NaN);
   const apiTokens = (env.TESSERA_EDGE_API_TOKENS ?? "").split(",").filter((token) => token !== "");
   const edge: Edge = {
-    ...builtInServices(),
+    mounts: createMounts(),
     snapshot: {
       current: createSnapshotCache({
         hub,

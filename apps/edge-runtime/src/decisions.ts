@@ -1,0 +1,44 @@
+import { decide, locationsOfScopes, toPropositions } from "@tessera/destinations-target";
+import { formatInstant, type JsonObject } from "@tessera/xdm";
+import type { CompiledSnapshot } from "./compiled-snapshot.ts";
+import type { Datastream } from "./datastream.ts";
+import type { PersonalizationQuery } from "./event.ts";
+import { targetView } from "./target-view.ts";
+
+/** Whom and what a decision is about. */
+export interface DecisionRequest {
+  readonly query: PersonalizationQuery;
+  readonly members: ReadonlySet<string>;
+  readonly attributes: JsonObject;
+  /** What splits are made by: the ECID where there is one. */
+  readonly visitorId: string;
+  readonly now: number;
+  readonly datastream: Datastream;
+}
+
+/**
+ * The propositions of `personalization:decisions`. Of the person only what the datastream's Target destination maps
+ * counts; a page that cannot render changes of itself (no `dom-action` schema) is not given any.
+ */
+export function decidePropositions(
+  compiled: CompiledSnapshot,
+  request: DecisionRequest,
+): readonly JsonObject[] {
+  const { query, datastream, visitorId } = request;
+  if (datastream.target === undefined || compiled.activities.byLocation.size === 0) return [];
+  const locations = locationsOfScopes([...new Set(query.decisionScopes)], compiled.activities);
+  if (locations.length === 0) return [];
+  const view = targetView(compiled.destinationsOf(datastream), request);
+  const { propertyToken } = datastream.target;
+  const decisions = decide(compiled.activities, {
+    client: compiled.snapshot.targetClient,
+    visitor: { visitorId, ...view },
+    locations,
+    now: formatInstant(request.now),
+    ...(propertyToken === undefined ? {} : { property: propertyToken }),
+  });
+  const rendered = query.schemas.length === 0 || query.schemas.includes(DOM_ACTION);
+  return toPropositions(rendered ? decisions : decisions.filter(({ offer }) => offer.kind !== "actions"));
+}
+
+const DOM_ACTION = "https://ns.adobe.com/personalization/dom-action";

@@ -1,0 +1,121 @@
+import { type DeliveryProfile, handleDelivery } from "@tessera/destinations-target";
+import { digest, formatInstant, type Identity, identityKey, type JsonObject } from "@tessera/xdm";
+import { commonHeaders } from "./answer.ts";
+import type { CompiledSnapshot } from "./compiled-snapshot.ts";
+import type { Edge, Mount } from "./edge.ts";
+import { updateProfile } from "./edge-profile.ts";
+import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
+import { sharedMembers } from "./evaluate.ts";
+import { lookUpProfile } from "./profile-lookup.ts";
+import { readBody } from "./session.ts";
+import { targetView } from "./target-view.ts";
+
+/** The most bytes of one delivery request here; Target itself takes more than a browser ever sends. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * `POST /rest/v1/delivery`, what at.js and Target's server SDKs speak. They know the ECID alone and evaluate nothing
+ * here: the audiences are those the hub shared, as the edge profile holds them.
+ */
+export function createDelivery(): Mount {
+  const inProgress = new Map<string, number>();
+  return async (edge, { request, route, context, requestId }) => {
+    const compiled = await edge.snapshot.current();
+    const refuse = (status: number, message: string): EdgeReply =>
+      reply(edge, request, { requestId, status, body: { status, message } });
+    if (request.method !== "POST") return refuse(405, "Expected POST.");
+    if (compiled === undefined) return refuse(503, "This edge has no definitions from its hub yet.");
+    const read = await readBody(request, MAX_BYTES);
+    if (!read.ok) return refuse(read.error.code === "EXEG-0112" ? 413 : 400, read.error.detail);
+    const { query } = route;
+    const session = query.get("sessionId") ?? "";
+    const before = inProgress.get(session) ?? 0;
+    inProgress.set(session, before + 1);
+    try {
+      const answer = await handleDelivery(read.value.body, {
+        client: compiled.snapshot.targetClient,
+        orgId: compiled.snapshot.organisation,
+        activities: compiled.activities,
+        profileLookup: (identities) => lookup(edge, compiled, { identities, context }),
+        now: formatInstant(edge.clock()),
+        newId: edge.newId,
+        query: given({
+          imsOrgId: query.get("imsOrgId"),
+          client: query.get("client"),
+          sessionId: query.get("sessionId"),
+        }),
+        bodyBytes: read.value.bytes,
+        inProgress: before,
+      });
+      return reply(edge, request, { requestId, status: answer.status, body: answer.body });
+    } finally {
+      if (before === 0) inProgress.delete(session);
+      else inProgress.set(session, (inProgress.get(session) ?? 1) - 1);
+    }
+  };
+}
+
+function given(query: Readonly<Record<string, string | null>>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const name in query) {
+    const value = query[name];
+    if (typeof value === "string") out[name] = value;
+  }
+  return out;
+}
+
+/** The first identity somebody is known by, among those of the call. Looking counts as activity. */
+async function lookup(
+  edge: Edge,
+  compiled: CompiledSnapshot,
+  of: { readonly identities: readonly Identity[]; readonly context: EdgeContext },
+): Promise<DeliveryProfile | undefined> {
+  const now = edge.clock();
+  const destinations = compiled.snapshot.destinations;
+  for (const identity of of.identities) {
+    const options = { now, budgetMs: edge.lookupBudgetMs, context: of.context };
+    const { profile } = await lookUpProfile(edge, identity, options);
+    of.context.waitUntil(
+      updateProfile(edge.profiles, identityKey(identity), {
+        now,
+        change: (held) => ({ ...(held?.hub === undefined ? profile : held), lastActivityAt: now }),
+      }),
+    );
+    if (profile.hub === undefined) continue;
+    const { attributes } = profile.hub;
+    const view = targetView(destinations, { members: sharedMembers(profile, now), attributes });
+    return { memberships: view.memberships, attributes: view.attributes };
+  }
+  return undefined;
+}
+
+/** `GET /<client>/<environment>/v1/rules.json`: the rules that Target's SDKs decide by on the device. */
+export const serveArtifact: Mount = async (edge, { request, route, requestId }) => {
+  const compiled = await edge.snapshot.current();
+  const headers = commonHeaders(edge, request, requestId).filter(([name]) => name !== "cache-control");
+  if (compiled === undefined) return { status: 503, headers: [...headers, ["retry-after", "1"]], body: null };
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return { status: 405, headers: [...headers, ["allow", "GET, HEAD"]], body: null };
+  if (route.client !== compiled.snapshot.targetClient) return { status: 404, headers, body: null };
+  const body = compiled.artifact();
+  const etag = `"${digest(body)}"`;
+  const cached = [...headers, ["etag", etag], ["cache-control", "public, max-age=60"]] as const;
+  if (request.header("if-none-match") === etag) return { status: 304, headers: cached, body: null };
+  const typed = [...cached, ["content-type", "application/json;charset=utf-8"]] as const;
+  return { status: 200, headers: typed, body: request.method === "HEAD" ? null : body };
+};
+
+function reply(
+  edge: Edge,
+  request: EdgeRequest,
+  parts: { readonly requestId: string; readonly status: number; readonly body: JsonObject },
+): EdgeReply {
+  return {
+    status: parts.status,
+    headers: [
+      ["content-type", "application/json;charset=utf-8"],
+      ...commonHeaders(edge, request, parts.requestId),
+    ],
+    body: JSON.stringify(parts.body),
+  };
+}
