@@ -30,10 +30,11 @@ export function findConflict(commit: HubCommit, guards: CommitGuards): CommitCon
     return write.kind === "put" && write.person.identities.some(taken);
   };
   const seen = new Set<string>();
+  const erased = new Set(commit.erase?.events);
   const persons = commit.persons.filter(stale).map(idOf);
   const events = commit.events
     .map((event) => event.id)
-    .filter((id) => guards.isKnownEvent(id) || seen.size === seen.add(id).size);
+    .filter((id) => (guards.isKnownEvent(id) && !erased.has(id)) || seen.size === seen.add(id).size);
   const documents = commit.documents
     .filter(({ kind, id, expectedVersion }) => guards.versionOfDocument(kind, id) !== expectedVersion)
     .map(({ id }) => id);

@@ -96,6 +96,11 @@ export function fragmentsOf(records: readonly StoredRecord[]): readonly Fragment
   return [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, fragment]) => fragment);
 }
 
+/** What stays of a record whose body is erased: its links. It takes effect as a `delete`. */
+export function withoutBody(record: StoredRecord): StoredRecord {
+  return { ...record, operation: "delete", body: {} };
+}
+
 /** The key of a fragment among those of a person. */
 export function fragmentKey(datasetId: string, owner: IdentityKey): string {
   return `${datasetId}\n${owner}`;

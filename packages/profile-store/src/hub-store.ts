@@ -85,6 +85,49 @@ export interface HubCommit {
   readonly documents: readonly DocumentWrite[];
   /** Added to the sandbox's named counters (members of an audience, persons with data). */
   readonly counters: { readonly [name: string]: number };
+  /** What the commit takes away before it adds its own. */
+  readonly erase?: Erasure;
+}
+
+/** What a commit erases: for good and everywhere, so that a rebuild does not bring it back. What is not there is no conflict. */
+export interface Erasure {
+  /** Persons of whom no trace stays: membership log, waiting outbox entries, and ids that led to them. Remove them in the same commit. */
+  readonly persons?: readonly string[];
+  /** Identities of whom no trace stays: all events and records they own, and the identity itself when nobody has it. */
+  readonly owners?: readonly IdentityKey[];
+  /** Ids of events that go as a whole. The same commit may add an event of the same id. */
+  readonly events?: readonly string[];
+  /** Ids of events that lose their body and keep their links. */
+  readonly eventBodies?: readonly string[];
+  /** Owners whose records lose their bodies and keep their links: each becomes a `delete`. */
+  readonly recordBodies?: readonly IdentityKey[];
+}
+
+/** Events found on a walk over all of them, and where the walk goes on; without `next` it is at its end. */
+export interface ExpiringEvents {
+  readonly events: readonly { readonly id: string; readonly owner: IdentityKey }[];
+  readonly next?: string;
+}
+
+/** One thing that a store holds, as a copy takes it to another store. */
+export type StoredItem =
+  | { readonly kind: "document"; readonly document: StoredDocument }
+  | { readonly kind: "event"; readonly event: StoredEvent }
+  /** All records of one owner, in the order they take effect. */
+  | { readonly kind: "records"; readonly owner: IdentityKey; readonly records: readonly StoredRecord[] }
+  | { readonly kind: "person"; readonly person: PersonState }
+  /** An id that leads to another person. */
+  | { readonly kind: "alias"; readonly personId: string; readonly successor: string }
+  /** The whole membership log of one person. */
+  | { readonly kind: "log"; readonly personId: string; readonly changes: readonly MembershipChange[] }
+  | { readonly kind: "outbox"; readonly entry: OutboxEntry }
+  | { readonly kind: "quarantine"; readonly item: QuarantinedItem }
+  | { readonly kind: "counter"; readonly name: string; readonly value: number };
+
+/** A page of what a store holds, and where the next one begins; without `next` it is the last. */
+export interface StoredPage {
+  readonly items: readonly StoredItem[];
+  readonly next?: string;
 }
 
 /** Why a commit was refused. Nothing of it was written: load and decide again. */
@@ -110,7 +153,8 @@ export type CommitResult = { readonly ok: true } | { readonly ok: false; readonl
  *
  * Laws (the conformance suite shows them): a commit is atomic and durable before it resolves; versions guard every
  * person and document, so that two writers never lose an update; an event id is stored once; an identity belongs to one
- * person, and a put that takes it from a person not written in the same commit conflicts; reads see whole commits.
+ * person, and a put that takes it from a person not written in the same commit conflicts; reads see whole commits;
+ * what is erased is gone from every later answer.
  */
 export interface HubStore {
   /** Persons by identity, and which event ids are stored. Unknown identities are simply absent. */
@@ -151,6 +195,27 @@ export interface HubStore {
 
   quarantined(limit: number, after?: string): Promise<readonly QuarantinedItem[]>;
   releaseQuarantined(ids: readonly string[]): Promise<void>;
+
+  /**
+   * Walks over the events that have a body, some in each call, and gives those that happened before the moment (ms) of
+   * their dataset. A walk begins without `after`, goes on at the `next` of the page before, and each of its steps is
+   * short: a page may hold fewer than `limit` events, or none. Events stored after the walk began may be left out.
+   */
+  expiring(
+    before: { readonly [datasetId: string]: number },
+    step: { readonly after?: string; readonly limit: number },
+  ): Promise<ExpiringEvents>;
+
+  /**
+   * All that the store holds, about `limit` items a page, in an order that stays while nobody writes: `next` of a page,
+   * kept over a restart, leads to the page after it.
+   */
+  exportItems(step: { readonly after?: string; readonly limit: number }): Promise<StoredPage>;
+  /**
+   * Takes in items of an export as they are, versions included, in the order they were exported. An item taken in twice
+   * is there once. For a store that nobody else uses meanwhile; each call is atomic.
+   */
+  importItems(items: readonly StoredItem[]): Promise<void>;
 
   /** Removes all that is derived (persons, memberships, counters); the truth and the documents stay. */
   dropDerived(): Promise<void>;

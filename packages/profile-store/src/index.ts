@@ -5,6 +5,7 @@ export {
   fragmentKey,
   fragmentsOf,
   isRepeat,
+  withoutBody,
   type RecordOperation,
   type StoredRecord,
 } from "./fragment.ts";
@@ -29,6 +30,8 @@ export {
   type CommitConflict,
   type CommitResult,
   type DocumentWrite,
+  type Erasure,
+  type ExpiringEvents,
   type HubCommit,
   type HubStore,
   type Neighbourhood,
@@ -38,7 +41,10 @@ export {
   type QueuedEntry,
   type StoredDocument,
   type StoredEvent,
+  type StoredItem,
+  type StoredPage,
 } from "./hub-store.ts";
 export { compareEvents, createMemoryStore } from "./memory-store.ts";
+export { copyStore, type CopyOptions } from "./copy-store.ts";
 export { type CommitGuards, findConflict } from "./find-conflict.ts";
 export { fromStored, toStored } from "./stored-text.ts";

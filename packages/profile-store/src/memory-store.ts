@@ -1,8 +1,9 @@
 import { compareKeys, type IdentityKey, type MembershipChange } from "@tessera/xdm";
-import { compareRecords, type StoredRecord } from "./fragment.ts";
+import { compareRecords, type StoredRecord, withoutBody } from "./fragment.ts";
 import type {
   CommitResult,
   DocumentWrite,
+  Erasure,
   HubCommit,
   HubStore,
   Neighbourhood,
@@ -11,6 +12,7 @@ import type {
   QueuedEntry,
   StoredDocument,
   StoredEvent,
+  StoredItem,
 } from "./hub-store.ts";
 import { type CommitGuards, findConflict } from "./find-conflict.ts";
 import { hasData, type PersonState } from "./person-state.ts";
@@ -62,6 +64,96 @@ export function createMemoryStore(): HubStore {
     for (const record of commit.records)
       insertSorted(listOf(recordsOf, record.owner), record, compareRecords);
   };
+
+  const eraseEvent = ({ id, owner }: StoredEvent): void => {
+    events.delete(id);
+    const left = (eventsOf.get(owner) ?? []).filter((event) => event.id !== id);
+    if (left.length === 0) eventsOf.delete(owner);
+    else eventsOf.set(owner, left);
+  };
+
+  const erase = (erasure: Erasure): void => {
+    const gone = new Set(erasure.persons);
+    for (const id of gone) {
+      log.delete(id);
+      for (const [from, to] of successors) {
+        if (to !== id) continue;
+        successors.delete(from);
+        gone.add(from);
+      }
+      successors.delete(id);
+    }
+    for (const [id, { personId }] of outbox) if (gone.has(personId)) outbox.delete(id);
+    for (const owner of erasure.owners ?? []) {
+      for (const event of eventsOf.get(owner) ?? []) eraseEvent(event);
+      recordsOf.delete(owner);
+    }
+    for (const id of erasure.events ?? []) {
+      const event = events.get(id);
+      if (event !== undefined) eraseEvent(event);
+    }
+    for (const id of erasure.eventBodies ?? []) {
+      const event = events.get(id);
+      if (event === undefined) continue;
+      const { body: _body, ...links } = event;
+      events.set(id, links);
+      const list = listOf(eventsOf, event.owner);
+      list[list.indexOf(event)] = links;
+    }
+    for (const owner of erasure.recordBodies ?? []) {
+      const records = recordsOf.get(owner);
+      if (records !== undefined) recordsOf.set(owner, records.map(withoutBody));
+    }
+  };
+
+  const takeIn = (item: StoredItem): void => {
+    switch (item.kind) {
+      case "document":
+        documents.set(documentKey(item.document), item.document);
+        return;
+      case "event":
+        if (events.has(item.event.id)) return;
+        events.set(item.event.id, item.event);
+        insertSorted(listOf(eventsOf, item.event.owner), item.event, compareEvents);
+        return;
+      case "records":
+        recordsOf.set(item.owner, [...item.records]);
+        return;
+      case "person":
+        persons.set(item.person.personId, item.person);
+        for (const key of item.person.identities) personOf.set(key, item.person.personId);
+        return;
+      case "alias":
+        successors.set(item.personId, item.successor);
+        return;
+      case "log":
+        log.set(item.personId, [...item.changes]);
+        return;
+      case "outbox":
+        if (!outbox.has(item.entry.id))
+          outbox.set(item.entry.id, { ...item.entry, sequence: (sequence += 1) });
+        return;
+      case "quarantine":
+        quarantine.set(item.item.id, item.item);
+        return;
+      case "counter":
+        counters.set(item.name, item.value);
+    }
+  };
+
+  const everything = (): readonly StoredItem[] => [
+    ...[...documents.values()].map((document) => ({ kind: "document" as const, document })),
+    ...[...events.values()].map((event) => ({ kind: "event" as const, event })),
+    ...[...recordsOf].map(([owner, records]) => ({ kind: "records" as const, owner, records })),
+    ...[...persons.values()].map((person) => ({ kind: "person" as const, person })),
+    ...[...successors].map(([personId, successor]) => ({ kind: "alias" as const, personId, successor })),
+    ...[...log].map(([personId, changes]) => ({ kind: "log" as const, personId, changes })),
+    ...[...outbox.values()]
+      .sort((a, b) => a.sequence - b.sequence)
+      .map(({ sequence: _sequence, ...entry }) => ({ kind: "outbox" as const, entry })),
+    ...[...quarantine.values()].map((item) => ({ kind: "quarantine" as const, item })),
+    ...[...counters].map(([name, value]) => ({ kind: "counter" as const, name, value })),
+  ];
 
   const writeDocuments = (writes: readonly DocumentWrite[]): void => {
     for (const write of writes) {
@@ -119,6 +211,7 @@ export function createMemoryStore(): HubStore {
       const conflict = findConflict(commit, guards);
       if (conflict !== undefined) return { ok: false, error: conflict };
       writePersons(commit.persons);
+      if (commit.erase !== undefined) erase(commit.erase);
       writeTruth(commit);
       writeDocuments(commit.documents);
       for (const [name, delta] of Object.entries(commit.counters))
@@ -132,7 +225,7 @@ export function createMemoryStore(): HubStore {
     },
     due: async (now, limit) =>
       [...persons.values()]
-        .filter((person) => (person.nextChangeAt ?? Infinity) <= now)
+        .filter((person) => person.nextChangeAt !== undefined && person.nextChangeAt <= now)
         .sort((a, b) => (a.nextChangeAt ?? 0) - (b.nextChangeAt ?? 0) || compareKeys(a.personId, b.personId))
         .slice(0, limit)
         .map((person) => person.personId),
@@ -172,6 +265,21 @@ export function createMemoryStore(): HubStore {
         .sort((a, b) => compareKeys(a.id, b.id))
         .slice(0, limit),
     releaseQuarantined: async (ids) => ids.forEach((id) => quarantine.delete(id)),
+    expiring: async (before, { after = "0", limit }) => {
+      const from = Number(after);
+      const page = [...events.values()].slice(from, from + limit);
+      const old = page.filter(
+        ({ datasetId, at, body }) => body !== undefined && at < (before[datasetId] ?? -Infinity),
+      );
+      const found = { events: old.map(({ id, owner }) => ({ id, owner })) };
+      return page.length < limit ? found : { ...found, next: String(from + limit) };
+    },
+    exportItems: async ({ after = "0", limit }) => {
+      const from = Number(after);
+      const items = everything().slice(from, from + limit);
+      return items.length < limit ? { items } : { items, next: String(from + limit) };
+    },
+    importItems: async (items) => items.forEach(takeIn),
     dropDerived: async () => [persons, personOf, counters, log].forEach((derived) => derived.clear()),
     owners: async (after, limit) =>
       [...new Set([...eventsOf.keys(), ...recordsOf.keys()])]

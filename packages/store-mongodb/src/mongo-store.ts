@@ -2,8 +2,8 @@ import {
   type CommitResult,
   compareEvents,
   compareRecords,
-  findConflict,
   fromStored,
+  type Erasure,
   type HubCommit,
   type HubStore,
   type Neighbourhood,
@@ -13,6 +13,7 @@ import {
 import type { IdentityKey } from "@tessera/xdm";
 import { type Db, MongoClient, type MongoClientOptions, ObjectId } from "mongodb";
 import { AT_ONCE, type Collections, collectionsOf, type CounterDocument } from "./collections.ts";
+import { conflictOf } from "./conflict-of.ts";
 import { inOurWords, MongoStoreError } from "./errors.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { LostSessions } from "./lost-sessions.ts";
@@ -21,6 +22,7 @@ import { Recent } from "./recent.ts";
 import { migrate } from "./schema.ts";
 import { Slots } from "./slots.ts";
 import { transact } from "./transact.ts";
+import { expiringEvents, exportPage, takeIn } from "./transfer.ts";
 import {
   decodeChange,
   decodeDocument,
@@ -30,7 +32,7 @@ import {
   decodeRecord,
   documentKey,
 } from "./truth-documents.ts";
-import { ownersOf, writeCommit } from "./write-commit.ts";
+import { type CommitTarget, ownersOf, writeCommit } from "./write-commit.ts";
 
 /** How a MongoDB store is opened. */
 export interface MongoStoreOptions {
@@ -238,6 +240,19 @@ class DatabaseStore implements MongoStore {
       if (ids.length > 0) await this.#c.quarantine.deleteMany({ _id: { $in: ids.map(toStored) } });
     });
 
+  expiring: HubStore["expiring"] = async (before, step) =>
+    asked(() => expiringEvents(this.#c, before, { ...step, limit: atLeastOne(step.limit) }));
+
+  exportItems: HubStore["exportItems"] = async (step) =>
+    asked(() => exportPage(this.#c, { ...step, limit: atLeastOne(step.limit) }, () => this.#sums("hub")));
+
+  importItems: HubStore["importItems"] = async (items) => {
+    await this.#transact(async (target) => {
+      await takeIn(items, target);
+      return true;
+    });
+  };
+
   /** Removes collection by collection: stop the workers first, and call it again if it was cut short. */
   dropDerived: HubStore["dropDerived"] = async () =>
     asked(async () => {
@@ -278,56 +293,36 @@ class DatabaseStore implements MongoStore {
   }
 
   async #write(commit: HubCommit, lease: Lease | undefined): Promise<CommitResult> {
+    const result = await this.#transact<CommitResult>(
+      async (target) => {
+        if (lease !== undefined) await this.leases.guard(lease, target.session);
+        return (await writeCommit(commit, target)) ? { ok: true } : undefined;
+      },
+      async () => {
+        const error = await conflictOf(commit, this.#c);
+        return error === undefined ? undefined : { ok: false, error };
+      },
+    );
+    if (!result.ok) return result;
+    for (const key of erasedOwners(commit.erase)) this.#owners.delete(key);
+    for (const key of ownersOf(commit)) this.#owners.set(key, true);
+    return result;
+  }
+
+  async #transact<T>(
+    work: (target: CommitTarget) => Promise<T | undefined>,
+    resolve: () => Promise<T | undefined> = async () => undefined,
+  ): Promise<T> {
     const slot = this.#slots.take();
+    const isKnownOwner = (key: string): boolean => this.#owners.get(key) === true;
     try {
-      const result = await transact<CommitResult>(this.#client, this.#lost, {
-        work: async (session) => {
-          if (lease !== undefined) await this.leases.guard(lease, session);
-          const target = {
-            collections: this.#c,
-            session,
-            slot,
-            isKnownOwner: (key: string) => this.#owners.get(key) === true,
-          };
-          return (await writeCommit(commit, target)) ? { ok: true } : undefined;
-        },
-        resolve: async () => {
-          const error = await this.#conflictOf(commit);
-          return error === undefined ? undefined : { ok: false, error };
-        },
+      return await transact<T>(this.#client, this.#lost, {
+        work: (session) => work({ collections: this.#c, session, slot, isKnownOwner }),
+        resolve,
       });
-      if (result.ok) for (const key of ownersOf(commit)) this.#owners.set(key, true);
-      return result;
     } finally {
       this.#slots.release(slot);
     }
-  }
-
-  /** Reads what a commit is guarded by, and names what it conflicts with. */
-  async #conflictOf(commit: HubCommit): Promise<ReturnType<typeof findConflict>> {
-    const personIds = commit.persons.map((write) =>
-      write.kind === "put" ? write.person.personId : write.personId,
-    );
-    const keys = commit.persons.flatMap((write) => (write.kind === "put" ? write.person.identities : []));
-    const documentKeys = commit.documents.map(({ kind, id }) => documentKey(kind, id));
-    const [persons, identities, events, documents] = await Promise.all([
-      this.#c.persons.find({ _id: { $in: personIds.map(toStored) } }, { projection: { v: 1 } }).toArray(),
-      this.#c.identities.find({ _id: { $in: keys.map(toStored) } }).toArray(),
-      this.#c.events
-        .find({ _id: { $in: commit.events.map(({ id }) => toStored(id)) } }, { projection: { _id: 1 } })
-        .toArray(),
-      this.#c.documents.find({ _id: { $in: documentKeys } }, { projection: { v: 1 } }).toArray(),
-    ]);
-    const versions = new Map(persons.map(({ _id, v }) => [_id, v]));
-    const holders = new Map(identities.map(({ _id, p }) => [_id, fromStored(p)]));
-    const known = new Set(events.map(({ _id }) => _id));
-    const edited = new Map(documents.map(({ _id, v }) => [_id, v]));
-    return findConflict(commit, {
-      versionOfPerson: (id) => versions.get(toStored(id)) ?? 0,
-      holderOf: (key) => holders.get(toStored(key)),
-      isKnownEvent: (id) => known.has(toStored(id)),
-      versionOfDocument: (kind, id) => edited.get(documentKey(kind, id)) ?? 0,
-    });
   }
 
   /** Persons of identities. An identity that moved between the two reads is looked up again. */
@@ -388,6 +383,14 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     throw inOurWords(cause);
   }
+}
+
+function erasedOwners(erasure: Erasure | undefined): readonly string[] {
+  return (erasure?.owners ?? []).map(toStored);
+}
+
+function atLeastOne(limit: number): number {
+  return Math.max(1, clamp(limit));
 }
 
 function clamp(limit: number): number {

@@ -3,7 +3,7 @@ import { collectionsOf } from "./collections.ts";
 import { MongoStoreError } from "./errors.ts";
 
 /** One step a schema version. Steps can be run again after a crash, and are never edited after a release. */
-export const MIGRATIONS: readonly ((database: Db) => Promise<void>)[] = [makeCollections];
+export const MIGRATIONS: readonly ((database: Db) => Promise<void>)[] = [makeCollections, indexSuccessors];
 
 /** Brings the database to the newest schema. Throws `mongodb.newer` for one of a later version. */
 export async function migrate(
@@ -40,4 +40,9 @@ async function makeCollections(database: Db): Promise<void> {
   await collections.membershipLog.createIndex({ p: 1, n: 1 }, { unique: true });
   await collections.outbox.createIndex({ d: 1, n: 1 });
   await collections.documents.createIndex({ k: 1, id: 1 });
+}
+
+/** Whoever is erased takes along the ids that led to them. */
+async function indexSuccessors(database: Db): Promise<void> {
+  await collectionsOf(database).persons.createIndex({ s: 1 }, { sparse: true });
 }

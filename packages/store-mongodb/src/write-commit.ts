@@ -1,4 +1,10 @@
-import { hasData, type HubCommit, type PersonWrite, toStored } from "@tessera/profile-store";
+import {
+  hasData,
+  type HubCommit,
+  type OutboxEntry,
+  type PersonWrite,
+  toStored,
+} from "@tessera/profile-store";
 import type { AnyBulkWriteOperation, ClientSession } from "mongodb";
 import {
   AT_ONCE,
@@ -11,6 +17,7 @@ import {
   type IdentityDocument,
   type PersonDocument,
 } from "./collections.ts";
+import { erase } from "./erase.ts";
 import { encodeFragments, encodePerson } from "./person-document.ts";
 import { documentKey, encodeChange, encodeEvent, encodeItem, encodeRecord } from "./truth-documents.ts";
 
@@ -35,9 +42,11 @@ export async function writeCommit(commit: HubCommit, target: CommitTarget): Prom
   const stored = await readStored(commit, target);
   if (!commit.persons.every((write) => (stored.get(idOf(write))?.v ?? 0) === expectedOf(write))) return false;
   if (!(await writePersons(commit, stored, target))) return false;
+  const erased = commit.erase === undefined ? undefined : await erase(commit.erase, target);
   await writeTruth(commit, target);
   if (!(await writeDocuments(commit, target))) return false;
   await writeCounters(commit, stored, target);
+  if (erased !== undefined) await count(target, { events: -erased.events, records: -erased.records });
   const { collections, session } = target;
   if (commit.quarantine.length > 0) {
     await collections.quarantine.bulkWrite(
@@ -48,7 +57,7 @@ export async function writeCommit(commit: HubCommit, target: CommitTarget): Prom
     );
   }
   // Last, because other writers to the same destination wait from here on.
-  await writeOutbox(commit, target);
+  await writeOutbox(commit.outbox, target);
   return true;
 }
 
@@ -173,7 +182,8 @@ async function writeTruth(commit: HubCommit, target: CommitTarget): Promise<void
   if (records.length > 0) {
     await collections.records.insertMany(records.map(encodeRecord), { session, ordered: false });
   }
-  const owners = ownersOf(commit).filter((key) => !isKnownOwner(key));
+  // An erasure may just have taken an owner away.
+  const owners = ownersOf(commit).filter((key) => commit.erase !== undefined || !isKnownOwner(key));
   if (owners.length === 0) return;
   await collections.owners.bulkWrite(
     owners.map((_id) => ({
@@ -243,10 +253,27 @@ async function writeCounters(
   if (operations.length > 0) await collections.counters.bulkWrite(operations, { session, ordered: false });
 }
 
-async function writeOutbox(commit: HubCommit, { collections, session }: CommitTarget): Promise<void> {
-  if (commit.outbox.length === 0) return;
-  const waiting = new Map<string, (typeof commit.outbox)[number][]>();
-  for (const entry of commit.outbox) {
+/** Adds to the numbers of stored things. */
+export async function count(
+  { collections, session, slot }: CommitTarget,
+  changes: Readonly<Record<string, number>>,
+): Promise<void> {
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === 0) continue;
+    const update = { $inc: { value }, $setOnInsert: { name, kind: "total" as const } };
+    const _id = JSON.stringify(["total", slot, name]);
+    await collections.counters.updateOne({ _id }, update, { session, upsert: true });
+  }
+}
+
+/** Appends entries to the lines of their destinations. */
+export async function writeOutbox(
+  added: readonly OutboxEntry[],
+  { collections, session }: CommitTarget,
+): Promise<void> {
+  if (added.length === 0) return;
+  const waiting = new Map<string, OutboxEntry[]>();
+  for (const entry of added) {
     const list = waiting.get(entry.destinationId) ?? [];
     waiting.set(entry.destinationId, list);
     list.push(entry);

@@ -20,6 +20,13 @@ interface Merge {
   written: number;
 }
 
+/** A moment of the index within a transaction. */
+export interface IndexMark {
+  readonly recent: number;
+  readonly committed: number;
+  readonly sweeps: number;
+}
+
 const MOST = 100_000;
 const SHARE_OF_STORED = 50;
 const SLICES = 20;
@@ -37,6 +44,11 @@ export class EventIndex {
   readonly #indexed: StatementSync;
   readonly #setIndexed: StatementSync;
   readonly #stored: StatementSync;
+  readonly #rowOfId: StatementSync;
+  readonly #forgetId: StatementSync;
+  readonly #forgetOwner: StatementSync;
+  readonly #ofOwner: StatementSync;
+  readonly #lastStored: StatementSync;
   readonly #rowOf = new Map<string, number>();
   readonly #rowsOf = new Map<number, number[]>();
   /** Ids asked for that are not stored, as far as this process and its last look at the file know. */
@@ -47,6 +59,9 @@ export class EventIndex {
   readonly #fewest: number;
   #mergeAt: number;
   #merge: Merge | undefined;
+  /** How often everything was brought into the tables at once, and how often that is on disk. */
+  #sweeps = 0;
+  #sweepsOnDisk = 0;
 
   /** From `fewest` events on they are merged; with many stored, more are gathered first. */
   constructor(database: DatabaseSync, fewest: number) {
@@ -64,7 +79,20 @@ export class EventIndex {
     this.#indexed = prepare("SELECT value FROM total WHERE name = 'indexed'");
     this.#setIndexed = prepare("UPDATE total SET value = max(value, ?) WHERE name = 'indexed'");
     this.#stored = prepare("SELECT value FROM total WHERE name = 'events'");
+    this.#rowOfId = prepare("SELECT id FROM event_key WHERE eid = ?");
+    this.#forgetId = prepare("DELETE FROM event_key WHERE eid = ?");
+    this.#forgetOwner = prepare("DELETE FROM event_of WHERE owner = ? AND at = ? AND id = ?");
+    this.#ofOwner = prepare("SELECT id FROM event_of WHERE owner = ?");
+    this.#lastStored = prepare(
+      "UPDATE total SET value = (SELECT coalesce(max(id), 0) FROM event) WHERE name = 'indexed'",
+    );
     this.catchUp();
+  }
+
+  /** The row of an event. */
+  rowOf(id: string): number | undefined {
+    const known = this.#rowOf.get(id);
+    return known ?? (this.#rowOfId.get(encodeId(id)) as unknown as readonly [number] | undefined)?.[0];
   }
 
   isKnown(id: string): boolean {
@@ -90,12 +118,55 @@ export class EventIndex {
     else rows.push(event.row);
   }
 
-  /** How many were added in all; `backTo` undoes those after such a mark. */
-  mark(): number {
-    return this.#recent.length;
+  /** Brings all recent events into the tables, so that rows can be deleted. Part of the transaction. */
+  sweep(): void {
+    for (const { id, row } of this.#recent.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+      this.#insertId.run(encodeId(id), row);
+    for (const { owner, at, row } of this.#recent.toSorted((a, b) => a.owner - b.owner || a.at - b.at))
+      this.#insertOwner.run(owner, at, row);
+    this.#lastStored.run();
+    this.#sweeps += 1;
+    this.#forgetRecent();
   }
 
-  backTo(mark: number): void {
+  /** Rows of all events of an owner. After `sweep`. */
+  rowsOf(owner: number): readonly number[] {
+    return (this.#ofOwner.all(owner) as unknown as readonly (readonly [number])[]).map(([row]) => row);
+  }
+
+  /** Takes events out of the tables; their rows are deleted already. After `sweep`. */
+  erase(
+    events: readonly {
+      readonly eid: string | Uint8Array;
+      readonly owner: number;
+      readonly at: number;
+      readonly row: number;
+    }[],
+  ): void {
+    for (const { eid, owner, at, row } of events) {
+      this.#forgetId.run(eid);
+      this.#forgetOwner.run(owner, at, row);
+    }
+    // The next event may get the number of an erased one.
+    this.#lastStored.run();
+  }
+
+  /** How many were added in all; `backTo` undoes what came after such a mark. */
+  mark(): IndexMark {
+    return { recent: this.#recent.length, committed: this.#committed, sweeps: this.#sweeps };
+  }
+
+  backTo({ recent, committed, sweeps }: IndexMark): void {
+    this.#absent.clear();
+    if (sweeps !== this.#sweeps) {
+      this.#sweeps = sweeps;
+      this.#forgetRecent();
+      this.catchUp();
+      this.#committed = committed;
+    } else this.#dropAfter(recent);
+  }
+
+  #dropAfter(mark: number): void {
     for (let last = this.#recent.length; last > mark; last -= 1) {
       const event = this.#recent.pop();
       if (event === undefined) return;
@@ -126,6 +197,7 @@ export class EventIndex {
 
   committed(): void {
     this.#committed = this.#recent.length;
+    this.#sweepsOnDisk = this.#sweeps;
     const merge = this.#merge;
     if (merge === undefined) return;
     merge.done = merge.written;
@@ -135,7 +207,12 @@ export class EventIndex {
   }
 
   rolledBack(): void {
-    this.backTo(this.#committed);
+    this.#absent.clear();
+    if (this.#sweeps !== this.#sweepsOnDisk) {
+      this.#sweeps = this.#sweepsOnDisk;
+      this.#forgetRecent();
+      this.catchUp();
+    } else this.#dropAfter(this.#committed);
     if (this.#merge !== undefined) this.#merge.written = this.#merge.done;
   }
 
@@ -155,6 +232,14 @@ export class EventIndex {
       this.add({ id: decodeId(eid), owner, at, row });
     }
     this.#committed = this.#recent.length;
+  }
+
+  #forgetRecent(): void {
+    this.#recent = [];
+    this.#rowOf.clear();
+    this.#rowsOf.clear();
+    this.#committed = 0;
+    this.#merge = undefined;
   }
 
   #startMerge(): Merge | undefined {

@@ -18,7 +18,7 @@ type FragmentTuple = readonly [
  */
 export class FragmentCodec {
   readonly #names: Names;
-  readonly #recordOf = new WeakMap<JsonObject, number>();
+  #recordOf = new WeakMap<JsonObject, number>();
 
   constructor(names: Names) {
     this.#names = names;
@@ -32,6 +32,16 @@ export class FragmentCodec {
   /** The row of `record` was undone with its transaction. */
   undone(record: StoredRecord): void {
     this.#recordOf.delete(record.body);
+  }
+
+  /** Rows of records were deleted: their numbers may be given anew. */
+  forgetRows(): void {
+    this.#recordOf = new WeakMap();
+  }
+
+  /** Learns that `body` is the body of the record in row `id`. */
+  refer(body: JsonObject, id: number): void {
+    this.#recordOf.set(body, id);
   }
 
   encode(fragments: readonly Fragment[]): string | Uint8Array {

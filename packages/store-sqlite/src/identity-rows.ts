@@ -5,6 +5,8 @@ import { RowReader, RowWriter } from "./row-bytes.ts";
 import { fromStored, toStored } from "@tessera/profile-store";
 
 const REMEMBERED = 50_000;
+/** Begins what stands in the place of an erased key; no key is without a namespace. */
+const BLOT = "\u0000";
 
 /** Identity keys as numbers, and the person each belongs to. Rows are only ever added, so a number once read stays right. */
 export class IdentityRows {
@@ -15,6 +17,7 @@ export class IdentityRows {
   readonly #key: StatementSync;
   readonly #claim: StatementSync;
   readonly #release: StatementSync;
+  readonly #blot: StatementSync;
   #added: IdentityKey[] = [];
 
   constructor(database: DatabaseSync) {
@@ -23,6 +26,7 @@ export class IdentityRows {
     this.#key = database.prepare("SELECT key FROM identity WHERE id = ?");
     this.#claim = database.prepare("UPDATE identity SET person = ? WHERE id = ? AND person IS NULL");
     this.#release = database.prepare("UPDATE identity SET person = NULL WHERE key = ? AND person = ?");
+    this.#blot = database.prepare("UPDATE identity SET key = ? WHERE id = ? AND person IS NULL");
     for (const statement of [this.#select, this.#key]) statement.setReturnArrays(true);
   }
 
@@ -57,6 +61,14 @@ export class IdentityRows {
     this.#release.run(toStored(key), person);
   }
 
+  /** Blots a key out, unless somebody has it: its number stays taken and names nothing any more. */
+  erase(key: IdentityKey): void {
+    const id = this.find(key);
+    if (id === undefined) return;
+    this.#blot.run(`${BLOT}${id}`, id);
+    this.#numbers.delete(key);
+  }
+
   /** The identities of an event or record as its row keeps them: null when the owner is the only one. */
   encodeList(keys: readonly IdentityKey[], owner: IdentityKey): Uint8Array | null {
     if (keys.length === 1 && keys[0] === owner) return null;
@@ -70,7 +82,10 @@ export class IdentityRows {
   decodeList(stored: Uint8Array | null, owner: IdentityKey): readonly IdentityKey[] {
     if (stored === null) return [owner];
     const keys: IdentityKey[] = [];
-    for (const reader = new RowReader(stored); !reader.atEnd;) keys.push(this.keyOf(reader.varint()));
+    for (const reader = new RowReader(stored); !reader.atEnd;) {
+      const key = this.keyOf(reader.varint());
+      if (!key.startsWith(BLOT)) keys.push(key);
+    }
     return keys;
   }
 

@@ -64,6 +64,9 @@ export class PersonRows {
   readonly #putFragments: StatementSync;
   readonly #dropFragments: StatementSync;
   readonly #scan: StatementSync;
+  readonly #aliases: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #takeIn: StatementSync;
   #written: WarmPerson[] = [];
   #gone: { readonly row: number; readonly personId: string }[] = [];
 
@@ -96,7 +99,54 @@ export class PersonRows {
     this.#fragments = prepare("SELECT data FROM fragments WHERE person = ?");
     this.#putFragments = prepare("INSERT OR REPLACE INTO fragments(person, data) VALUES (?, ?)");
     this.#dropFragments = prepare("DELETE FROM fragments WHERE person = ?");
+    this.#aliases = prepare("SELECT id, pid FROM person WHERE successor = ?");
+    this.#delete = prepare("DELETE FROM person WHERE id = ? AND version = 0");
+    this.#takeIn = prepare(
+      "UPDATE person SET version = ?, has_data = ?, next_change = ?, state = ?, successor = NULL WHERE id = ?",
+    );
     this.#scan = prepare(`SELECT ${COLUMNS} FROM person WHERE pid > ? AND version > 0 ORDER BY pid LIMIT ?`);
+  }
+
+  /** Deletes the empty rows of removed persons, and of the ids that led to them; gives all those rows and ids. */
+  erase(personIds: readonly string[]): readonly { readonly row: number; readonly personId: string }[] {
+    const gone = new Map<number, string>();
+    const open = personIds.flatMap((personId) => {
+      const row = this.rowOf(personId);
+      return row === undefined ? [] : [{ row, personId }];
+    });
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (gone.has(next.row)) continue;
+      gone.set(next.row, next.personId);
+      for (const found of this.#aliases.all(next.row)) {
+        const [row, pid] = found as unknown as readonly [number, string];
+        open.push({ row, personId: fromStored(pid) });
+      }
+    }
+    for (const row of gone.keys()) this.#delete.run(row);
+    return [...gone].map(([row, personId]) => ({ row, personId }));
+  }
+
+  /** Takes in a person of a copy, version included. */
+  takeIn(person: PersonState): void {
+    const { identities, totals, states, fragments } = this.#parts;
+    const head = this.#head.get(toStored(person.personId)) as unknown as Head | undefined;
+    if (head !== undefined && head[1] > 0) {
+      for (const key of this.#identitiesOf(head[0])) {
+        identities.release(key, head[0]);
+        totals.add("identities", -1);
+      }
+    }
+    const row = this.internId(person.personId);
+    const full = hasData(person);
+    const state = states.encode(person);
+    this.#takeIn.run(person.version, full ? 1 : 0, person.nextChangeAt ?? null, state, row);
+    if (person.fragments.length === 0) this.#dropFragments.run(row);
+    else this.#putFragments.run(row, fragments.encode(person.fragments));
+    for (const key of person.identities) {
+      if (!identities.claim(key, row)) throw new Error("Two persons of a copy have one identity.");
+      totals.add("identities", 1);
+    }
+    totals.add("persons", (full ? 1 : 0) - (head?.[2] ?? 0));
   }
 
   /** The person of a row, unless it is only a mark left by someone removed. */
@@ -161,10 +211,14 @@ export class PersonRows {
       befores.push(before);
     }
     writes.forEach((write, index) => this.#release(write, befores[index] as Before));
-    return writes.every((write, index) => {
-      const before = befores[index] as Before;
-      return write.kind === "put" ? this.#put(write, before) : this.#drop(write, before);
-    });
+    // Those who stay come first: whoever is removed may lead to a newcomer.
+    const put = writes.every(
+      (write, index) => write.kind !== "put" || this.#put(write, befores[index] as Before),
+    );
+    return (
+      put &&
+      writes.every((write, index) => write.kind !== "remove" || this.#drop(write, befores[index] as Before))
+    );
   }
 
   /** The transaction is on disk: what it wrote may be answered from memory. */

@@ -116,18 +116,60 @@ export class QueueRows {
     const destination = this.#names.find(destinationId);
     if (destination === undefined) return [];
     const rows = this.#sql.outbox.all(destination, after, limit) as unknown as readonly EntryRow[];
-    return rows.map(([sequence, id, personId, at, body]) => ({
-      id: fromStored(id),
-      destinationId,
-      personId: fromStored(personId),
-      at,
-      body: decodeBody(body) as JsonObject,
-      sequence,
-    }));
+    return rows.map((row) => entryOf(row, destinationId));
   }
 
   acknowledge(ids: readonly string[]): void {
     for (const id of ids) this.#sql.acknowledge.run(toStored(id));
+  }
+
+  /** Erases what was logged and what waits about persons whose rows are gone. */
+  erase(persons: readonly { readonly row: number; readonly personId: string }[]): void {
+    for (const { row, personId } of persons) {
+      this.#sql.eraseLog.run(row);
+      this.#sql.eraseWaiting.run(toStored(personId));
+    }
+  }
+
+  /** Makes the log of a person that of a copy. */
+  takeInLog(personId: string, changes: readonly MembershipChange[]): void {
+    this.#sql.eraseLog.run(this.#persons.internId(personId));
+    this.log(changes);
+  }
+
+  takeInDocument({ kind, id, version, body }: StoredDocument): void {
+    this.#sql.takeInDocument.run(toStored(kind), toStored(id), version, encodeBody(body));
+  }
+
+  takeInCounter(name: string, value: number): void {
+    this.#sql.takeInCounter.run(toStored(name), value);
+  }
+
+  /** Rows of persons with a log, in order. */
+  loggedAfter(row: number, limit: number): readonly number[] {
+    const rows = this.#sql.loggedAfter.all(row, limit) as unknown as readonly (readonly [number])[];
+    return rows.map(([person]) => person);
+  }
+
+  entriesAfter(after: number, limit: number): readonly QueuedEntry[] {
+    const rows = this.#sql.entriesAfter.all(after, limit) as unknown as readonly (readonly [
+      number,
+      ...EntryRow,
+    ])[];
+    return rows.map(([destination, ...row]) => entryOf(row, this.#names.nameOf(destination)));
+  }
+
+  documentsAfter(kind: string, id: string, limit: number): readonly StoredDocument[] {
+    const rows = this.#sql.documentsAfter.all(toStored(kind), toStored(id), limit);
+    return (rows as unknown as readonly DocumentRow[]).map(documentOf);
+  }
+
+  countersAfter(name: string, limit: number): readonly (readonly [name: string, value: number])[] {
+    const rows = this.#sql.countersAfter.all(toStored(name), limit) as unknown as readonly (readonly [
+      string,
+      number,
+    ])[];
+    return rows.map(([stored, value]) => [fromStored(stored), value]);
   }
 
   setAside(items: readonly QuarantinedItem[]): void {
@@ -184,7 +226,28 @@ const SQL = {
   quarantined:
     "SELECT id, dataset, kind, code, message, at, body FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
   release: "DELETE FROM quarantine WHERE id = ?",
+  eraseLog: "DELETE FROM membership_log WHERE person = ?",
+  eraseWaiting: "DELETE FROM outbox WHERE person = ?",
+  takeInDocument: "INSERT OR REPLACE INTO document(kind, id, version, body) VALUES (?, ?, ?, ?)",
+  takeInCounter: "INSERT OR REPLACE INTO counter(name, value) VALUES (?, ?)",
+  loggedAfter: "SELECT DISTINCT person FROM membership_log WHERE person > ? ORDER BY person LIMIT ?",
+  entriesAfter:
+    "SELECT destination, sequence, id, person, at, body FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
+  documentsAfter:
+    "SELECT kind, id, version, body FROM document WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?",
+  countersAfter: "SELECT name, value FROM counter WHERE name > ? AND value <> 0 ORDER BY name LIMIT ?",
 } as const;
+
+function entryOf([sequence, id, personId, at, body]: EntryRow, destinationId: string): QueuedEntry {
+  return {
+    id: fromStored(id),
+    destinationId,
+    personId: fromStored(personId),
+    at,
+    body: decodeBody(body) as JsonObject,
+    sequence,
+  };
+}
 
 function documentOf([kind, id, version, body]: DocumentRow): StoredDocument {
   return { kind: fromStored(kind), id: fromStored(id), version, body: decodeBody(body) as JsonObject };

@@ -9,7 +9,7 @@ export const APPLICATION_ID = 0x54657373;
  *
  * What the tables are for:
  * - `name`: data sets, audiences and destinations as small numbers.
- * - `identity`: identity keys as numbers, and whom each belongs to now. Rows are never deleted.
+ * - `identity`: identity keys as numbers, and whom each belongs to now. Rows are never deleted; an erased key is blotted out.
  * - `person`: what every event touches, as one small row; a row of version 0 stands for someone removed or not yet there.
  * - `fragments`: the attributes of a person, apart, so that an event does not rewrite them.
  * - `event`, `record`: the truth, in the order of arrival, with links to the owner.
@@ -62,6 +62,10 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO total(name, value) SELECT 'indexed', coalesce(max(id), 0) FROM event;
   DROP INDEX event_eid;
   DROP INDEX event_owner;
+  `,
+  // Whoever is erased takes along the ids that led to them.
+  `
+  CREATE INDEX person_successor ON person(successor) WHERE successor IS NOT NULL;
   `,
 ];
 

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type {
   CommitConflict,
   CommitResult,
+  Erasure,
   HubCommit,
   HubStore,
   Neighbourhood,
@@ -21,6 +22,7 @@ import { PersonRows } from "./person-rows.ts";
 import { QueueRows } from "./queue-rows.ts";
 import { fileStats, type SqliteStoreStats } from "./stats.ts";
 import { Totals } from "./totals.ts";
+import { exportPage, PersonWalk, takeIn, type TransferParts } from "./transfer.ts";
 import { TruthRows } from "./truth-rows.ts";
 
 /** A HubStore in one SQLite file, with what an operator of the file needs. */
@@ -62,6 +64,7 @@ class FileStore implements SqliteStore {
   readonly #dataVersion: StatementSync;
   readonly #due: StatementSync;
   readonly #nextDue: StatementSync;
+  readonly #parts: TransferParts;
   #seenVersion: number;
   #closed = false;
 
@@ -83,6 +86,12 @@ class FileStore implements SqliteStore {
       warm: options.warmPersons ?? WARM_PERSONS,
     });
     this.#queues = new QueueRows(database, this.#names, this.#persons);
+    this.#parts = {
+      truth,
+      persons: this.#persons,
+      queues: this.#queues,
+      walk: new PersonWalk(database, this.#persons),
+    };
     this.#group = new GroupCommit((jobs) => this.#inTransaction(jobs));
     this.#dataVersion = this.#arrays("PRAGMA data_version");
     this.#due = this.#arrays(
@@ -159,6 +168,18 @@ class FileStore implements SqliteStore {
     this.#read(() => this.#queues.quarantined(clamp(limit), after));
 
   releaseQuarantined: HubStore["releaseQuarantined"] = (ids) => this.#write(() => this.#queues.release(ids));
+
+  expiring: HubStore["expiring"] = async (before, step) =>
+    this.#read(() => this.#truth.expiring(before, { ...step, limit: atLeastOne(step.limit) }));
+
+  exportItems: HubStore["exportItems"] = async (step) =>
+    this.#read(() => exportPage(this.#parts, { ...step, limit: atLeastOne(step.limit) }));
+
+  importItems: HubStore["importItems"] = (items) =>
+    this.#write(() => {
+      for (const item of items) takeIn(item, this.#parts);
+      this.#persons.droppedAll();
+    });
 
   dropDerived: HubStore["dropDerived"] = () =>
     this.#write(() => {
@@ -257,9 +278,12 @@ class FileStore implements SqliteStore {
   }
 
   #apply(commit: HubCommit): boolean {
+    const { erase } = commit;
+    if (erase !== undefined) this.#truth.erase(erase);
     // Records come before persons, whose fragments may refer to them.
     this.#truth.addRecords(commit.records);
     if (!this.#persons.write(commit.persons)) return false;
+    if (erase !== undefined) this.#eraseTraces(erase);
     if (!this.#truth.addEvents(commit.events)) return false;
     if (!this.#queues.writeDocuments(commit.documents)) return false;
     this.#queues.addToCounters(commit.counters);
@@ -267,6 +291,12 @@ class FileStore implements SqliteStore {
     this.#queues.enqueue(commit.outbox);
     this.#queues.setAside(commit.quarantine);
     return true;
+  }
+
+  /** What is left of persons and identities once nothing refers to them. */
+  #eraseTraces({ persons = [], owners = [] }: Erasure): void {
+    this.#queues.erase(this.#persons.erase(persons));
+    for (const owner of owners) this.#identities.erase(owner);
   }
 
   #conflictOf(commit: HubCommit): CommitConflict {
@@ -320,6 +350,10 @@ class FileStore implements SqliteStore {
   #mustBeOpen(): void {
     if (this.#closed) throw new SqliteStoreError("sqlite.closed", "Open it again to go on.");
   }
+}
+
+function atLeastOne(limit: number): number {
+  return Math.max(1, clamp(limit));
 }
 
 function clamp(limit: number): number {

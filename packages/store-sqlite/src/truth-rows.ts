@@ -2,6 +2,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
   compareEvents,
   compareRecords,
+  type Erasure,
+  type ExpiringEvents,
+  type Fragment,
   type RecordOperation,
   type StoredEvent,
   type StoredRecord,
@@ -9,7 +12,7 @@ import {
 import type { ExperienceEvent, IdentityKey, JsonObject } from "@tessera/xdm";
 import { decodeBody, encodeBody } from "./body.ts";
 import { decodeId, encodeId } from "./event-id.ts";
-import { EventIndex } from "./event-index.ts";
+import { EventIndex, type IndexMark } from "./event-index.ts";
 import type { FragmentCodec } from "./fragment-row.ts";
 import type { IdentityRows } from "./identity-rows.ts";
 import type { Names } from "./names.ts";
@@ -20,7 +23,10 @@ const OPERATIONS: readonly RecordOperation[] = ["upsert", "merge", "delete"];
 
 type Stored = string | Uint8Array;
 type EventRow = readonly [number, Stored, number, Uint8Array | null, number, number, Stored | null];
+type WalkRow = readonly [id: number, eid: Stored, dataset: number, owner: number, at: number, bare: number];
 type RecordRow = readonly [Stored, number, Uint8Array | null, number, number, number, Stored];
+
+type TruthMark = readonly [records: number, events: IndexMark];
 
 /** What the rows of the truth refer to. */
 export interface TruthParts {
@@ -43,6 +49,15 @@ export class TruthRows {
   readonly #records: StatementSync;
   readonly #body: StatementSync;
   readonly #owners: StatementSync;
+  readonly #key: StatementSync;
+  readonly #deleteEvent: StatementSync;
+  readonly #deleteRecords: StatementSync;
+  readonly #dropEventBody: StatementSync;
+  readonly #dropRecordBodies: StatementSync;
+  readonly #walk: StatementSync;
+  readonly #after: StatementSync;
+  readonly #recordOwners: StatementSync;
+  readonly #upsertsAt: StatementSync;
   #upserts: StoredRecord[] = [];
 
   constructor(database: DatabaseSync, parts: TruthParts) {
@@ -74,6 +89,22 @@ export class TruthRows {
       `SELECT key, id, EXISTS (SELECT 1 FROM event_of WHERE owner = identity.id)
          OR EXISTS (SELECT 1 FROM record WHERE owner = identity.id)
        FROM identity WHERE key > ? ORDER BY key`,
+    );
+    this.#key = prepare("SELECT eid, owner, at FROM event WHERE id = ?");
+    this.#deleteEvent = prepare("DELETE FROM event WHERE id = ?");
+    this.#deleteRecords = prepare("DELETE FROM record WHERE owner = ?");
+    this.#dropEventBody = prepare("UPDATE event SET body = NULL WHERE id = ?");
+    this.#dropRecordBodies = prepare("UPDATE record SET operation = ?, body = ? WHERE owner = ?");
+    this.#walk = prepare(
+      "SELECT id, eid, dataset, owner, at, body IS NULL FROM event WHERE id > ? ORDER BY id LIMIT ?",
+    );
+    this.#after = prepare(
+      `SELECT owner, id, eid, dataset, identities, at, ingested, body FROM event
+       WHERE id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#recordOwners = prepare("SELECT DISTINCT owner FROM record WHERE owner > ? ORDER BY owner LIMIT ?");
+    this.#upsertsAt = prepare(
+      "SELECT id, dataset, body FROM record WHERE owner = ? AND at = ? AND operation = 0",
     );
     this.#index = new EventIndex(database, parts.recentEvents);
   }
@@ -125,6 +156,54 @@ export class TruthRows {
     totals.add("records", records.length);
   }
 
+  /** Deletes events and records, or their bodies; before anything refers to their rows anew. */
+  erase({ owners = [], events = [], eventBodies = [], recordBodies = [] }: Erasure): void {
+    const { identities, fragments, totals } = this.#parts;
+    for (const id of eventBodies) {
+      const row = this.#index.rowOf(id);
+      if (row !== undefined) this.#dropEventBody.run(row);
+    }
+    for (const owner of recordBodies) {
+      const id = identities.find(owner);
+      if (id !== undefined) this.#dropRecordBodies.run(OPERATIONS.indexOf("delete"), encodeBody({}), id);
+    }
+    if (owners.length + events.length === 0) return;
+    this.#index.sweep();
+    const rows = new Set(events.flatMap((id) => this.#index.rowOf(id) ?? []));
+    for (const owner of owners) {
+      const id = identities.find(owner);
+      if (id === undefined) continue;
+      for (const row of this.#index.rowsOf(id)) rows.add(row);
+      totals.add("records", -Number(this.#deleteRecords.run(id).changes));
+    }
+    const gone = [...rows].map((row) => {
+      const [eid, owner, at] = this.#key.get(row) as unknown as readonly [Stored, number, number];
+      this.#deleteEvent.run(row);
+      return { eid, owner, at, row };
+    });
+    this.#index.erase(gone);
+    totals.add("events", -gone.length);
+    fragments.forgetRows();
+  }
+
+  /** A step of the walk over all events, `after` the row of the last one. */
+  expiring(
+    before: { readonly [datasetId: string]: number },
+    { after = "0", limit }: { readonly after?: string; readonly limit: number },
+  ): ExpiringEvents {
+    const { names, identities } = this.#parts;
+    const moments = new Map(
+      Object.entries(before).map(([datasetId, moment]) => [names.find(datasetId), moment]),
+    );
+    const rows = this.#walk.all(Number(after), limit) as unknown as readonly WalkRow[];
+    const old = rows.filter(
+      ([, , dataset, , at, bare]) => bare === 0 && at < (moments.get(dataset) ?? -Infinity),
+    );
+    const events = old.map(([, eid, , owner]) => ({ id: decodeId(eid), owner: identities.keyOf(owner) }));
+    const last = rows.at(-1);
+    return last === undefined || rows.length < limit ? { events } : { events, next: String(last[0]) };
+  }
+
   events(owners: readonly IdentityKey[], from: number): readonly StoredEvent[] {
     const found: StoredEvent[] = [];
     for (const owner of new Set(owners)) {
@@ -161,6 +240,50 @@ export class TruthRows {
     return decodeBody(found[0]) as JsonObject;
   }
 
+  /** Takes in an event of a copy, unless it is there. */
+  takeInEvent(event: StoredEvent): void {
+    if (!this.#index.isKnown(event.id)) this.addEvents([event]);
+  }
+
+  /** Makes the records of an owner those of a copy. */
+  takeInRecords(owner: IdentityKey, records: readonly StoredRecord[]): void {
+    const stored = this.records([owner]);
+    if (JSON.stringify(stored) === JSON.stringify(records)) return;
+    if (stored.length > 0) {
+      this.#deleteRecords.run(this.#parts.identities.idOf(owner));
+      this.#parts.totals.add("records", -stored.length);
+    }
+    this.addRecords(records);
+  }
+
+  /** The record that a fragment is the body of, so that it is not kept twice. */
+  referTo({ datasetId, owner, at, body }: Fragment): void {
+    const id = this.#parts.identities.find(owner);
+    if (id === undefined) return;
+    const text = JSON.stringify(body);
+    const rows = this.#upsertsAt.all(id, at) as unknown as readonly (readonly [number, number, Stored])[];
+    for (const [row, dataset, stored] of rows) {
+      const isBody =
+        this.#parts.names.nameOf(dataset) === datasetId && JSON.stringify(decodeBody(stored)) === text;
+      if (isBody) this.#parts.fragments.refer(body, row);
+    }
+  }
+
+  /** Events in the order of their rows. */
+  eventsAfter(row: number, limit: number): readonly (readonly [row: number, event: StoredEvent])[] {
+    const rows = this.#after.all(row, limit) as unknown as readonly (readonly [number, ...EventRow])[];
+    return rows.map(([owner, ...event]) => [
+      event[0],
+      this.#eventOf(this.#parts.identities.keyOf(owner), event),
+    ]);
+  }
+
+  /** Owners of records, in the order of their numbers. */
+  recordOwnersAfter(id: number, limit: number): readonly (readonly [id: number, owner: IdentityKey])[] {
+    const rows = this.#recordOwners.all(id, limit) as unknown as readonly (readonly [number])[];
+    return rows.map(([owner]) => [owner, this.#parts.identities.keyOf(owner)]);
+  }
+
   owners(after: IdentityKey, limit: number): readonly IdentityKey[] {
     const keys: IdentityKey[] = [];
     if (limit < 1) return keys;
@@ -174,11 +297,11 @@ export class TruthRows {
   }
 
   /** How much was added since the last end of a transaction; `backTo` undoes what came after such a mark. */
-  mark(): readonly [records: number, events: number] {
+  mark(): TruthMark {
     return [this.#upserts.length, this.#index.mark()];
   }
 
-  backTo([records, events]: readonly [number, number]): void {
+  backTo([records, events]: TruthMark): void {
     for (const record of this.#upserts.splice(records)) this.#parts.fragments.undone(record);
     this.#index.backTo(events);
   }

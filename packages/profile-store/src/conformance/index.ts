@@ -1,8 +1,10 @@
 import type { HubStore } from "../hub-store.ts";
 import { commitCases } from "./commit-cases.ts";
+import { erasureCases } from "./erasure-cases.ts";
 import type { HubStoreCase } from "./hub-store-case.ts";
 import { personCases } from "./person-cases.ts";
 import { queueCases } from "./queue-cases.ts";
+import { transferCases } from "./transfer-cases.ts";
 import { truthCases } from "./truth-cases.ts";
 
 /** A law of the HubStore port as a case that any adapter can run, whatever its test runner. */
@@ -18,6 +20,8 @@ export const hubStoreCases: readonly HubStoreConformanceCase[] = [
   ...personCases,
   ...truthCases,
   ...queueCases,
+  ...erasureCases,
+  ...transferCases,
 ].map(onFreshStore);
 
 function onFreshStore({ name, run }: HubStoreCase): HubStoreConformanceCase {
