@@ -24,6 +24,8 @@ import {
   saveDocument,
 } from "./destination-lifecycle.ts";
 import { createDataflowChanges } from "./dataflow-changes.ts";
+import { governedDataflow } from "./governance/governance-catalog.ts";
+import type { Guard } from "./governance/governance.ts";
 
 /** A file export that is planned: the requests in order, and the destination that reads the answers. */
 export interface PlannedExport {
@@ -74,13 +76,15 @@ export interface ActivationsOptions {
   readonly sandbox: string;
   /** Marketing actions that a person's consents refuse: destinations that stand for one are not told of them. */
   readonly refusedActions?: RefusedActions | undefined;
+  /** Asks the policies before a dataflow is saved. */
+  readonly guard: Guard;
 }
 
 const PAGE = 500;
 
 /** Reads the destinations of a store and keeps them at hand. */
 export async function createActivations(options: ActivationsOptions): Promise<Activations> {
-  const { store, catalog, clock, newId, policy, nameOf, refusedActions } = options;
+  const { store, catalog, clock, newId, policy, nameOf, refusedActions, guard } = options;
   /** A mapped expression gives the truth of a query over the attributes. */
   const evaluate: EvaluateMapping = (expression, attributes) => {
     const answer = evaluatePql(expression, attributes, { now: formatInstant(clock()) });
@@ -130,7 +134,12 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       if (destination === undefined) return notFound;
       const dataflow = planDataflow(input, destination, { id: newId(), now: clock(), nameOf });
       if (!dataflow.ok) return dataflow;
-      if (!(await changes.save(destination.dataflows[0], dataflow.value))) return conflict;
+      const { value } = dataflow;
+      const saved = await guard(
+        (sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(value, sandbox) }),
+        () => changes.save(destination.dataflows[0], value),
+      );
+      if (!saved.ok) return saved;
       await reload();
       await changes.tell();
       return dataflow;
@@ -139,7 +148,11 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       const destination = live.get(dataflow.destinationId);
       const before = destination?.dataflows.find(({ id }) => id === dataflow.id);
       if (before === undefined) return notFound;
-      if (!(await changes.save(before, dataflow))) return conflict;
+      const saved = await guard(
+        (sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(dataflow, sandbox) }),
+        () => changes.save(before, dataflow),
+      );
+      if (!saved.ok) return saved;
       await reload();
       await changes.tell();
       return ok(dataflow);

@@ -36,6 +36,8 @@ import {
   type EdgeProjection,
   edgeProjection,
 } from "./edge.ts";
+import { governedAudience } from "./governance/governance-catalog.ts";
+import { createGovernance, type Governance } from "./governance/governance.ts";
 import { rebuild } from "./rederive.ts";
 import { personAsOf } from "./person-as-of.ts";
 import { reevaluate } from "./reevaluate.ts";
@@ -75,6 +77,8 @@ export interface Hub extends IdentityRules, SandboxSettings, Omit<Activations, "
     personIds: readonly string[],
   ) => Promise<readonly (EdgeProjection & { readonly regions: PersonState["regions"] })[]>;
   readonly configuration: () => Configuration;
+  /** Data usage policies, labels and consent policies: asked at every edit that concerns them. */
+  readonly governance: Governance;
   /** Reads the configuration anew, after documents were changed by someone else. */
   readonly reload: () => Promise<void>;
   /** `occurrences` goes on over the parts of one import, see `Door`. */
@@ -143,12 +147,22 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const told = (changes: readonly MembershipChange[]): void => {
     if (changes.length > 0) onMemberships?.(changes);
   };
-  const activations = await createActivations({
+  const { governance, gate } = await createGovernance({
+    store,
+    configuration: () => configuration,
+    destinations: () => activations.destinations(),
+    reload: () => activations.reload(),
+  });
+  const activations: Activations = await createActivations({
     store,
     clock,
     newId,
     catalog: options.catalog ?? [],
-    refusedActions: options.refusedActions,
+    refusedActions: (consents) => [
+      ...(options.refusedActions?.(consents) ?? []),
+      ...gate.refusedActions(consents),
+    ],
+    guard: gate.guard,
     organisation,
     sandbox,
     policy: () => configuration.policy,
@@ -180,14 +194,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     planned: Result<StoredAudience, readonly Issue[]>,
   ): Promise<Result<AudienceView, readonly Issue[]>> => {
     if (!planned.ok) return planned;
-    if (!(await saveAudience(store, planned.value))) {
-      return err([
-        {
-          code: "conflict",
-          message: "Someone else changed this audience meanwhile. Read it again and repeat.",
-        },
-      ]);
-    }
+    const { value } = planned;
+    const saved = await gate.guard(
+      (at) => ({ kind: "audience", audience: governedAudience(value, at) }),
+      () => saveAudience(store, value),
+    );
+    if (!saved.ok) return saved;
     await reload();
     return ok(await counted(configuration.audiences.get(planned.value.id) ?? planned.value));
   };
@@ -217,7 +229,14 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   return {
     ...destinations,
     ...createIdentityRules({ store, clock, newId, begin, reload, told }),
-    ...createSandboxSettings({ store, newId, configuration: () => configuration, reload }),
+    ...createSandboxSettings({
+      store,
+      newId,
+      configuration: () => configuration,
+      reload,
+      guard: gate.guard,
+    }),
+    governance,
     edgeDefinitions: () =>
       edgeDefinitions({
         store,
@@ -235,6 +254,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     configuration: () => configuration,
     reload: async () => {
       await reload();
+      await gate.reload();
       await reloadDestinations();
     },
     totals: () => store.totals(),

@@ -12,6 +12,8 @@ import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@t
 import type { Configuration } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
 import { emptyCommit } from "./empty-commit.ts";
+import { governedDataset, governedMergePolicy } from "./governance/governance-catalog.ts";
+import type { Guard } from "./governance/governance.ts";
 
 /** The kinds of documents that edges work by and that are kept as they are given. */
 export type EdgeDocumentKind = "datastream" | "activity";
@@ -41,6 +43,8 @@ export interface SandboxSettingsOptions {
   readonly newId: () => string;
   readonly configuration: () => Configuration;
   readonly reload: () => Promise<void>;
+  /** Asks the policies before labels or merge policies change. */
+  readonly guard: Guard;
 }
 
 const CONFLICT: Issue = {
@@ -50,7 +54,7 @@ const CONFLICT: Issue = {
 
 /** The settings side of a hub. */
 export function createSandboxSettings(options: SandboxSettingsOptions): SandboxSettings {
-  const { store, newId, configuration, reload } = options;
+  const { store, newId, configuration, reload, guard } = options;
   return {
     datasets: () => [...configuration().datasets.values()],
     saveDataset: async (input) => {
@@ -61,7 +65,12 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
         const message = `A dataset keeps its kind: ${before.id} is of kind ${before.kind}. Make another dataset.`;
         return err([{ code: "dataset.kind", path: ["kind"], message }]);
       }
-      if (!(await saveDocument(store, "dataset", dataset.value.id, dataset.value))) return err([CONFLICT]);
+      const { value } = dataset;
+      const saved = await guard(
+        () => ({ kind: "dataset", dataset: governedDataset(value) }),
+        () => saveDocument(store, "dataset", value.id, value),
+      );
+      if (!saved.ok) return saved;
       await reload();
       return dataset;
     },
@@ -85,7 +94,11 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
           };
         }),
       );
-      if (!(await store.commit({ ...emptyCommit, documents })).ok) return err([CONFLICT]);
+      const saved = await guard(
+        () => ({ kind: "merge-policy", mergePolicy: governedMergePolicy(policy.value) }),
+        async () => (await store.commit({ ...emptyCommit, documents })).ok,
+      );
+      if (!saved.ok) return saved;
       await reload();
       return policy;
     },
