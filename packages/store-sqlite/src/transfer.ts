@@ -61,6 +61,7 @@ function partsOf({
   truth,
   persons,
   queues,
+  walk,
 }: TransferParts): readonly ((after: readonly Place[], limit: number) => readonly Placed[])[] {
   const number = (after: readonly Place[]): number => Number(after[0] ?? 0);
   const text = (after: readonly Place[], index = 0): string => String(after[index] ?? "");
