@@ -1,3 +1,4 @@
 export { type MongoStore, type MongoStoreOptions, openMongoStore } from "./mongo-store.ts";
+export { dropMongoStore } from "./drop-store.ts";
 export { type Lease, type Leases } from "./leases.ts";
 export { MONGO_STORE_ERRORS, MongoStoreError, type MongoStoreErrorCode } from "./errors.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { HubCommit, PersonWrite, StoredEvent } from "@tessera/profile-store";
 import { MongoClient } from "mongodb";
 import { expect, test } from "vitest";
-import { MONGO_STORE_ERRORS, openMongoStore } from "../src/index.ts";
+import { dropMongoStore, MONGO_STORE_ERRORS, openMongoStore } from "../src/index.ts";
 import { withMongo } from "./deployment.ts";
 
 const NOTHING: HubCommit = {
@@ -44,6 +44,19 @@ withMongo("opening", ({ uri, fresh, open }) => {
     const prod = await open({ database, sandbox: "prod" });
     await dev.commit({ ...NOTHING, counters: { n: 1 } });
     expect([await dev.counters(), await prod.counters()]).toEqual([{ n: 1 }, {}]);
+    await Promise.all([dev.close(), prod.close()]);
+  });
+
+  test("a dropped sandbox is empty, and the others stay", async () => {
+    const database = fresh();
+    for (const sandbox of ["dev", "prod"]) {
+      const store = await open({ database, sandbox });
+      await store.commit({ ...NOTHING, counters: { n: 1 } });
+      await store.close();
+    }
+    await dropMongoStore({ uri, database, sandbox: "dev" });
+    const [dev, prod] = [await open({ database, sandbox: "dev" }), await open({ database, sandbox: "prod" })];
+    expect([await dev.counters(), await prod.counters()]).toEqual([{}, { n: 1 }]);
     await Promise.all([dev.close(), prod.close()]);
   });
 
