@@ -29,6 +29,7 @@ describe("parseConfig", () => {
       TESSERA_INTROSPECTION: "maybe",
       TESSERA_QUERY_DEPTH: "1",
       TESSERA_LOG_LEVEL: "loud",
+      TESSERA_ROLES: "collect,sing",
       TESSERA_EDGE_URL: "file:///etc",
     };
     const parsed = parseConfig(wrong);
@@ -48,6 +49,11 @@ describe("parseConfig", () => {
     const [warning = ""] = configWarnings({ adminToken: "hunter2" });
     expect(warning).toContain("TESSERA_ADMIN_TOKEN");
     expect(warning).not.toContain("hunter2");
+  });
+
+  it("reads the roles of a process", () => {
+    const parsed = parseConfig({ TESSERA_ADMIN_TOKEN: TOKEN, TESSERA_ROLES: "deliver, collect" });
+    expect(parsed).toMatchObject({ value: { roles: ["collect", "deliver"] } });
   });
 
   it("demands an admin token", () => {

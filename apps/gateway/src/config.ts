@@ -47,8 +47,18 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   /** Folder that local file destinations may write to. */
   readonly filesFolder: string;
+  readonly roles: readonly Role[];
   readonly logLevel: LogLevel;
 }
+
+const ROLES = ["collect", "derive", "timers", "batch", "deliver"] as const;
+
+/**
+ * What a process does. `collect`: takes events and records in. `derive`: derives persons anew, in jobs (what comes in is
+ * derived in the commit that takes it in). `timers`: follows persons whose windows lapse. `batch`: evaluations and files
+ * by schedule. `deliver`: tells streaming destinations. GraphQL is answered by every process.
+ */
+export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
@@ -66,6 +76,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   graphqlBodyLimit: 5_000_000,
   queueLimit: 20_000,
   filesFolder: "./data/files",
+  roles: ROLES,
   logLevel: "info",
 };
 
@@ -181,6 +192,12 @@ export function parseConfig(env: {
     ),
     queueLimit: whole("TESSERA_QUEUE_LIMIT", DEFAULT_CONFIG.queueLimit, [1_000, 10_000_000]),
     filesFolder: read("TESSERA_FILES", DEFAULT_CONFIG.filesFolder, anyText, "the path of a folder"),
+    roles: read(
+      "TESSERA_ROLES",
+      DEFAULT_CONFIG.roles,
+      rolesOf,
+      `a list of ${ROLES.join(", ")}, separated by commas`,
+    ),
     logLevel: read(
       "TESSERA_LOG_LEVEL",
       DEFAULT_CONFIG.logLevel,
@@ -210,6 +227,12 @@ export function parseStoreAddress(text: string): StoreAddress | undefined {
 /** A sandbox name, or `undefined`: lower-case letters, digits and `-`, at most 50. */
 function sandboxName(text: string): string | undefined {
   return /^[a-z0-9][a-z0-9-]{0,49}$/.test(text) ? text : undefined;
+}
+
+function rolesOf(text: string): readonly Role[] | undefined {
+  const names = text.split(",").map((name) => name.trim());
+  const roles = ROLES.filter((role) => names.includes(role));
+  return roles.length > 0 && roles.length === new Set(names).size ? roles : undefined;
 }
 
 function anyText(text: string): string {

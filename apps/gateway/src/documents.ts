@@ -34,28 +34,21 @@ export async function writeDocuments(store: HubStore, changes: readonly Document
   return wanted.length === 0 || (await store.commit({ ...NOTHING, documents: wanted })).ok;
 }
 
-/** Changes one document by what it holds, again when someone else wrote meanwhile. */
-export async function amendDocument(
+/**
+ * Changes one document by what it holds. Of several processes that try at the same time one succeeds; false for the
+ * others, and when `change` gives nothing.
+ */
+export async function claimDocument(
   store: HubStore,
   { kind, id }: { readonly kind: string; readonly id: string },
-  amend: (body: JsonObject | undefined) => object | undefined,
-): Promise<void> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const before = await store.document(kind, id);
-    const body = amend(before?.body);
-    if (body === undefined && before === undefined) return;
-    const write: DocumentWrite = {
-      kind,
-      id,
-      expectedVersion: before?.version ?? 0,
-      ...(body !== undefined && { body: jsonObjectOf(body) }),
-    };
-    if ((await store.commit({ ...NOTHING, documents: [write] })).ok) return;
-  }
-  throw new Error(`A document of the kind ${kind} is written by others without end.`);
+  change: (body: JsonObject | undefined) => object | undefined,
+): Promise<boolean> {
+  const before = await store.document(kind, id);
+  const body = change(before?.body);
+  if (body === undefined) return false;
+  const write = { kind, id, expectedVersion: before?.version ?? 0, body: jsonObjectOf(body) };
+  return (await store.commit({ ...NOTHING, documents: [write] })).ok;
 }
-
-const ATTEMPTS = 20;
 
 /** A value as the JSON object that is stored. */
 export function jsonObjectOf(value: object): JsonObject {

@@ -33,6 +33,8 @@ export interface Gateway {
   /** An open sandbox by name; `undefined` when there is none of that name. */
   readonly sandbox: (name: string) => Promise<Sandbox | undefined>;
   readonly openSandboxes: () => readonly Sandbox[];
+  /** Ends the work in a sandbox and removes all that is stored in it. */
+  readonly dropSandbox: (name: string) => Promise<void>;
   readonly send: Sender;
   readonly jobs: Jobs;
   /** The delivery of an open sandbox. */

@@ -24,6 +24,8 @@ export interface Jobs {
   /** Stops a job at its next step; what it did so far stays. */
   readonly cancel: (id: string) => Job | undefined;
   readonly follow: (listener: (job: Job) => void) => () => void;
+  /** Cancels what runs in one sandbox and resolves when it has ended; its jobs are forgotten. */
+  readonly finish: (sandbox: string) => Promise<void>;
   /** Resolves when nothing runs any more; cancels what does. */
   readonly close: () => Promise<void>;
 }
@@ -91,6 +93,12 @@ export function createJobs(made: {
     follow: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    finish: async (sandbox) => {
+      const own = [...jobs.values()].filter((job) => job.sandbox === sandbox).map(({ id }) => id);
+      for (const id of own) if (running.has(id)) cancelled.add(id);
+      await Promise.all(own.map((id) => running.get(id)));
+      for (const id of own) jobs.delete(id);
     },
     close: async () => {
       for (const id of running.keys()) cancelled.add(id);

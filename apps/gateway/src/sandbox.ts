@@ -25,6 +25,8 @@ export interface SandboxOptions {
   readonly catalog: readonly CatalogEntry[];
   readonly clock: () => number;
   readonly newId: () => string;
+  /** Whether this process follows persons whose windows lapse. */
+  readonly timers: boolean;
   readonly onError: (what: string, error: unknown) => void;
 }
 
@@ -59,7 +61,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const turn = (): void => {
     running = wake();
   };
-  let timer = setTimeout(turn, TIMER_PERIOD);
+  let timer = options.timers ? setTimeout(turn, TIMER_PERIOD) : undefined;
   return {
     name,
     store,

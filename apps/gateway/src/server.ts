@@ -8,10 +8,7 @@ import { createAuthenticator } from "./access/authenticator.ts";
 import { createJwtReader } from "./access/jwt-reader.ts";
 import { secretDigest } from "./access/principal.ts";
 import { createRateLimit } from "./access/rate-limit.ts";
-import { CATALOG } from "./catalog.ts";
 import type { GatewayConfig } from "./config.ts";
-import { type DeliveryWorker, startDeliveryWorker } from "./delivery/delivery-worker.ts";
-import { createProjector, type Projector } from "./edge/projector.ts";
 import type { Gateway } from "./gateway.ts";
 import { createApollo } from "./graphql/apollo.ts";
 import { createQueryGuard, readTrustedDocuments } from "./graphql/query-guard.ts";
@@ -21,8 +18,7 @@ import { serveWebSockets } from "./http/web-socket.ts";
 import { createAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
-import { openSandbox, type Sandbox } from "./sandbox.ts";
-import { openStore } from "./store.ts";
+import { createSandboxes } from "./sandboxes.ts";
 import { createSender } from "./transports/send.ts";
 
 /** What a gateway is started with. Clock, ids and store can be given by tests and demonstrations. */
@@ -54,48 +50,16 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const auditLog = createAuditLog(
     config.store.kind === "sqlite" ? `${config.store.path}.audit.ndjson` : undefined,
   );
-  const open = new Map<string, Promise<Sandbox>>();
-  const running: Sandbox[] = [];
-  const projectors: Projector[] = [];
-  const deliveries = new Map<string, DeliveryWorker>();
-  const send = createSender({ filesFolder: config.filesFolder, secret, now: clock });
-  const start = async (name: string, store: HubStore): Promise<Sandbox> => {
-    const onError = (what: string, error: unknown): void =>
-      log.error({ err: error, sandbox: name }, `${what} failed`);
-    const { organisation } = config;
-    const sandbox = await openSandbox({ name, organisation, store, catalog: CATALOG, clock, newId, onError });
-    sandbox.follow((changes) => {
-      for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
-    });
-    const { edgeUrl, adminToken: token } = config;
-    if (edgeUrl !== undefined) {
-      projectors.push(createProjector({ sandbox, edgeUrl, token, clock, metrics, log }));
-    }
-    const delivery = { hub: sandbox.hub, store, send, clock, organisation, sandbox: name, onError };
-    deliveries.set(name, startDeliveryWorker(delivery));
-    running.push(sandbox);
-    return sandbox;
-  };
-  const isDefault = { name: config.defaultSandbox, isDefault: true };
-  const store = options.store ?? (await openStore(config.store, isDefault));
-  const { defaultSandbox } = config;
-  open.set(defaultSandbox, start(defaultSandbox, store));
-  await open.get(defaultSandbox);
-  const access = await openAccessRegistry(store, { clock, newId, defaultSandbox });
-  const sandboxOf = (name: string): Promise<Sandbox | undefined> => {
-    const known = open.get(name);
-    if (known !== undefined) return known;
-    if (!access.sandboxes().some((sandbox) => sandbox.name === name)) return Promise.resolve(undefined);
-    const opening = openStore(config.store, { name, isDefault: false }).then((own) => start(name, own));
-    opening.catch(() => open.delete(name));
-    open.set(name, opening);
-    return opening;
-  };
   const jobs = createJobs({
     clock,
     newId,
     onError: (kind, error) => log.error({ err: error, kind }, "a job failed"),
   });
+  const send = createSender({ filesFolder: config.filesFolder, secret, now: clock });
+  const sandboxes = createSandboxes({ config, clock, newId, log, metrics, jobs, send }, options.store);
+  const { defaultSandbox } = config;
+  const { store } = await sandboxes.open(defaultSandbox);
+  const access = await openAccessRegistry(store, { clock, newId, defaultSandbox });
   const gateway: Gateway = {
     config,
     clock,
@@ -113,15 +77,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
         action: what.action,
         subject: "person" in what ? secretDigest(what.person) : what.subject,
       }),
-    sandbox: sandboxOf,
-    openSandboxes: () => running,
+    sandbox: async (name) =>
+      access.sandboxes().some((sandbox) => sandbox.name === name) ? sandboxes.open(name) : undefined,
+    openSandboxes: sandboxes.running,
+    dropSandbox: sandboxes.drop,
+    delivery: sandboxes.delivery,
     send,
     jobs,
-    delivery: (name) => {
-      const worker = deliveries.get(name);
-      if (worker === undefined) throw new Error("A sandbox is open before its delivery is asked for.");
-      return worker;
-    },
   };
   const trusted =
     config.trustedDocuments === undefined
@@ -161,9 +123,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await stopServer(server);
       await apollo.stop();
       await jobs.close();
-      await Promise.all(projectors.map((projector) => projector.close()));
-      await Promise.all([...deliveries.values()].map((delivery) => delivery.close()));
-      await Promise.all(running.map((sandbox) => sandbox.close()));
+      await sandboxes.close();
       await auditLog.close();
     },
   };

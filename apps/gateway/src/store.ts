@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
-import { dirname, extname, resolve } from "node:path";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { createMemoryStore, type HubStore } from "@tessera/profile-store";
-import { openMongoStore } from "@tessera/store-mongodb";
+import { dropMongoStore, openMongoStore } from "@tessera/store-mongodb";
 import { openSqliteStore } from "@tessera/store-sqlite";
 import type { StoreAddress } from "./config.ts";
 
@@ -23,6 +23,36 @@ export async function openStore(
         uri: address.uri,
         database: databaseOf(address.uri),
         ...(sandbox.isDefault ? {} : { sandbox: sandbox.name }),
+      });
+  }
+}
+
+/** Removes all that the store of a sandbox holds; it must be closed. The store of the default sandbox always stays. */
+export async function dropStore(
+  address: StoreAddress,
+  sandbox: { readonly name: string; readonly isDefault: boolean },
+): Promise<void> {
+  if (sandbox.isDefault) throw new Error("The store of the default sandbox always stays.");
+  switch (address.kind) {
+    case "memory":
+      return;
+    case "sqlite": {
+      const path = sandboxPath(address.path, sandbox);
+      const folder = dirname(path);
+      const name = basename(path);
+      const files = await readdir(folder).catch(() => []);
+      // beside the database itself its journal, and whatever else it keeps under its name
+      const own = files.filter(
+        (file) => file === name || file.startsWith(`${name}-`) || file.startsWith(`${name}.`),
+      );
+      await Promise.all(own.map((file) => rm(join(folder, file), { force: true, recursive: true })));
+      return;
+    }
+    case "mongodb":
+      await dropMongoStore({
+        uri: address.uri,
+        database: databaseOf(address.uri),
+        sandbox: sandbox.name,
       });
   }
 }

@@ -12,12 +12,15 @@ import type { HubStore } from "@tessera/profile-store";
 import { parseInstant } from "@tessera/xdm";
 import { jsonObjectOf, NOTHING } from "../documents.ts";
 import type { Sender } from "../transports/send.ts";
+import { createExportScheduler, type ExportScheduler } from "./export-schedule.ts";
 import { createJournal } from "./journal.ts";
 
 /** Tells the streaming destinations of one sandbox what stands in its outbox. */
 export interface DeliveryWorker {
   /** Dead letters, the delivery log and pauses. */
   readonly store: DeliveryStore;
+  /** Files, by schedule and after evaluations. */
+  readonly exports: ExportScheduler;
   readonly metrics: () => readonly DestinationMetrics[];
   /** Ends after the calls that are under way. */
   readonly close: () => Promise<void>;
@@ -31,6 +34,8 @@ export interface DeliveryWorkerOptions {
   readonly clock: () => number;
   readonly organisation: string;
   readonly sandbox: string;
+  /** Whether this process tells the streaming destinations. */
+  readonly runs: boolean;
   readonly onError: (what: string, error: unknown) => void;
 }
 
@@ -61,9 +66,12 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
     [...hub.destinations().values()]
       .filter(({ configured }) => configured.kind.startsWith("streaming"))
       .map(({ stored }) => stored.id);
-  const running = engine.run(streaming, stop.signal).catch((error: unknown) => onError("delivery", error));
+  const running = options.runs
+    ? engine.run(streaming, stop.signal).catch((error: unknown) => onError("delivery", error))
+    : undefined;
   return {
     store: delivery,
+    exports: createExportScheduler({ hub, store }, { send, clock, delivery }),
     metrics: engine.metrics,
     close: async () => {
       stop.abort();

@@ -47,6 +47,10 @@ export function collectRoute(
         message: 'The permission "Manage Sources" is needed for this.',
       });
     }
+    if (!gateway.config.roles.includes("collect")) {
+      const message = "This process takes nothing in; send it to one whose TESSERA_ROLES has collect.";
+      return refuse(context, 503, { code: "ROLE_ABSENT", message });
+    }
     if (!DATASET_ID.test(datasetId)) {
       const message =
         "datasetId: expected 1 to 100 letters, digits, _ . - in the query, as in ?datasetId=web.";

@@ -119,5 +119,6 @@ async function exportFiles(
   audienceIds?: readonly string[],
 ): Promise<readonly ExportedFile[]> {
   const planned = valueOf(await sandbox.hub.planExports(destinationId, audienceIds));
-  return writeExports(planned, gateway.send);
+  const { store: delivery } = gateway.delivery(sandbox.name);
+  return writeExports(planned, { send: gateway.send, clock: gateway.clock, delivery });
 }

@@ -40,6 +40,9 @@ export class IngestionResolver {
 
 function admit(context: GatewayContext, items: readonly unknown[]): void {
   demand(context, "manage-sources");
+  if (!context.gateway.config.roles.includes("collect")) {
+    throw failure("UNAVAILABLE", "This process takes nothing in; send it to one whose roles have collect.");
+  }
   if (items.length > ITEMS_MAX) {
     throw failure(
       "TOO_MUCH",

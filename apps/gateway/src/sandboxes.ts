@@ -1,0 +1,124 @@
+import type { HubStore } from "@tessera/profile-store";
+import type { Logger } from "pino";
+import { CATALOG } from "./catalog.ts";
+import type { GatewayConfig, Role } from "./config.ts";
+import { type DeliveryWorker, startDeliveryWorker } from "./delivery/delivery-worker.ts";
+import { createProjector } from "./edge/projector.ts";
+import type { Jobs } from "./jobs.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import { openSandbox, type Sandbox } from "./sandbox.ts";
+import { startScheduleWorker } from "./schedules/schedule-worker.ts";
+import { dropStore, openStore } from "./store.ts";
+import type { Sender } from "./transports/send.ts";
+
+/** What sandboxes are opened with. */
+export interface SandboxParts {
+  readonly config: GatewayConfig;
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly jobs: Jobs;
+  readonly send: Sender;
+}
+
+/** The open sandboxes of a gateway: each with its store, its hub and the work that goes on in it. */
+export interface Sandboxes {
+  /** Opens a sandbox, or gives the open one. */
+  readonly open: (name: string) => Promise<Sandbox>;
+  readonly running: () => readonly Sandbox[];
+  readonly delivery: (name: string) => DeliveryWorker;
+  /** Ends the work in a sandbox and removes all that is stored in it; the next `open` finds it empty. */
+  readonly drop: (name: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+interface Running {
+  readonly sandbox: Sandbox;
+  readonly delivery: DeliveryWorker;
+  readonly close: () => Promise<void>;
+}
+
+/** The sandboxes of a gateway; `given` is the open store of the default one. */
+export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxes {
+  const { config } = parts;
+  const opening = new Map<string, Promise<Running>>();
+  const running = new Map<string, Running>();
+  const start = async (name: string): Promise<Running> => {
+    const isDefault = name === config.defaultSandbox;
+    const store =
+      isDefault && given !== undefined ? given : await openStore(config.store, { name, isDefault });
+    const started = await startSandbox(parts, name, store);
+    running.set(name, started);
+    return started;
+  };
+  return {
+    open: async (name) => {
+      const known = opening.get(name);
+      if (known !== undefined) return (await known).sandbox;
+      const started = start(name);
+      started.catch(() => opening.delete(name));
+      opening.set(name, started);
+      return (await started).sandbox;
+    },
+    running: () => [...running.values()].map(({ sandbox }) => sandbox),
+    delivery: (name) => {
+      const found = running.get(name);
+      if (found === undefined) throw new Error("A sandbox is open before its delivery is asked for.");
+      return found.delivery;
+    },
+    drop: async (name) => {
+      const found = await opening.get(name);
+      opening.delete(name);
+      running.delete(name);
+      await found?.close();
+      await dropStore(config.store, { name, isDefault: name === config.defaultSandbox });
+    },
+    close: async () => {
+      await Promise.all([...running.values()].map((one) => one.close()));
+    },
+  };
+}
+
+/** Opens one sandbox and starts what this process does in it. */
+async function startSandbox(parts: SandboxParts, name: string, store: HubStore): Promise<Running> {
+  const { config, clock, newId, log, metrics, jobs, send } = parts;
+  const { organisation, edgeUrl, adminToken: token } = config;
+  const does = (role: Role): boolean => config.roles.includes(role);
+  const onError = (what: string, error: unknown): void =>
+    log.error({ err: error, sandbox: name }, `${what} failed`);
+  const timers = does("timers");
+  const options = { name, organisation, store, catalog: CATALOG, clock, newId, timers, onError };
+  const sandbox = await openSandbox(options);
+  sandbox.follow((changes) => {
+    for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
+  });
+  const projector =
+    edgeUrl === undefined ? undefined : createProjector({ sandbox, edgeUrl, token, clock, metrics, log });
+  const { hub } = sandbox;
+  const runs = does("deliver");
+  const delivery = startDeliveryWorker({
+    hub,
+    store,
+    send,
+    clock,
+    organisation,
+    sandbox: name,
+    runs,
+    onError,
+  });
+  const schedule = does("batch")
+    ? startScheduleWorker({ sandbox, exports: delivery.exports, jobs, clock, onError })
+    : undefined;
+  return {
+    sandbox,
+    delivery,
+    close: async () => {
+      await schedule?.close();
+      await jobs.finish(name);
+      await projector?.close();
+      await delivery.close();
+      await sandbox.close();
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { ExportScheduler } from "../delivery/export-schedule.ts";
+import type { Jobs } from "../jobs.ts";
+import type { Sandbox } from "../sandbox.ts";
+import { claimDueAudiences } from "./audience-schedule.ts";
+
+/** Does what stands in the schedules of one sandbox: evaluations and files. */
+export interface ScheduleWorker {
+  /** Ends after what is under way. */
+  readonly close: () => Promise<void>;
+}
+
+/** How often the schedules are looked at, in milliseconds; none of them is finer than a minute. */
+const PERIOD = 5_000;
+
+/** Starts the worker. Evaluations run as jobs, so that they are seen and can be cancelled. */
+export function startScheduleWorker(options: {
+  readonly sandbox: Sandbox;
+  readonly exports: ExportScheduler;
+  readonly jobs: Jobs;
+  readonly clock: () => number;
+  readonly onError: (what: string, error: unknown) => void;
+  readonly period?: number;
+}): ScheduleWorker {
+  const { sandbox, exports, jobs, clock, onError, period = PERIOD } = options;
+  let closed = false;
+  let running: Promise<void> = Promise.resolve();
+  const turn = async (): Promise<void> => {
+    try {
+      const published = new Set(
+        [...sandbox.hub.configuration().audiences.values()]
+          .filter(({ status }) => status === "published")
+          .map(({ id }) => id),
+      );
+      const due = (await claimDueAudiences(sandbox.store, clock())).filter((id) => published.has(id));
+      if (due.length > 0) evaluate(due);
+      await exports.run();
+    } catch (error) {
+      onError("schedules", error);
+    }
+    if (!closed) timer = setTimeout(next, period);
+  };
+  const evaluate = (due: readonly string[]): void => {
+    jobs.start(sandbox.name, `evaluate ${due.toSorted().join(" ")}`, async (progress) => {
+      const evaluated = await sandbox.hub.evaluateAudiences(due, progress);
+      if (!evaluated.ok) throw new Error(evaluated.error.map(({ message }) => message).join(" "));
+      const files = await exports.afterEvaluation(due);
+      return { audiences: evaluated.value.map(({ id, name, count }) => ({ id, name, count })), files };
+    });
+  };
+  const next = (): void => {
+    running = turn();
+  };
+  let timer = setTimeout(next, period);
+  return {
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
