@@ -50,7 +50,7 @@ export class ConsentPolicyType {
   readonly undecided!: string;
 }
 
-@ObjectType({ description: "What a change does to a dataflow that is there already." })
+@ObjectType("DataflowReview", { description: "What a change does to a dataflow that is there already." })
 export class DataflowReviewType {
   @Field(() => ID, { description: "The dataflow." })
   readonly dataflowId!: string;
