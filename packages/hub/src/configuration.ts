@@ -40,6 +40,8 @@ export interface Configuration {
   readonly whole: AudiencePlan;
   /** Since when each continuous audience is in force. */
   readonly since: ReadonlyMap<string, number>;
+  /** The moments at which continuous audiences came into force. */
+  readonly beginnings: ReadonlySet<number>;
 }
 
 /** Reads the configuration of a sandbox; what was never set has its default. */
@@ -73,6 +75,7 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     continuous: compiled(continuous),
     whole: compiled(published),
     since: new Map(continuous.map((audience) => [audience.id, audience.since])),
+    beginnings: new Set(continuous.map((audience) => audience.since)),
   };
 }
 

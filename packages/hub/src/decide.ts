@@ -135,7 +135,10 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
     graph,
     fragments,
     memberships: following.memberships,
-    eventCount: (continues === undefined ? past.length : continues.eventCount) + events.length,
+    eventCount:
+      (continues === undefined
+        ? past.filter(({ body }) => body !== undefined).length
+        : continues.eventCount) + events.length,
     evaluatedAt: following.evaluatedAt,
     ...(following.nextChangeAt === undefined ? {} : { nextChangeAt: following.nextChangeAt }),
     ...(regions === undefined ? {} : { regions }),
@@ -162,7 +165,7 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   const held = retireMemberships(stored, configuration);
   const fresh = events.map((item) => storedEvent(item, now));
   const all = [...known.past, ...fresh].sort(compareEvents).filter((event) => event.body !== undefined);
-  const anew = mustFollowAnew(resolution);
+  const anew = mustFollowAnew(resolution, ruling);
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
   const begin = Math.min(...since.values());
   const moments = (
@@ -189,9 +192,18 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   return { ...following, changes };
 }
 
-/** A merge, a split, or something older than what was followed already: the memberships are followed from the start. */
-export function mustFollowAnew({ continues, events }: Resolution): boolean {
-  return continues === undefined || events.some((event) => event.at <= continues.evaluatedAt);
+/**
+ * A merge, a split, or something not later than what was followed already (an event, a record or an audience of the
+ * very same moment counts): the memberships are followed from the start.
+ */
+export function mustFollowAnew(
+  { continues, events, records }: Resolution,
+  { now, configuration }: Pick<Ruling, "now" | "configuration">,
+): boolean {
+  if (continues === undefined) return true;
+  const { evaluatedAt } = continues;
+  if (events.some((event) => event.at <= evaluatedAt)) return true;
+  return (records.length > 0 && now <= evaluatedAt) || configuration.beginnings.has(evaluatedAt);
 }
 
 function isFollowed(membership: MembershipState, since: ReadonlyMap<string, number>): boolean {

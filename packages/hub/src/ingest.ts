@@ -85,9 +85,9 @@ export async function loadHistory(
   resolutions: Resolutions,
   ingestion: Ingestion,
 ): Promise<ReadonlyMap<string, History>> {
-  const { store, configuration } = ingestion;
+  const { store } = ingestion;
   const history = new Map<string, History>();
-  const needing = resolutions.persons.filter((resolution) => needsHistory(resolution, configuration));
+  const needing = resolutions.persons.filter((resolution) => needsHistory(resolution, ingestion));
   const owners = needing.flatMap((resolution) => resolution.identities);
   if (owners.length === 0) return history;
   const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
@@ -102,11 +102,11 @@ export async function loadHistory(
   return history;
 }
 
-function needsHistory(resolution: Resolution, configuration: Configuration): boolean {
+function needsHistory(resolution: Resolution, ingestion: Ingestion): boolean {
   const { continues, sources, records } = resolution;
   if (sources.length === 0) return false;
   if (continues === undefined || records.length > 0) return true;
-  return configuration.continuous.audiences.length > 0 || mustFollowAnew(resolution);
+  return ingestion.configuration.continuous.audiences.length > 0 || mustFollowAnew(resolution, ingestion);
 }
 
 function isEmpty(commit: HubCommit): boolean {

@@ -97,6 +97,8 @@ export interface Erasure {
   readonly owners?: readonly IdentityKey[];
   /** Ids of events that go as a whole. The same commit may add an event of the same id. */
   readonly events?: readonly string[];
+  /** Owners all of whose records go; their events stay. The same commit may add records of them. */
+  readonly recordsOf?: readonly IdentityKey[];
   /** Ids of events that lose their body and keep their links. */
   readonly eventBodies?: readonly string[];
   /** Owners whose records lose their bodies and keep their links: each becomes a `delete`. */

@@ -88,6 +88,7 @@ export function createMemoryStore(): HubStore {
       for (const event of eventsOf.get(owner) ?? []) eraseEvent(event);
       recordsOf.delete(owner);
     }
+    for (const owner of erasure.recordsOf ?? []) recordsOf.delete(owner);
     for (const id of erasure.events ?? []) {
       const event = events.get(id);
       if (event !== undefined) eraseEvent(event);

@@ -13,7 +13,14 @@ export async function erase(
   erasure: Erasure,
   { collections, session }: { readonly collections: Collections; readonly session: ClientSession },
 ): Promise<Erased> {
-  const { persons = [], owners = [], events = [], eventBodies = [], recordBodies = [] } = erasure;
+  const {
+    persons = [],
+    owners = [],
+    events = [],
+    recordsOf = [],
+    eventBodies = [],
+    recordBodies = [],
+  } = erasure;
   if (persons.length > 0) await erasePersons(persons.map(toStored), { collections, session });
   if (eventBodies.length > 0) {
     const filter = { _id: { $in: eventBodies.map(toStored) } };
@@ -23,13 +30,16 @@ export async function erase(
     const filter = { o: { $in: recordBodies.map(toStored) } };
     await collections.records.updateMany(filter, { $set: { op: "delete", b: "{}" } }, { session });
   }
-  if (owners.length + events.length === 0) return { events: 0, records: 0 };
+  if (owners.length + events.length + recordsOf.length === 0) return { events: 0, records: 0 };
   const keys = owners.map(toStored);
   const chosen = { $or: [{ o: { $in: keys } }, { _id: { $in: events.map(toStored) } }] };
   const gone = await collections.events.find(chosen, { ...AT_ONCE, session, projection: { o: 1 } }).toArray();
   await collections.events.deleteMany(chosen, { session });
-  const { deletedCount } = await collections.records.deleteMany({ o: { $in: keys } }, { session });
-  const perhaps = [...new Set([...keys, ...gone.map(({ o }) => o)])];
+  const { deletedCount } = await collections.records.deleteMany(
+    { o: { $in: [...keys, ...recordsOf.map(toStored)] } },
+    { session },
+  );
+  const perhaps = [...new Set([...keys, ...recordsOf.map(toStored), ...gone.map(({ o }) => o)])];
   const owning = { o: { $in: perhaps } };
   const still = new Set<string>([
     ...(await collections.events.distinct("o", owning, { session })),

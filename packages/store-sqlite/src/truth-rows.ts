@@ -157,7 +157,7 @@ export class TruthRows {
   }
 
   /** Deletes events and records, or their bodies; before anything refers to their rows anew. */
-  erase({ owners = [], events = [], eventBodies = [], recordBodies = [] }: Erasure): void {
+  erase({ owners = [], events = [], recordsOf = [], eventBodies = [], recordBodies = [] }: Erasure): void {
     const { identities, fragments, totals } = this.#parts;
     for (const id of eventBodies) {
       const row = this.#index.rowOf(id);
@@ -167,6 +167,12 @@ export class TruthRows {
       const id = identities.find(owner);
       if (id !== undefined) this.#dropRecordBodies.run(OPERATIONS.indexOf("delete"), encodeBody({}), id);
     }
+    for (const owner of [...recordsOf, ...owners]) {
+      const id = identities.find(owner);
+      if (id === undefined) continue;
+      totals.add("records", -Number(this.#deleteRecords.run(id).changes));
+      fragments.forgetRows();
+    }
     if (owners.length + events.length === 0) return;
     this.#index.sweep();
     const rows = new Set(events.flatMap((id) => this.#index.rowOf(id) ?? []));
@@ -174,7 +180,6 @@ export class TruthRows {
       const id = identities.find(owner);
       if (id === undefined) continue;
       for (const row of this.#index.rowsOf(id)) rows.add(row);
-      totals.add("records", -Number(this.#deleteRecords.run(id).changes));
     }
     const gone = [...rows].map((row) => {
       const [eid, owner, at] = this.#key.get(row) as unknown as readonly [Stored, number, number];
@@ -183,7 +188,6 @@ export class TruthRows {
     });
     this.#index.erase(gone);
     totals.add("events", -gone.length);
-    fragments.forgetRows();
   }
 
   /** A step of the walk over all events, `after` the row of the last one. */

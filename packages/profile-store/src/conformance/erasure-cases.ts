@@ -110,6 +110,23 @@ export const erasureCases: readonly HubStoreCase[] = [
     },
   },
   {
+    name: "records of an owner are replaced as a whole, and the events stay",
+    run: async (store) => {
+      await accepted(store, {
+        events: [eventOf("e1", "A:1")],
+        records: [recordOf("A:1", { x: 1 }), recordOf("A:1", { x: 2 }, 5), recordOf("B:1", { y: 1 })],
+      });
+      await accepted(store, {
+        erase: { recordsOf: ["A:1", "B:1", "C:9"] },
+        records: [recordOf("A:1", { x: 3 })],
+      });
+      expectSame("records", await store.records(["A:1", "B:1"]), [recordOf("A:1", { x: 3 })]);
+      expectSame("events", await store.events(["A:1"]), [eventOf("e1", "A:1")]);
+      expectSame("owners", await store.owners("", 9), ["A:1"]);
+      expectSame("totals", await store.totals(), { events: 1, records: 1, persons: 0, identities: 0 });
+    },
+  },
+  {
     name: "a refused commit erases nothing",
     run: async (store) => {
       await accepted(store, {
