@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -44,6 +45,8 @@ export interface EdgeNodeOptions {
   readonly trustProxy?: boolean;
   /** Every acknowledged event is on the disk itself, not only with the operating system. */
   readonly sync?: boolean;
+  /** Serves https with this key and certificate (PEM); http without. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   readonly unitLimits?: UnitLimits;
   /** How many edge profiles are held at most. */
   readonly maxProfiles?: number;
@@ -142,12 +145,13 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
     notice,
   };
   const listener = createListener(edge, { trustProxy: options.trustProxy === true, waitUntil });
-  const server = createServer(listener);
+  const { tls } = options;
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   const port = await listen(server, options.port, options.host ?? "127.0.0.1");
   forwarder.wake();
   return {
     port,
-    url: `http://${options.host ?? "127.0.0.1"}:${port}`,
+    url: `${tls === undefined ? "http" : "https"}://${options.host ?? "127.0.0.1"}:${port}`,
     listener,
     isReady: () => snapshots.current() !== undefined,
     snapshotVersion: () => snapshots.current()?.snapshot.version,
@@ -239,6 +243,7 @@ async function main(): Promise<void> {
   const region = text("EDGE_REGION");
   const budget = text("TESSERA_EDGE_LOOKUP_MS");
   const vendor = text("TESSERA_EDGE_TCF_VENDOR");
+  const [key, cert] = [text("TESSERA_EDGE_TLS_KEY"), text("TESSERA_EDGE_TLS_CERT")];
   const node = await startEdgeNode({
     port: Number(text("EDGE_PORT") ?? 8787),
     host: text("EDGE_HOST") ?? "127.0.0.1",
@@ -251,6 +256,9 @@ async function main(): Promise<void> {
     ...(cookieSecret === undefined ? {} : { cookieSecret }),
     ...(region === undefined ? {} : { region }),
     ...(budget === undefined ? {} : { lookupBudgetMs: Number(budget) }),
+    ...(key === undefined || cert === undefined
+      ? {}
+      : { tls: { key: await readFile(key, "utf8"), cert: await readFile(cert, "utf8") } }),
     ...(vendor === undefined ? {} : { tcfVendorId: Number(vendor) }),
     notice: ({ level, event, detail }) => {
       if (level !== "info") process.stderr.write(`edge: ${level} ${event}: ${detail}\n`);
