@@ -105,7 +105,7 @@ export class GovernanceResolver {
     const saved = await context.sandbox.hub.governance.setConsentPolicy(
       id,
       oneOf("status", STATUSES, status),
-      undecided == null ? undefined : oneOf("undecided", UNDECIDED, undecided),
+      typeof undecided === "string" ? oneOf("undecided", UNDECIDED, undecided) : undefined,
     );
     context.gateway.audit(context, { action: "consentPolicy.set", subject: id });
     return consentPolicyOf(valueOf(saved));
