@@ -5,6 +5,7 @@ import { AccessResolver } from "./access/access.resolver.ts";
 import { AudienceResolver } from "./audience/audience.resolver.ts";
 import { DatasetResolver } from "./dataset/dataset.resolver.ts";
 import { TotalsResolver } from "./dataset/totals.resolver.ts";
+import { DataflowResolver } from "./destination/dataflow.resolver.ts";
 import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
 import { GovernanceResolver } from "./governance/governance.resolver.ts";
@@ -18,6 +19,7 @@ import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 const RESOLVERS = [
   AccessResolver,
   AudienceResolver,
+  DataflowResolver,
   DatasetResolver,
   DeadLetterResolver,
   DestinationResolver,

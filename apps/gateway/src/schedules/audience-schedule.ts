@@ -68,7 +68,7 @@ function issueOf(schedule: AudienceSchedule): Issue | undefined {
     message: `${field}: expected ${expected}. Correct it and try again.`,
   });
   try {
-    new Intl.DateTimeFormat("en", { timeZone: schedule.timezone });
+    Intl.DateTimeFormat("en", { timeZone: schedule.timezone });
   } catch {
     return wrong("timezone", "the IANA name of a time zone, such as UTC or Europe/Berlin");
   }

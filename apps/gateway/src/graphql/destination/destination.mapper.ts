@@ -31,6 +31,7 @@ export function dataflowOf({ id, destinationId, name, audiences, mapping, enable
       name: audience.name,
       startsAt: audience.startsAt,
       endsAt: audience.endsAt,
+      schedule: audience.schedule,
     })),
     mapping,
     enabled,

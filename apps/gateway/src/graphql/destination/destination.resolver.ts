@@ -2,8 +2,10 @@ import { parseJson, type JsonObject } from "@tessera/xdm";
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { CATALOG } from "../../catalog.ts";
 import { writeExports } from "../../delivery/write-exports.ts";
+import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
+import { checkActivation } from "./check-dataflow.ts";
 import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
 import {
   ActivateAudiencesInput,
@@ -77,14 +79,14 @@ export class DestinationResolver {
     const { destinationId, audienceIds, mapping, name } = input;
     demand(context, mapping ? "activate-destinations" : "activate-without-mapping");
     const { sandbox, gateway } = context;
-    const dataflow = valueOf(
-      await sandbox.hub.activateAudiences({
-        destinationId,
-        audienceIds,
-        ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
-        ...(name && { name }),
-      }),
-    );
+    const wanted = {
+      destinationId,
+      audienceIds,
+      ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
+      ...(name && { name }),
+    };
+    const warnings = checkActivation(sandbox, wanted);
+    const dataflow = valueOf(await sandbox.hub.activateAudiences(wanted));
     gateway.audit(context, { action: "audience.activate", subject: dataflow.id });
     const isFile = sandbox.hub.destinations().get(destinationId)?.configured.kind === "batch-file";
     return {
@@ -94,6 +96,7 @@ export class DestinationResolver {
       audienceIds: dataflow.audiences.map(({ id }) => id),
       status: dataflow.enabled ? "enabled" : "disabled",
       dataflow: dataflowOf(dataflow),
+      warnings: warnings.map(issueOf),
       files: isFile ? await exportFiles(context, destinationId, audienceIds) : [],
     };
   }

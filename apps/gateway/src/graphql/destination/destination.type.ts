@@ -1,4 +1,5 @@
 import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { IssueType } from "../audience/audience.type.ts";
 import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
 
 @ObjectType({ description: "A kind of destination, and how it is set up." })
@@ -50,6 +51,12 @@ export class DataflowAudience {
 
   @Field(() => DateTime, { nullable: true, description: "Until when." })
   readonly endsAt!: string | undefined;
+
+  @Field(() => Json, {
+    nullable: true,
+    description: "When files are written; null for streaming, and for files on demand.",
+  })
+  readonly schedule!: object | undefined;
 }
 
 @ObjectType({ description: "What goes to a destination: which audiences, under which names." })
@@ -158,6 +165,9 @@ export class Activation {
 
   @Field(() => DataflowType, { description: "The dataflow." })
   readonly dataflow!: DataflowType;
+
+  @Field(() => [IssueType], { description: "Soft limits that it exceeds, with what that means." })
+  readonly warnings!: readonly IssueType[];
 
   @Field(() => [ExportedFile], { description: "For file destinations: the first files, written at once." })
   readonly files!: readonly ExportedFile[];

@@ -98,7 +98,7 @@ export class GovernanceResolver {
   async setConsentPolicy(
     @Arg("id", () => ID) id: string,
     @Arg("status", () => String) status: string,
-    @Arg("undecided", () => String, { nullable: true }) undecided: string | undefined,
+    @Arg("undecided", () => String, { nullable: true }) undecided: string | null | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<ConsentPolicyType> {
     demand(context, "manage-policies");

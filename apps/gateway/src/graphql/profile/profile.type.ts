@@ -1,5 +1,6 @@
 import { ArgsType, Field, Float, Int, ObjectType } from "type-graphql";
 import { IdentityType } from "../identity/identity.type.ts";
+import { PageInfo } from "../page.type.ts";
 import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
 
 @ObjectType({ description: "A person's standing in one audience." })
@@ -45,15 +46,6 @@ export class ProfileEventEdge {
 
   @Field(() => ProfileEvent, { description: "The event." })
   readonly node!: ProfileEvent;
-}
-
-@ObjectType({ description: "Where a page of a list stands." })
-export class PageInfo {
-  @Field(() => Boolean, { description: "Whether there is more behind this page." })
-  readonly hasNextPage!: boolean;
-
-  @Field(() => String, { nullable: true, description: "Cursor of the last item of this page." })
-  readonly endCursor!: string | undefined;
 }
 
 @ObjectType({ description: "A page of a person's events, newest first." })

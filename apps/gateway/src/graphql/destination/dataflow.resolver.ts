@@ -1,0 +1,276 @@
+import {
+  type Dataflow,
+  type DataflowAudience,
+  type EvaluateExpression,
+  explainActivation,
+  parseSchedule,
+  type PersonView,
+  previewMapping,
+} from "@tessera/destinations";
+import { activationConsent, CORE_MARKETING_ACTIONS } from "@tessera/governance";
+import { evaluatePql } from "@tessera/segment-engine";
+import { formatInstant, type Identity, identityKey, UPS } from "@tessera/xdm";
+import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import { issueOf } from "../audience/audience.mapper.ts";
+import type { GatewayContext } from "../context.ts";
+import { demand, failure, valueOf } from "../failure.ts";
+import { IdentityInput } from "../identity/identity.type.ts";
+import { pageOf } from "../page.ts";
+import { JsonObjectScalar } from "../scalars.ts";
+import { checkDataflow } from "./check-dataflow.ts";
+import {
+  ActivationExplanationType,
+  type DataflowAudienceInput,
+  DataflowCheckType,
+  DeliveryBacklog,
+  DeliveryLineConnection,
+  MappingPreviewType,
+  UpdateDataflowInput,
+} from "./dataflow.type.ts";
+import { dataflowOf, mappingOf } from "./destination.mapper.ts";
+import { DataflowType } from "./destination.type.ts";
+
+/** Lines of the log that are kept of one person. */
+const LINES_MAX = 500;
+
+@Resolver()
+export class DataflowResolver {
+  @Query(() => DataflowCheckType, {
+    description:
+      "Checks a dataflow as it would stand, without saving it: mapping, identities, schedule and limits, all at once. Permission: View Destinations.",
+  })
+  checkDataflow(
+    @Arg("input", () => UpdateDataflowInput) input: UpdateDataflowInput,
+    @Ctx() context: GatewayContext,
+  ): DataflowCheckType {
+    demand(context, "view-destinations");
+    const { live, dataflow } = find(context, input.id);
+    const { violations, warnings, limits } = checkDataflow(
+      edited(dataflow, input, context),
+      live,
+      context.sandbox,
+    );
+    return {
+      valid: violations.length === 0,
+      violations: violations.map(issueOf),
+      warnings: warnings.map(issueOf),
+      limits: limits.map(({ limit, kind, value, message, whatToDo }) => ({
+        limit: limit.id,
+        kind,
+        value,
+        message,
+        whatToDo,
+      })),
+    };
+  }
+
+  @Mutation(() => DataflowType, {
+    description:
+      "Edits a dataflow: audiences, mapping, schedule, name, on or off. Refused with every violation at once; members of audiences that come or go are told. Permission: Activate Destinations.",
+  })
+  async updateDataflow(
+    @Arg("input", () => UpdateDataflowInput) input: UpdateDataflowInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<DataflowType> {
+    demand(context, "activate-destinations");
+    const { live, dataflow } = find(context, input.id);
+    const next = edited(dataflow, input, context);
+    const { violations } = checkDataflow(next, live, context.sandbox);
+    if (violations.length > 0) valueOf({ ok: false, error: violations });
+    const saved = valueOf(await context.sandbox.hub.saveDataflow(next));
+    context.gateway.audit(context, { action: "dataflow.update", subject: saved.id });
+    return dataflowOf(saved);
+  }
+
+  @Mutation(() => DeliveryBacklog, {
+    description:
+      "Holds back what a destination is to be told; it waits in order until it is resumed. Permission: Activate Destinations.",
+  })
+  async pauseDestination(
+    @Arg("id", () => ID) id: string,
+    @Arg("reason", () => String, { defaultValue: "paused by hand", description: "For people." })
+    reason: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<DeliveryBacklog> {
+    demand(context, "activate-destinations");
+    demandDestination(context, id);
+    const { gateway, sandbox } = context;
+    const { store } = gateway.delivery(sandbox.name);
+    await store.setPause(id, { at: formatInstant(gateway.clock()), reason: reason.slice(0, 500) });
+    gateway.audit(context, { action: "destination.pause", subject: id });
+    return backlogOf(context, id);
+  }
+
+  @Mutation(() => DeliveryBacklog, {
+    description: "Tells a paused destination what waited, in order. Permission: Activate Destinations.",
+  })
+  async resumeDestination(
+    @Arg("id", () => ID) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<DeliveryBacklog> {
+    demand(context, "activate-destinations");
+    demandDestination(context, id);
+    const { gateway, sandbox } = context;
+    await gateway.delivery(sandbox.name).store.setPause(id, undefined);
+    gateway.audit(context, { action: "destination.resume", subject: id });
+    return backlogOf(context, id);
+  }
+
+  @Query(() => DeliveryBacklog, {
+    description: "How much waits at a streaming destination. Permission: View Destinations.",
+  })
+  deliveryBacklog(
+    @Arg("destinationId", () => ID) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<DeliveryBacklog> {
+    demand(context, "view-destinations");
+    demandDestination(context, id);
+    return backlogOf(context, id);
+  }
+
+  @Query(() => DeliveryLineConnection, {
+    description:
+      "What destinations were told of a person, and when; of one destination with destinationId. Permission: View Profiles.",
+  })
+  async deliveryLog(
+    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("destinationId", () => ID, { nullable: true, description: "Only this destination." })
+    destinationId: string | undefined,
+    @Arg("first", () => Int, { defaultValue: 50, description: "Lines on this page, 1 to 1,000." })
+    first: number,
+    @Arg("after", () => String, { nullable: true, description: "Cursor to go on behind." })
+    after: string | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<DeliveryLineConnection> {
+    demand(context, "view-profiles");
+    const { gateway, sandbox } = context;
+    gateway.audit(context, { action: "deliveryLog.view", person: identityKey(identity) });
+    const person = await sandbox.hub.profile({ ...identity });
+    const lines =
+      person === undefined
+        ? []
+        : await gateway.delivery(sandbox.name).store.deliveries({
+            personIds: [person.personId],
+            limit: LINES_MAX,
+            ...(destinationId && { destinationId }),
+          });
+    return pageOf(lines, ({ itemId, at }) => `${at} ${itemId}`, { first, after });
+  }
+
+  @Query(() => [MappingPreviewType], {
+    description:
+      "What a mapping gives for one person, line by line, transformed as it would leave. Permission: View Profiles.",
+  })
+  async previewMapping(
+    @Arg("mapping", () => [JsonObjectScalar], { description: "As for activateAudiences." }) mapping: object[],
+    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<readonly MappingPreviewType[]> {
+    demand(context, "view-profiles");
+    context.gateway.audit(context, { action: "profile.view", person: identityKey(identity) });
+    const person = await personOf(context, identity);
+    return previewMapping(valueOf(mappingOf(mapping)), person, evaluateAt(context));
+  }
+
+  @Query(() => ActivationExplanationType, {
+    description:
+      "Why a person is, or is not, told to a destination by a dataflow: by the rules of activation itself. Permission: View Profiles.",
+  })
+  async explainActivation(
+    @Arg("dataflowId", () => ID) dataflowId: string,
+    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<ActivationExplanationType> {
+    demand(context, "view-profiles");
+    const { live, dataflow } = find(context, dataflowId);
+    context.gateway.audit(context, { action: "activation.explain", person: identityKey(identity) });
+    const person = await personOf(context, identity);
+    const at = formatInstant(context.gateway.clock());
+    const active = { dataflow, destination: live.configured };
+    const { audiences, obstacles } = explainActivation(person, active, at, evaluateAt(context));
+    return { audienceIds: audiences.map(({ id }) => id), obstacles };
+  }
+}
+
+type Live =
+  ReturnType<GatewayContext["sandbox"]["hub"]["destinations"]> extends ReadonlyMap<string, infer D>
+    ? D
+    : never;
+
+function find({ sandbox }: GatewayContext, id: string): { readonly live: Live; readonly dataflow: Dataflow } {
+  for (const live of sandbox.hub.destinations().values()) {
+    const dataflow = live.dataflows.find((flow) => flow.id === id);
+    if (dataflow !== undefined) return { live, dataflow };
+  }
+  throw failure("NOT_FOUND", "No such dataflow in this sandbox.");
+}
+
+function demandDestination({ sandbox }: GatewayContext, id: string): void {
+  if (!sandbox.hub.destinations().has(id)) throw failure("NOT_FOUND", "No such destination in this sandbox.");
+}
+
+/** The dataflow as the input wants it. */
+function edited(before: Dataflow, input: UpdateDataflowInput, context: GatewayContext): Dataflow {
+  const { name, audiences, mapping, enabled } = input;
+  return {
+    ...before,
+    ...(typeof name === "string" && { name }),
+    ...(audiences && { audiences: audiences.map((one) => audienceOf(one, before, context)) }),
+    ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
+    ...(typeof enabled === "boolean" && { enabled }),
+  };
+}
+
+function audienceOf(
+  { id, startsAt, endsAt, schedule }: DataflowAudienceInput,
+  before: Dataflow,
+  { sandbox, gateway }: GatewayContext,
+): DataflowAudience {
+  const known = before.audiences.find((audience) => audience.id === id);
+  const since = startsAt?.toISOString() ?? known?.startsAt ?? formatInstant(gateway.clock());
+  return {
+    namespace: UPS,
+    id,
+    name: sandbox.hub.configuration().audiences.get(id)?.name ?? known?.name ?? id,
+    startsAt: since,
+    ...(endsAt && { endsAt: endsAt.toISOString() }),
+    ...(schedule && { schedule: valueOf(parseSchedule(schedule)) }),
+  };
+}
+
+async function personOf({ sandbox, principal }: GatewayContext, identity: Identity): Promise<PersonView> {
+  const view = await sandbox.hub.profile({ ...identity });
+  if (view === undefined) throw failure("NOT_FOUND", "No such person in this sandbox.");
+  const { personId, identities, segmentMembership: memberships } = view;
+  const policies = await sandbox.hub.governance.consentPolicies();
+  const { consents } = view.attributes;
+  const refused = CORE_MARKETING_ACTIONS.flatMap(({ name }) => {
+    const marketingActions = [`core/${name}`];
+    return activationConsent({ consents, marketingActions, policies }).permitted
+      ? []
+      : [name, `core/${name}`];
+  });
+  return {
+    personId,
+    identities,
+    memberships,
+    attributes: sandbox.labels.visibleTo(principal, view.attributes),
+    ...(refused.length > 0 && { refusedActions: refused }),
+  };
+}
+
+function evaluateAt({ gateway }: GatewayContext): EvaluateExpression {
+  return (expression, attributes) => {
+    const answer = evaluatePql(expression, attributes, { now: formatInstant(gateway.clock()) });
+    return answer.ok ? answer.value : undefined;
+  };
+}
+
+async function backlogOf({ gateway, sandbox }: GatewayContext, id: string): Promise<DeliveryBacklog> {
+  const { store } = gateway.delivery(sandbox.name);
+  const [backlog, pause] = await Promise.all([
+    store.backlog(id, formatInstant(gateway.clock())),
+    store.pauseOf(id),
+  ]);
+  return { ...backlog, pausedAt: pause?.at, pauseReason: pause?.reason };
+}

@@ -1,0 +1,10 @@
+import { Field, ObjectType } from "type-graphql";
+
+@ObjectType({ description: "Where a page of a list stands." })
+export class PageInfo {
+  @Field(() => Boolean, { description: "Whether there is more behind this page." })
+  readonly hasNextPage!: boolean;
+
+  @Field(() => String, { nullable: true, description: "Cursor of the last item of this page." })
+  readonly endCursor!: string | undefined;
+}
