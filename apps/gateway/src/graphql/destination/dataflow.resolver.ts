@@ -10,7 +10,7 @@ import {
 import { activationConsent, CORE_MARKETING_ACTIONS } from "@tessera/governance";
 import { evaluatePql } from "@tessera/segment-engine";
 import { formatInstant, type Identity, identityKey, UPS } from "@tessera/xdm";
-import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
@@ -24,6 +24,7 @@ import {
   DataflowCheckType,
   DeliveryBacklog,
   DeliveryLineConnection,
+  DeliveryLogArgs,
   MappingPreviewType,
   UpdateDataflowInput,
 } from "./dataflow.type.ts";
@@ -133,13 +134,7 @@ export class DataflowResolver {
       "What destinations were told of a person, and when; of one destination with destinationId. Permission: View Profiles.",
   })
   async deliveryLog(
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
-    @Arg("destinationId", () => ID, { nullable: true, description: "Only this destination." })
-    destinationId: string | undefined,
-    @Arg("first", () => Int, { defaultValue: 50, description: "Lines on this page, 1 to 1,000." })
-    first: number,
-    @Arg("after", () => String, { nullable: true, description: "Cursor to go on behind." })
-    after: string | undefined,
+    @Args(() => DeliveryLogArgs) { identity, destinationId, first, after }: DeliveryLogArgs,
     @Ctx() context: GatewayContext,
   ): Promise<DeliveryLineConnection> {
     demand(context, "view-profiles");

@@ -1,5 +1,6 @@
-import { Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
+import { ArgsType, Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
 import { IssueType } from "../audience/audience.type.ts";
+import { IdentityInput } from "../identity/identity.type.ts";
 import { PageInfo } from "../page.type.ts";
 import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
 
@@ -196,4 +197,20 @@ export class DeliveryBacklog {
 
   @Field(() => String, { nullable: true, description: "Why deliveries are paused." })
   readonly pauseReason?: string | undefined;
+}
+
+/** Whose log is wanted. */
+@ArgsType()
+export class DeliveryLogArgs {
+  @Field(() => IdentityInput, { description: "Any identity of the person." })
+  readonly identity!: IdentityInput;
+
+  @Field(() => ID, { nullable: true, description: "Only this destination." })
+  readonly destinationId?: string;
+
+  @Field(() => Int, { defaultValue: 50, description: "Lines on this page, 1 to 1,000." })
+  readonly first!: number;
+
+  @Field(() => String, { nullable: true, description: "Cursor to go on behind." })
+  readonly after?: string;
 }
