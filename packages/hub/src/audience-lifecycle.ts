@@ -15,6 +15,7 @@ import {
 } from "@tessera/xdm";
 import type { Configuration, StoredAudience } from "./configuration.ts";
 import { emptyCommit } from "./empty-commit.ts";
+import { audienceRefusals } from "./limits.ts";
 
 /** What a new audience is made from. Without `evaluation`, the fastest kind that the expression is eligible for is taken. */
 export interface AudienceInput {
@@ -69,8 +70,13 @@ export function planAudience(
       message: `The expression is not eligible for ${evaluation} evaluation: ${eligibility[evaluation].reasons.map(({ message }) => message).join(" ")} Choose another evaluation or change the expression.`,
     });
   }
-  if (issues.length > 0) return err(issues);
   const before = configuration.audiences.get(id);
+  const status = input.status ?? before?.status ?? "published";
+  if (status === "published" && (before?.status !== "published" || before.evaluation !== evaluation)) {
+    const permitted = audienceRefusals(configuration, evaluation);
+    if (!permitted.ok) issues.push(...permitted.error);
+  }
+  if (issues.length > 0) return err(issues);
   return ok({
     id,
     name: input.name,
@@ -80,7 +86,7 @@ export function planAudience(
     ...(input.mergePolicyId === undefined ? {} : { mergePolicyId: input.mergePolicyId }),
     ...(input.excludeOptOut === undefined ? {} : { excludeOptOut: input.excludeOptOut }),
     version: (before?.version ?? 0) + 1,
-    status: input.status ?? before?.status ?? "published",
+    status,
     since: now,
     createdAt: before?.createdAt ?? now,
     updatedAt: now,

@@ -9,6 +9,7 @@ import {
 import { type Dataset, DEFAULT_MERGE_POLICY, type HubStore, type MergePolicy } from "@tessera/profile-store";
 import { type AudiencePlan, compileAudiences } from "@tessera/segment-engine";
 import type { AudienceDefinition, AudienceStatus } from "@tessera/xdm";
+import { limitsFrom } from "./limits.ts";
 
 /** An audience as the hub keeps it. Times are milliseconds. */
 export interface StoredAudience extends AudienceDefinition {
@@ -46,12 +47,13 @@ export interface Configuration {
 
 /** Reads the configuration of a sandbox; what was never set has its default. */
 export async function readConfiguration(store: HubStore): Promise<Configuration> {
-  const [rules, decisions, policies, datasets, audiences] = await Promise.all([
+  const [rules, decisions, policies, datasets, audiences, guardrails] = await Promise.all([
     store.document("linkingRules", "current"),
     store.documents("graphDecision"),
     store.documents("mergePolicy"),
     store.documents("dataset"),
     store.documents("audience"),
+    store.document("guardrails", "current"),
   ]);
   const stored = audiences.map(
     ({ body, version }) =>
@@ -67,7 +69,7 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     rules: linking,
     registry: registryOf(linking),
     decisions: decisions.map(({ body }) => body as unknown as GraphDecision),
-    limits: ADOBE_LIMITS,
+    limits: limitsFrom(guardrails?.body, ADOBE_LIMITS),
     policies: all,
     policy: all.find((policy) => policy.isDefault) ?? DEFAULT_MERGE_POLICY,
     datasets: new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset])),
