@@ -76,11 +76,15 @@ export function dataflowOf(body: JsonObject): Dataflow {
 
 function transitionView({ before, after }: Transition, setup: ViewSetup, now: number): PersonTransition {
   return {
-    id: after.map((person) => `${person.personId}@${person.version}`).join("+"),
+    id: after.length === 0 ? `erased:${versions(before)}` : versions(after),
     at: formatInstant(now),
     before: before.map((person) => personView(person, setup)),
     after: after.map((person) => personView(person, setup)),
   };
+}
+
+function versions(persons: readonly PersonState[]): string {
+  return persons.map((person) => `${person.personId}@${person.version}`).join("+");
 }
 
 /** An item as the outbox keeps it. */

@@ -69,11 +69,10 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
     counted.add(person);
   }
   for (const person of counted) count(person, -1);
-  const items = resolutions.persons.flatMap((resolution) => [...resolution.events, ...resolution.records]);
   return {
     persons: writes,
-    events: items.flatMap((item) => (item.kind === "event" ? [storedEvent(item, ruling.now)] : [])),
-    records: items.flatMap((item) => (item.kind === "record" ? [storedRecord(item, ruling.now)] : [])),
+    events: decisions.flatMap(({ events }) => events),
+    records: decisions.flatMap(({ records }) => records),
     memberships,
     outbox: ruling.activate(transitionsOf(decisions), ruling.now),
     quarantine: [],
@@ -92,6 +91,9 @@ interface DecidedPerson {
   readonly after: PersonState;
   readonly changes: readonly MembershipChange[];
   readonly fragmentsChanged: boolean;
+  /** What is new, as it is stored. */
+  readonly events: readonly StoredEvent[];
+  readonly records: readonly StoredRecord[];
 }
 
 /** Puts together the persons that came out of the same ones: what is one merge or split is one transition. */
@@ -116,7 +118,8 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
   const { personId, graph, identities, continues, sources, events } = resolution;
   const { now } = ruling;
   const history = ruling.history.get(personId);
-  const records = [...(history?.records ?? []), ...resolution.records.map((item) => storedRecord(item, now))];
+  const newRecords = storedRecords(resolution.records, history?.records ?? [], now);
+  const records = [...(history?.records ?? []), ...newRecords];
   const recordsKnown = history !== undefined || continues === undefined;
   const fragments =
     resolution.records.length === 0 && continues !== undefined
@@ -125,7 +128,8 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
         ? fragmentsOf(records)
         : (continues?.fragments ?? []);
   const past = history?.events ?? [];
-  const following = follow(resolution, { fragments, records, past }, ruling);
+  const newEvents = events.map((item) => storedEvent(item, now));
+  const following = follow(resolution, { fragments, records, past, fresh: newEvents }, ruling);
   const version = (sources.find((source) => source.personId === personId)?.version ?? 0) + 1;
   const regions = regionsOf(sources, events);
   const after: PersonState = {
@@ -148,6 +152,8 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
     after,
     changes: following.changes,
     fragmentsChanged: fragments !== continues?.fragments,
+    events: newEvents,
+    records: newRecords,
   };
 }
 
@@ -155,15 +161,16 @@ interface Known {
   readonly fragments: readonly Fragment[];
   readonly records: readonly StoredRecord[];
   readonly past: readonly StoredEvent[];
+  readonly fresh: readonly StoredEvent[];
 }
 
 function follow(resolution: Resolution, known: Known, ruling: Ruling): Following {
-  const { personId, continues, events } = resolution;
+  const { personId, continues } = resolution;
   const { configuration, now } = ruling;
   const { continuous: plan, since, policy } = configuration;
   const stored = continues?.memberships ?? inherited(resolution, configuration);
   const held = retireMemberships(stored, configuration);
-  const fresh = events.map((item) => storedEvent(item, now));
+  const { fresh } = known;
   const all = [...known.past, ...fresh].sort(compareEvents).filter((event) => event.body !== undefined);
   const anew = mustFollowAnew(resolution, ruling);
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
@@ -290,7 +297,22 @@ function storedEvent(item: EventItem, now: number): StoredEvent {
   return { id, datasetId, owner, identities: keys, at, ingestedAt: now, body };
 }
 
-function storedRecord(item: RecordItem, now: number): StoredRecord {
-  const { id, datasetId, owner, keys, operation, body, index } = item;
-  return { id, datasetId, owner, identities: keys, operation, body, at: now, ordinal: index };
+/** New records in the order of their batch, after all that arrived in the same millisecond before them. */
+function storedRecords(
+  items: readonly RecordItem[],
+  known: readonly StoredRecord[],
+  now: number,
+): readonly StoredRecord[] {
+  if (items.length === 0) return [];
+  const first = known.reduce((next, { at, ordinal }) => (at === now ? Math.max(next, ordinal + 1) : next), 0);
+  return items.map(({ id, datasetId, owner, keys, operation, body, index }) => ({
+    id,
+    datasetId,
+    owner,
+    identities: keys,
+    operation,
+    body,
+    at: now,
+    ordinal: first + index,
+  }));
 }

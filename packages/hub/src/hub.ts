@@ -16,17 +16,11 @@ import type { RefusedActions } from "./activation.ts";
 import { type Activations, createActivations } from "./activations.ts";
 import { memberCounter } from "./decide.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
-import type { Ingestion } from "./ingest.ts";
+import { createExpiry, type Expiry } from "./expiry.ts";
+import type { Ingestion, IsSuppressed } from "./ingest.ts";
 import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
 import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
-import {
-  evaluationViewOf,
-  graphViewOf,
-  type IdentityGraphView,
-  personAt,
-  type ProfileView,
-  viewOf,
-} from "./profile-view.ts";
+import { evaluationViewOf, personAt } from "./profile-view.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
 import { createSandboxSettings, datasetOf, type SandboxSettings } from "./sandbox-settings.ts";
 import {
@@ -38,6 +32,10 @@ import {
 } from "./edge.ts";
 import { governedAudience } from "./governance/governance-catalog.ts";
 import { createGovernance, type Governance } from "./governance/governance.ts";
+import { type CommittedPersons, observeCommits } from "./observe-commits.ts";
+import { createProfiles, type Profiles } from "./profiles.ts";
+import { createPrivacy, type Privacy, readSuppressions } from "./privacy.ts";
+import { createSandboxLimits, type SandboxLimits } from "./limits.ts";
 import { rebuild } from "./rederive.ts";
 import { personAsOf } from "./person-as-of.ts";
 import { reevaluate } from "./reevaluate.ts";
@@ -56,6 +54,10 @@ export interface HubOptions {
   readonly refusedActions?: RefusedActions;
   /** Told of every membership that changed, after its commit. */
   readonly onMemberships?: (changes: readonly MembershipChange[]) => void;
+  /** Told of every commit that wrote persons, whatever caused it, once it is durable; what is thrown here is a bug. */
+  readonly onPersonsCommitted?: (committed: CommittedPersons) => void;
+  /** Salt of the hashes that deleted persons leave behind: at least 16 characters, kept like a key, never changed. */
+  readonly suppressionSalt?: string;
 }
 
 /** An audience with the number of its members. */
@@ -67,7 +69,16 @@ export interface AudienceView extends StoredAudience {
 export type Progress = (done: number, total: number) => void;
 
 /** The hub of one sandbox. Every method resolves after what it changed is durable. */
-export interface Hub extends IdentityRules, SandboxSettings, Omit<Activations, "reload" | "activate"> {
+export interface Hub
+  extends
+    IdentityRules,
+    SandboxSettings,
+    SandboxLimits,
+    Privacy,
+    Expiry,
+    Profiles,
+    SandboxLimits,
+    Omit<Activations, "reload" | "activate"> {
   /** What edges work by; its version changes whenever anything in it does. */
   readonly edgeDefinitions: () => Promise<EdgeDefinitions>;
   /** A person as edges keep them. */
@@ -94,13 +105,6 @@ export interface Hub extends IdentityRules, SandboxSettings, Omit<Activations, "
   ) => Promise<IngestReport>;
   readonly queueDepth: () => number;
   readonly totals: HubStore["totals"];
-  /** `asOf` (ISO 8601): the person as known at that time; undefined as well when it is not a time. */
-  readonly profile: (
-    identity: Identity,
-    options?: { readonly mergePolicyId?: string; readonly asOf?: string },
-  ) => Promise<ProfileView | undefined>;
-  readonly person: (identity: Identity) => Promise<PersonState | undefined>;
-  readonly identityGraph: (identity: Identity) => Promise<IdentityGraphView | undefined>;
   readonly audiences: () => Promise<readonly AudienceView[]>;
   readonly audience: (id: string) => Promise<AudienceView | undefined>;
   readonly createAudience: (input: AudienceInput) => Promise<Result<AudienceView, readonly Issue[]>>;
@@ -132,18 +136,18 @@ export interface Hub extends IdentityRules, SandboxSettings, Omit<Activations, "
 
 /** Opens a hub on a store. */
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const {
-    store,
-    clock,
-    newId,
-    onMemberships,
-    organisation = "tessera@TesseraOrg",
-    sandbox = "prod",
-  } = options;
+  const { clock, newId, onMemberships, organisation = "tessera@TesseraOrg", sandbox = "prod" } = options;
+  const store = observeCommits(options.store, options.onPersonsCommitted);
   let configuration = await readConfiguration(store);
   const reload = async (): Promise<void> => {
     configuration = await readConfiguration(store);
   };
+  let suppressions = await readSuppressions(store, options.suppressionSalt);
+  const reloadSuppressions = async (): Promise<void> => {
+    suppressions = await readSuppressions(store, options.suppressionSalt);
+  };
+  const isSuppressed: IsSuppressed = (identities, time) =>
+    suppressions.size > 0 && identities.some((identity) => suppressions.isSuppressed(identity, time));
   const told = (changes: readonly MembershipChange[]): void => {
     if (changes.length > 0) onMemberships?.(changes);
   };
@@ -171,7 +175,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       return audience?.status === "published" ? audience.name : undefined;
     },
   });
-  const begin = (): Ingestion => ({ store, configuration, activate: activations.activate(), now: clock() });
+  const begin = (): Ingestion => ({
+    store,
+    configuration,
+    activate: activations.activate(),
+    now: clock(),
+    isSuppressed,
+  });
   const queue = createIngestQueue(begin, (done) => told(done.changes));
   const door = async (
     datasetId: string,
@@ -180,7 +190,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   ): Promise<Door> => {
     const { rules, registry, limits } = configuration;
     const dataset = datasetOf(configuration, datasetId, kind);
-    return { dataset, rules, registry, limits, now: clock(), occurrences };
+    return { dataset, rules, registry, limits, now: clock(), occurrences, isSuppressed };
   };
 
   const counted = async (audience: StoredAudience): Promise<AudienceView> => {
@@ -229,6 +239,18 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   return {
     ...destinations,
     ...createIdentityRules({ store, clock, newId, begin, reload, told }),
+    ...createPrivacy({
+      store,
+      begin,
+      salt: options.suppressionSalt,
+      destinationIds: () => activations.destinations().keys(),
+      reload: async () => {
+        await reload();
+        await reloadSuppressions();
+      },
+      told,
+    }),
+    ...createExpiry({ store, begin, told }),
     ...createSandboxSettings({
       store,
       newId,
@@ -237,6 +259,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       guard: gate.guard,
     }),
     governance,
+    ...createSandboxLimits({
+      store,
+      clock,
+      configuration: () => configuration,
+      destinations: () => activations.destinations(),
+      reload,
+    }),
     edgeDefinitions: () =>
       edgeDefinitions({
         store,
@@ -263,21 +292,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ingestRecords: async (datasetId, records, operation = "upsert") =>
       queue.push(parseRecords(records, await door(datasetId, "profile"), operation)),
     queueDepth: queue.depth,
-    profile: async (identity, { mergePolicyId, asOf } = {}) => {
-      const at = asOf === undefined ? undefined : parseInstant(asOf);
-      if (at?.ok === false) return undefined;
-      const person =
-        at === undefined
-          ? await personAt(store, identity)
-          : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
-      const policy = configuration.policies.find(({ id }) => id === mergePolicyId) ?? configuration.policy;
-      return person === undefined ? undefined : viewOf(person, policy, identity);
-    },
-    person: (identity) => personAt(store, identity),
-    identityGraph: async (identity) => {
-      const person = await personAt(store, identity);
-      return person === undefined ? undefined : graphViewOf(person);
-    },
+    ...createProfiles({ store, begin }),
     audiences: async () =>
       Promise.all(
         [...configuration.audiences.values()].filter(({ status }) => status !== "deleted").map(counted),

@@ -81,6 +81,8 @@ export interface Door {
   readonly now: number;
   /** Counts equal events without an id over one import, so that each becomes an event of its own. */
   readonly occurrences: Map<string, number>;
+  /** Whether data of this time (ms) about these identities stays out: they were deleted. */
+  readonly isSuppressed: (identities: readonly Identity[], time: number) => boolean;
 }
 
 /** Reads a batch of events: parsed, identified, sized. Nothing valid beside a bad item is lost. */
@@ -101,6 +103,13 @@ export function parseRecords(
   );
 }
 
+const SUPPRESSED: Issue = {
+  code: "privacy.suppressed",
+  message: "This is about someone who was deleted, from before the deletion. It is not kept.",
+};
+const EXPIRED = "event.expired";
+const DAY = 86_400_000;
+
 type ItemParser = (
   input: unknown,
   index: number,
@@ -120,6 +129,8 @@ function parseBatch(inputs: readonly unknown[], door: Door, parse: ItemParser): 
     }
     const { code, message } = parsed.issue;
     rejected.push({ index, code, message });
+    // What may not be kept is not kept in quarantine either.
+    if (code === SUPPRESSED.code || code === EXPIRED) return;
     const json = parseJson(input);
     const body: JsonValue = "badPath" in json ? describe(input) : json.value;
     const kind = door.dataset.kind === "event" ? "event" : "record";
@@ -141,6 +152,14 @@ function parseEventItem(
   const identities = identify(event.value, index, { door, warnings });
   if ("issue" in identities) return identities;
   const { dataset, rules, occurrences } = door;
+  const instant = parseInstant(event.value.timestamp);
+  const at = instant.ok ? instant.value : door.now;
+  if (door.isSuppressed(identities.items, at)) return { issue: SUPPRESSED };
+  const days = dataset.eventExpirationDays;
+  if (days !== undefined && at < door.now - days * DAY) {
+    const message = `Events of ${dataset.id} expire after ${days} days; this one is older. It is not kept.`;
+    return { issue: { code: EXPIRED, path: ["timestamp"], message } };
+  }
   const primary = eventPrimary(identities.items, rules) ?? identities.items[0];
   if (primary === undefined) return { issue: noIdentity(dataset) };
   let id = event.value._id;
@@ -151,7 +170,6 @@ function parseEventItem(
     id = occurrence === 0 ? first : contentId(dataset.id, event.value, occurrence);
   }
   const body: ExperienceEvent = { ...event.value, _id: id };
-  const at = parseInstant(body.timestamp);
   const context = body["_tessera"];
   const region = isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
   return {
@@ -160,7 +178,7 @@ function parseEventItem(
       index,
       id,
       datasetId: dataset.id,
-      at: at.ok ? at.value : door.now,
+      at,
       ...named(identities.items, primary),
       body,
       ...(region === undefined ? {} : { region }),
@@ -180,6 +198,7 @@ function parseRecordItem(
   if (beyond !== undefined) return { issue: beyond };
   const identities = identify(record.value, index, context);
   if ("issue" in identities) return identities;
+  if (door.isSuppressed(identities.items, door.now)) return { issue: SUPPRESSED };
   const marked = identities.items.find((item) => item.primary);
   const primary = marked ?? eventPrimary(identities.items, door.rules) ?? identities.items[0];
   if (primary === undefined) return { issue: noIdentity(door.dataset) };

@@ -1,6 +1,6 @@
 import type { Graph } from "@tessera/identity-graph";
 import type { HubCommit, HubStore, Neighbourhood, PersonState } from "@tessera/profile-store";
-import { type IdentityKey, type MembershipChange } from "@tessera/xdm";
+import type { Identity, IdentityKey, MembershipChange } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
 import { dropRepeats } from "./drop-repeats.ts";
@@ -15,7 +15,12 @@ export interface Ingestion {
   readonly configuration: Configuration;
   readonly activate: Activate;
   readonly now: number;
+  /** Whether an item is about someone who was deleted, and stays out. */
+  readonly isSuppressed: IsSuppressed;
 }
+
+/** Whether data of this time (ms) about these identities stays out. */
+export type IsSuppressed = (identities: readonly Identity[], time: number) => boolean;
 
 /** What a committed batch brought: the items that were new, and the memberships that changed. */
 export interface Ingested {
@@ -33,7 +38,11 @@ const ATTEMPTS = 50;
 export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<Ingested> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const neighbourhood = await load(batch, ingestion.store);
-    const fresh = dropRepeats(batch.items, neighbourhood);
+    // The door asked before; someone may have been deleted while the batch waited.
+    const allowed = batch.items.filter(
+      (item) => !ingestion.isSuppressed(item.identities, item.kind === "event" ? item.at : ingestion.now),
+    );
+    const fresh = dropRepeats(allowed, neighbourhood);
     const linking = await linkItems(fresh, neighbourhood, ingestion);
     const resolutions = resolvePersons(linking.graphOf, linking.persons.values(), fresh);
     const history = await loadHistory(resolutions, ingestion);

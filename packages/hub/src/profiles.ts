@@ -1,0 +1,58 @@
+import type { HubStore, PersonState } from "@tessera/profile-store";
+import { type Identity, identityKey, parseInstant } from "@tessera/xdm";
+import type { Ingestion } from "./ingest.ts";
+import { personAsOf } from "./person-as-of.ts";
+import { graphViewOf, type IdentityGraphView, personAt, type ProfileView, viewOf } from "./profile-view.ts";
+
+/** Reading persons. */
+export interface Profiles {
+  /** `asOf` (ISO 8601): the person as known at that time; undefined as well when it is not a time. */
+  readonly profile: (
+    identity: Identity,
+    options?: { readonly mergePolicyId?: string; readonly asOf?: string },
+  ) => Promise<ProfileView | undefined>;
+  /** Profiles of many identities with one read, in the order asked. */
+  readonly readMany: (
+    identities: readonly Identity[],
+    options?: { readonly mergePolicyId?: string },
+  ) => Promise<readonly (ProfileView | undefined)[]>;
+  readonly person: (identity: Identity) => Promise<PersonState | undefined>;
+  readonly identityGraph: (identity: Identity) => Promise<IdentityGraphView | undefined>;
+}
+
+/** The reading side of a hub. */
+export function createProfiles({
+  store,
+  begin,
+}: {
+  readonly store: HubStore;
+  readonly begin: () => Ingestion;
+}): Profiles {
+  return {
+    profile: async (identity, { mergePolicyId, asOf } = {}) => {
+      const at = asOf === undefined ? undefined : parseInstant(asOf);
+      if (at?.ok === false) return undefined;
+      const person =
+        at === undefined
+          ? await personAt(store, identity)
+          : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
+      const policy =
+        begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
+      return person === undefined ? undefined : viewOf(person, policy, identity);
+    },
+    readMany: async (identities, { mergePolicyId } = {}) => {
+      const { persons, personOf } = await store.load(identities.map(identityKey), []);
+      const policy =
+        begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
+      return identities.map((identity) => {
+        const person = persons.get(personOf.get(identityKey(identity)) ?? "");
+        return person === undefined ? undefined : viewOf(person, policy, identity);
+      });
+    },
+    person: (identity) => personAt(store, identity),
+    identityGraph: async (identity) => {
+      const person = await personAt(store, identity);
+      return person === undefined ? undefined : graphViewOf(person);
+    },
+  };
+}

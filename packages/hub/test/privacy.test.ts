@@ -1,0 +1,184 @@
+import { createMemoryStore, type HubStore } from "@tessera/profile-store";
+import { describe, expect, it } from "vitest";
+import { createHub, type Hub } from "../src/hub.ts";
+import type { CommittedPersons } from "../src/observe-commits.ts";
+
+const DAY = 86_400_000;
+const START = Date.parse("2026-02-01T00:00:00Z");
+const ada = { namespace: "CRMID", id: "ada" };
+const bob = { namespace: "CRMID", id: "bob" };
+const device = { namespace: "SESSION", id: "shared" };
+
+interface Scene {
+  readonly hub: Hub;
+  readonly store: HubStore;
+  readonly told: CommittedPersons[];
+  readonly at: (ms: number) => void;
+}
+
+async function open(store: HubStore = createMemoryStore()): Promise<Scene> {
+  let now = START;
+  let ids = 0;
+  const told: CommittedPersons[] = [];
+  const hub = await createHub({
+    store,
+    clock: () => now,
+    newId: () => `id-${(ids += 1)}`,
+    suppressionSalt: "a salt of some length",
+    onPersonsCommitted: (committed) => told.push(committed),
+  });
+  return { hub, store, told, at: (ms) => (now = ms) };
+}
+
+const event = (id: string, at: number, identityMap: object, eventType = "buy"): object => ({
+  _id: id,
+  timestamp: new Date(at).toISOString(),
+  eventType,
+  identityMap,
+});
+const record = (id: string, more: object = {}): object => ({
+  identityMap: { CRMID: [{ id, primary: true }] },
+  person: { name: { firstName: id } },
+  ...more,
+});
+
+/** Ada and Bob on one device, one after the other; a broken event of Ada's lies in quarantine. */
+async function fill({ hub }: Scene): Promise<void> {
+  const made = await hub.createAudience({
+    name: "Buyers",
+    expression: { type: "PQL", format: "pql/text", value: 'xEvent.exists(eventType = "buy")' },
+  });
+  if (!made.ok) throw new Error(JSON.stringify(made.error));
+  await hub.ingestRecords("crm", [record("ada"), record("bob")]);
+  await hub.ingestEvents("web", [
+    event("e1", START - 3 * DAY, { CRMID: [{ id: "ada" }], SESSION: [{ id: "shared" }] }),
+    event("e2", START - 2 * DAY, { CRMID: [{ id: "bob" }], SESSION: [{ id: "shared" }] }),
+    event("e3", START - DAY, { SESSION: [{ id: "shared" }] }),
+    { _id: "e4", timestamp: "not a time", identityMap: { CRMID: [{ id: "ada" }] } },
+  ]);
+}
+
+/** Everything in a store as text, to look for what must not be there. */
+async function dump(store: HubStore): Promise<string> {
+  const items: unknown[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await store.exportItems({ limit: 1000, ...(after === undefined ? {} : { after }) });
+    items.push(...page.items);
+    if (page.next === undefined) return JSON.stringify(items);
+    after = page.next;
+  }
+}
+
+describe("access", () => {
+  it("gives everything that is kept about a person, and nothing of others", async () => {
+    const scene = await open();
+    await fill(scene);
+    const access = await scene.hub.accessPerson([ada]);
+    expect(access.identities).toEqual([ada]);
+    expect(access.persons.map(({ fragments }) => fragments.map(({ body }) => body))).toEqual([
+      [{ person: { name: { firstName: "ada" } } }],
+    ]);
+    expect(access.events.map(({ id }) => id)).toEqual(["e1"]);
+    expect(access.records.map(({ owner }) => owner)).toEqual(["CRMID:ada"]);
+    expect(access.quarantined.map(({ code }) => code)).toEqual(["event.timestamp"]);
+    expect(access.persons[0]?.membershipLog).toHaveLength(1);
+    expect(JSON.stringify(access)).not.toContain("bob");
+  });
+});
+
+describe("erasing a person", () => {
+  it("leaves no trace of their identity, and the others as if they had never been linked", async () => {
+    const scene = await open();
+    await fill(scene);
+    const erased = await scene.hub.erasePerson([ada]);
+    expect(erased).toMatchObject({ ok: true, value: { persons: 1, events: 1, records: 1, quarantined: 1 } });
+    expect(await scene.hub.profile(ada)).toBeUndefined();
+    expect(await dump(scene.store)).not.toContain("ada");
+    const other = await scene.hub.profile(bob);
+    expect(other).toMatchObject({ eventCount: 2, attributes: { person: { name: { firstName: "bob" } } } });
+    expect(other?.identities).toEqual([bob, device]);
+    expect((await scene.hub.audiences())[0]?.count).toBe(1);
+    const before = await scene.hub.profile(bob);
+    await scene.hub.rebuild();
+    expect({ ...(await scene.hub.profile(bob)), version: 0 }).toEqual({ ...before, version: 0 });
+    expect(await scene.hub.profile(ada)).toBeUndefined();
+  });
+
+  it("keeps late events, replays and waiting batches out; later data may come, unless told otherwise", async () => {
+    const scene = await open();
+    await fill(scene);
+    await scene.hub.erasePerson([ada]);
+    const late = event("late", START - DAY, { CRMID: [{ id: "ada" }] });
+    const report = await scene.hub.ingestEvents("web", [
+      late,
+      event("e1", START - 3 * DAY, { CRMID: [{ id: "ada" }] }),
+    ]);
+    expect(report.rejected.map(({ code }) => code)).toEqual(["privacy.suppressed", "privacy.suppressed"]);
+    expect(await dump(scene.store)).not.toContain("ada");
+    scene.at(START + DAY);
+    expect(
+      await scene.hub.ingestEvents("web", [event("new", START + DAY, { CRMID: [{ id: "ada" }] })]),
+    ).toMatchObject({
+      accepted: 1,
+    });
+    await scene.hub.erasePerson([ada], { keepOut: true });
+    scene.at(START + 2 * DAY);
+    const refused = await scene.hub.ingestRecords("crm", [record("ada")]);
+    expect(refused.rejected.map(({ code }) => code)).toEqual(["privacy.suppressed"]);
+    const reopened = await open(scene.store);
+    reopened.at(START + 3 * DAY);
+    expect((await reopened.hub.ingestRecords("crm", [record("ada")])).accepted).toBe(0);
+  });
+
+  it("an erasure and a batch that waits at the same time end without the person", async () => {
+    const scene = await open();
+    await fill(scene);
+    const batches = [1, 2, 3].map((number) =>
+      scene.hub.ingestEvents("web", [event(`w${number}`, START - DAY, { CRMID: [{ id: "ada" }] })]),
+    );
+    const [erased] = await Promise.all([scene.hub.erasePerson([ada]), ...batches]);
+    expect(erased.ok).toBe(true);
+    await scene.hub.erasePerson([ada]);
+    expect(await dump(scene.store)).not.toContain('"CRMID:ada"');
+  });
+
+  it("takes what a shared device told of them out of others' events", async () => {
+    const scene = await open();
+    await scene.hub.ingestEvents("web", [
+      event("s1", START, { SESSION: [{ id: "x", primary: true }, { id: "y" }] }),
+    ]);
+    const erased = await scene.hub.erasePerson([{ namespace: "SESSION", id: "y" }], { expandIds: false });
+    expect(erased).toMatchObject({ ok: true, value: { redacted: 1, events: 0 } });
+    expect(await dump(scene.store)).not.toContain("SESSION:y");
+    expect((await scene.hub.profile({ namespace: "SESSION", id: "x" }))?.eventCount).toBe(1);
+    expect((await scene.store.events(["SESSION:x"]))[0]?.body).toMatchObject({
+      identityMap: { SESSION: [{ id: "x" }] },
+    });
+  });
+
+  it("is refused without a salt", async () => {
+    const hub = await createHub({ store: createMemoryStore(), clock: () => START, newId: () => "id" });
+    expect(await hub.erasePerson([ada])).toMatchObject({ ok: false, error: [{ code: "privacy.salt" }] });
+  });
+});
+
+describe("those who follow commits", () => {
+  it("are told of every person, whatever wrote them", async () => {
+    const scene = await open();
+    await fill(scene);
+    const latest = new Map<string, number>();
+    const tally = (): ReadonlyMap<string, number> => {
+      for (const { persons, removed } of scene.told) {
+        for (const person of persons) latest.set(person.personId, person.version);
+        for (const { personId } of removed) latest.delete(personId);
+      }
+      return latest;
+    };
+    const stored = async (): Promise<ReadonlyMap<string, number>> =>
+      new Map((await scene.store.scan("", 99)).map(({ personId, version }) => [personId, version]));
+    expect(tally()).toEqual(await stored());
+    await scene.hub.erasePerson([bob]);
+    await scene.hub.unlinkIdentities(ada, device);
+    expect(tally()).toEqual(await stored());
+  });
+});
