@@ -1,7 +1,7 @@
 import type { CatalogEntry } from "@tessera/destinations";
 import { createHub, type Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
-import type { MembershipChange } from "@tessera/xdm";
+import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
 
 /** One sandbox at work: its store, its hub, and those who follow its membership changes. */
@@ -49,10 +49,17 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   const labels = await openLabelledFields(store, name);
   let closed = false;
+  /** The last day whose use of limits was noted. */
+  let noted = "";
   let running: Promise<void> = Promise.resolve();
   const wake = async (): Promise<void> => {
     try {
       while (!closed && (await hub.runTimers(TIMER_PAGE)) === TIMER_PAGE);
+      const today = formatInstant(clock()).slice(0, 10);
+      if (!closed && today !== noted) {
+        await hub.noteUsage();
+        noted = today;
+      }
     } catch (error) {
       onError("timers", error);
     }

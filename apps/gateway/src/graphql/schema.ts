@@ -9,6 +9,7 @@ import { DataflowResolver } from "./destination/dataflow.resolver.ts";
 import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
 import { GovernanceResolver } from "./governance/governance.resolver.ts";
+import { GuardrailsResolver } from "./guardrails/guardrails.resolver.ts";
 import { IdentityResolver } from "./identity/identity.resolver.ts";
 import { LinkingResolver } from "./identity/linking.resolver.ts";
 import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
@@ -24,6 +25,7 @@ const RESOLVERS = [
   DeadLetterResolver,
   DestinationResolver,
   GovernanceResolver,
+  GuardrailsResolver,
   IdentityResolver,
   IngestionResolver,
   JobResolver,

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type LatencyWindow, latencyWindow } from "./latency-window.ts";
 
 /** What the gateway counts, for Prometheus. */
 export interface Metrics {
@@ -14,6 +15,8 @@ export interface Metrics {
   readonly stored: Gauge<"sandbox" | "what">;
   readonly audienceMembers: Gauge<"sandbox" | "audience">;
   readonly audienceAge: Gauge<"sandbox" | "audience">;
+  /** From the arrival of events or records to their committed memberships. */
+  readonly evaluating: LatencyWindow;
 }
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -25,6 +28,7 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   return {
     registry,
+    evaluating: latencyWindow(),
     requests: new Counter({
       name: "tessera_requests_total",
       help: "HTTP requests by route and status.",
