@@ -134,7 +134,19 @@ export function limitUseOf(row: UsageRow): LimitUse {
   const { limit, kind: state, scope, value, use, perDay, reachesAt, message, whatToDo } = row;
   const { id, title, area, kind, bound, unit, source } = limit;
   return {
-    ...{ id, title, area, kind, bound, unit, scope, state, value, perDay, reachesAt, message, whatToDo },
+    id,
+    title,
+    area,
+    kind,
+    bound,
+    unit,
+    scope,
+    state,
+    value,
+    perDay,
+    reachesAt,
+    message,
+    whatToDo,
     limit: limit.value,
     use: use !== undefined && Number.isFinite(use) ? use : undefined,
     source: `${source.document} (${source.date})`,
@@ -151,7 +163,10 @@ export function latencyTypeOf(expected: LatencyExpectation, measured: readonly n
   const { evaluation, destination, evaluating, delivering, frequency, payload } = expected;
   const found = compareLatency(evaluating satisfies Seconds, measured);
   return {
-    ...{ evaluation, destination, frequency, payload },
+    evaluation,
+    destination,
+    frequency,
+    payload,
     evaluatingUsual: evaluating.usual,
     evaluatingMost: evaluating.most,
     deliveringMost: delivering === "schedule" ? undefined : delivering.most,
