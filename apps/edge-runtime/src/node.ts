@@ -11,13 +11,12 @@ import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { Edge, EdgeNotice } from "./edge.ts";
 import type { EdgeProfile } from "./edge-profile.ts";
 import { createForwarder } from "./forwarder.ts";
-import type { ForwardEntry } from "./hub-link.ts";
 import { createHttpHub } from "./http-hub.ts";
 import { createSigner } from "./identity-cookie.ts";
 import { createMemoryProfiles, type MemoryProfiles } from "./memory-profiles.ts";
 import { openFileQueue } from "./node/file-queue.ts";
 import { createListener } from "./node/listener.ts";
-import { applyPerson } from "./projections.ts";
+import { refreshDelivered } from "./projections.ts";
 import { REGIONS, regionOfHint } from "./region.ts";
 import { createUnitMeter, type UnitLimits } from "./request-units.ts";
 import { createMounts } from "./mounts.ts";
@@ -90,17 +89,10 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
     const tracked = work.catch(() => undefined).finally(() => underWay.delete(tracked));
     underWay.add(tracked);
   };
-  const refresh = async (entries: readonly ForwardEntry[]): Promise<void> => {
-    for (const { refresh: identity } of entries) {
-      if (identity === undefined) continue;
-      const answer = await hub.lookup(identity, 10_000);
-      if (answer.outcome === "found") await applyPerson({ profiles, clock }, answer.person);
-    }
-  };
   const forwarder = createForwarder({
     queue,
     send: hub.send,
-    delivered: (entries) => waitUntil(refresh(entries)),
+    delivered: (entries) => waitUntil(refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries)),
     refuse: (entry, status) =>
       appendFile(join(options.dataDir, "refused.ndjson"), `${JSON.stringify({ status, entry })}\n`),
     notice,

@@ -4,9 +4,9 @@ import type { Edge } from "./edge.ts";
 import { updateProfile } from "./edge-profile.ts";
 import type { EdgeError } from "./errors.ts";
 import type { EdgeReply } from "./exchange.ts";
-import type { HubPerson } from "./hub-link.ts";
+import type { ForwardEntry, HubLink, HubPerson } from "./hub-link.ts";
 import type { Exchange } from "./interact.ts";
-import { applyHubPerson, parseHubPerson } from "./projection.ts";
+import { applyHubPerson, mergeIdentities, parseHubPerson } from "./projection.ts";
 import { readBody } from "./session.ts";
 
 /** The most bytes of one delivery of projections. */
@@ -61,3 +61,23 @@ export async function applyPerson(
   );
   return changes.filter(Boolean).length;
 }
+
+/**
+ * Once events that brought identities together have arrived, the persons behind them are asked for again: the next
+ * hit knows what the hub made of it.
+ */
+export async function refreshDelivered(
+  edge: Pick<Edge, "profiles" | "clock"> & { readonly lookup: HubLink["lookup"] },
+  entries: readonly ForwardEntry[],
+): Promise<void> {
+  for (const { refresh } of entries) {
+    if (refresh === undefined) continue;
+    const answer = await edge.lookup(refresh, REFRESH_MS);
+    if (answer.outcome !== "found") continue;
+    const { person } = answer;
+    await applyPerson(edge, { ...person, identities: mergeIdentities([refresh], person.identities) });
+  }
+}
+
+/** How long a refresh waits for the hub, in milliseconds. */
+const REFRESH_MS = 10_000;

@@ -29,13 +29,18 @@ export interface Answer {
 
 /** A browser's part of the protocol: keeps what it is told to keep, and sends it along. */
 export class Conversation {
-  readonly #url: URL;
+  #url: URL;
   readonly #firstParty: boolean;
   readonly jar: Map<string, string> = new Map();
 
   constructor(url: string, firstParty: boolean) {
     this.#url = new URL(url);
     this.#firstParty = firstParty;
+  }
+
+  /** The same edge came back under another address. */
+  moveTo(url: string): void {
+    this.#url = new URL(url);
   }
 
   async send(step: CaseRequest): Promise<Answer> {

@@ -18,6 +18,7 @@ export interface RunningEdge {
 /** How an edge under test is started. */
 export interface EdgeUnderTest {
   readonly hubUrl: string;
+  readonly token?: string;
   readonly lookupBudgetMs?: number;
   readonly cookieSecret?: string;
   readonly apiTokens?: readonly string[];
@@ -42,7 +43,7 @@ export async function startOnNode(options: EdgeUnderTest): Promise<RunningEdge> 
   const node = await startEdgeNode({
     port: 0,
     hubUrl,
-    token: TOKEN,
+    token: options.token ?? TOKEN,
     apiTokens: options.apiTokens ?? ["server-token"],
     dataDir,
     clock: () => Date.now() + shift,
@@ -50,7 +51,7 @@ export async function startOnNode(options: EdgeUnderTest): Promise<RunningEdge> 
     ...(cookieSecret === undefined ? {} : { cookieSecret }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
-  await ready(node.url);
+  if (options.token === undefined) await ready(node.url);
   return {
     url: node.url,
     port: node.port,
@@ -84,14 +85,14 @@ export async function startOnWorkerd(options: EdgeUnderTest): Promise<RunningEdg
     kvNamespaces: ["EDGE_CACHE"],
     bindings: {
       TESSERA_HUB_URL: hubUrl,
-      TESSERA_EDGE_TOKEN: TOKEN,
+      TESSERA_EDGE_TOKEN: options.token ?? TOKEN,
       TESSERA_EDGE_API_TOKENS: (options.apiTokens ?? ["server-token"]).join(","),
       TESSERA_EDGE_LOOKUP_MS: String(lookupBudgetMs ?? 50),
       TESSERA_EDGE_COOKIE_SECRET: cookieSecret ?? "",
     },
   });
   const url = await miniflare.ready;
-  await ready(url.origin);
+  if (options.token === undefined) await ready(url.origin);
   return {
     url: url.origin,
     port: Number(url.port),

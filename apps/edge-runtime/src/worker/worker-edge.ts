@@ -3,7 +3,7 @@ import { compileSnapshot } from "../compile.ts";
 import type { Edge, EdgeNotice } from "../edge.ts";
 import { createHttpHub } from "../http-hub.ts";
 import { createSigner } from "../identity-cookie.ts";
-import { applyPerson } from "../projections.ts";
+import { refreshDelivered } from "../projections.ts";
 import { regionOfHint } from "../region.ts";
 import { createUnitMeter } from "../request-units.ts";
 import { createMounts } from "../mounts.ts";
@@ -69,13 +69,7 @@ export function createWorkerEdge(env: WorkerEnv, clock: () => number): WorkerEdg
     edge,
     queueServices: {
       hub,
-      delivered: async (entries) => {
-        for (const { refresh } of entries) {
-          if (refresh === undefined) continue;
-          const answer = await hub.lookup(refresh, 10_000);
-          if (answer.outcome === "found") await applyPerson({ profiles, clock }, answer.person);
-        }
-      },
+      delivered: (entries) => refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries),
     },
   };
 }

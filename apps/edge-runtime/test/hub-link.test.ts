@@ -1,0 +1,198 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { SNAPSHOT, TOKEN } from "./definitions.ts";
+import { type RunningEdge, RUNTIMES } from "./runtimes.ts";
+import { type StandInHub, startStandInHub } from "./stand-in-hub.ts";
+import { login, serverHit, Visitor } from "./visits.ts";
+
+const DAY = 24 * 3600 * 1000;
+
+describe.each(RUNTIMES)("the edge on %s and its hub", (_, start) => {
+  let hub: StandInHub;
+  let edge: RunningEdge;
+  beforeAll(async () => {
+    hub = await startStandInHub();
+    edge = await start({ hubUrl: hub.url });
+  }, 60_000);
+  beforeEach(() => {
+    hub.lookupDelayMs = 0;
+  });
+  afterEach(() => edge.shiftClock(0));
+  afterAll(async () => {
+    await edge.stop();
+    await hub.close();
+  });
+
+  it("asks on a miss, and has the history on the first hit when the answer is in time", async () => {
+    const visitor = new Visitor(edge.url);
+    // The first lookup of a process opens its connection.
+    await visitor.hit("warm-up", login("somebody", true));
+    const first = await visitor.hit("a", login("gold-1", true));
+    expect(first.segments).toEqual(expect.arrayContaining(["gold", "batch-vip", "vip-page"]));
+    expect(first.profile).toMatchObject({ source: "hub", lookup: "found", version: 7 });
+  });
+
+  it("answers without the history when the hub is late, and has it on the next page", async () => {
+    const person = { ...hub.persons.get("CRMID:gold-1"), personId: "person-late" };
+    hub.persons.set("CRMID:late", person);
+    hub.lookupDelayMs = 400;
+    const first = await serverHit(edge.url, "late", "a");
+    expect(first).toMatchObject({ status: 200, segments: [], profile: { source: "edge", lookup: "late" } });
+    const asked = hub.lookups();
+    await expect
+      .poll(async () => (await serverHit(edge.url, "late", "b")).segments, { interval: 100 })
+      .toContain("gold");
+    expect(hub.lookups(), "the late answer itself was used").toBe(asked);
+  });
+
+  it("keeps a profile for 14 days after the last activity, and asks the hub again after", async () => {
+    const person = { ...hub.persons.get("CRMID:gold-1"), personId: "person-kept" };
+    hub.persons.set("CRMID:kept", person);
+    const hit = (): ReturnType<typeof serverHit> => serverHit(edge.url, "kept", "a");
+    await hit();
+    await expect.poll(async () => (await hit()).profile).toMatchObject({ lookup: "found" });
+    const asked = hub.lookups();
+    await edge.shiftClock(13 * DAY);
+    expect((await hit()).segments).toContain("gold");
+    await edge.shiftClock(27 * DAY - 60_000);
+    expect((await hit()).segments).toContain("gold");
+    expect(hub.lookups(), "not a question within 14 days of activity").toBe(asked);
+    hub.persons.set("CRMID:kept", { ...person, version: 9, attributes: {}, segmentMembership: {} });
+    await edge.shiftClock(41 * DAY);
+    hub.lookupDelayMs = 300;
+    const gone = await hit();
+    expect(gone, "nothing is left").toMatchObject({ segments: [], profile: { source: "edge" } });
+    expect(hub.lookups()).toBe(asked + 1);
+  });
+
+  it("has a login that stitches to a known person on the next hit", async () => {
+    const visitor = new Visitor(edge.url);
+    const { ecid } = await visitor.hit("web.webpagedetails.pageViews");
+    await expect
+      .poll(() => hub.received.some(({ body }) => JSON.stringify(body["identityMap"]).includes(String(ecid))))
+      .toBe(true);
+    // What the hub does with the login: it links, and from then on knows the device as the person's.
+    const known = { ...hub.persons.get("CRMID:gold-1"), version: 8 };
+    hub.persons.set(`ECID:${ecid}`, known);
+    const asked = hub.lookups();
+    const { segments } = await visitor.hit("login", login("gold-1", false));
+    expect(segments).toEqual(["viewed-today"]);
+    await expect.poll(() => hub.lookups()).toBe(asked + 1);
+    await new Promise((done) => setTimeout(done, 50));
+    const next = await visitor.hit("next");
+    expect(next.segments).toEqual(expect.arrayContaining(["viewed-today", "gold", "gold-viewing"]));
+  });
+
+  it("takes projections of the hub, newest first and never an older one", async () => {
+    const visitor = new Visitor(edge.url);
+    const { ecid } = await visitor.hit("web.webpagedetails.pageViews");
+    const project = async (version: number, status: string, token = TOKEN): Promise<number> => {
+      const at = new Date().toISOString();
+      const segmentMembership = { ups: { "batch-vip": { status, lastQualificationTime: at } } };
+      const identities = [{ namespace: "ECID", id: ecid }];
+      const projection = { personId: "p", version, identities, attributes: {}, segmentMembership, at };
+      const response = await fetch(`${edge.url}/internal/projections`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ projections: [projection] }),
+      });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    await expect.poll(async () => (await visitor.hit("other")).profile["lookup"]).toBe("not-found");
+    expect(await project(5, "realized", "not the hub's")).toBe(401);
+    expect((await visitor.hit("other")).segments).toEqual(["viewed-today"]);
+    expect(await project(5, "realized")).toBe(200);
+    expect((await visitor.hit("other")).segments).toEqual(
+      expect.arrayContaining(["viewed-today", "batch-vip", "vip-page"]),
+    );
+    expect(await project(4, "exited")).toBe(200);
+    expect((await visitor.hit("other")).segments).toContain("batch-vip");
+    expect(await project(6, "exited")).toBe(200);
+    expect((await visitor.hit("other")).segments).not.toContain("batch-vip");
+  });
+
+  it("works by changed definitions within a second", async ({ annotate }) => {
+    onTestFinished(() => void hub.publish(SNAPSHOT));
+    const visitor = new Visitor(edge.url);
+    expect((await visitor.hit("newsletter")).segments).toEqual([]);
+    const expression = {
+      type: "PQL",
+      format: "pql/text",
+      value: `CHAIN(xEvent, timestamp, [C0: WHAT(eventType.equals("newsletter", false)) WHEN(<= 24 hours before now)])`,
+    };
+    const audience = { id: "bought-today", evaluation: "edge", version: 2, expression };
+    hub.publish({ ...SNAPSHOT, audiences: [audience] });
+    const published = performance.now();
+    await expect
+      .poll(async () => (await visitor.hit("newsletter")).segments, { timeout: 5000, interval: 20 })
+      .toEqual(["bought-today"]);
+    const took = performance.now() - published;
+    await annotate(`definitions in force after ${took.toFixed(0)} ms`);
+    expect(took).toBeLessThan(2000);
+  });
+
+  it("is not ready while it cannot prove itself to the hub", async () => {
+    const refused = hub.refused();
+    const stranger = await start({ hubUrl: hub.url, token: "not-the-hubs-token" });
+    onTestFinished(stranger.stop);
+    const { status, answer } = await new Visitor(stranger.url).hit("a");
+    expect(status).toBe(503);
+    expect(answer.headers).toMatchObject({ "retry-after": "1" });
+    expect(answer.body).toMatchObject({ type: "https://ns.adobe.com/aep/errors/EXEG-0000-503" });
+    await expect.poll(() => hub.refused()).toBeGreaterThan(refused);
+  });
+});
+
+describe.each(RUNTIMES)("events of the edge on %s", (_, start) => {
+  it("reach the hub in order and once in effect through an outage, a restart and lost answers", async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "edge-outage-"));
+    const hub = await startStandInHub();
+    let edge = await start({ hubUrl: hub.url, dataDir });
+    onTestFinished(async () => {
+      await edge.stop();
+      await hub.close();
+      await rm(dataDir, { recursive: true, force: true });
+    });
+    const visitors = [new Visitor(edge.url), new Visitor(edge.url), new Visitor(edge.url)];
+    const sent = new Map<string, string[]>();
+    const visit = async (round: string): Promise<void> => {
+      for (const [index, visitor] of visitors.entries()) {
+        const { status, ecid } = await visitor.hit(`${round}-${index}`);
+        expect(status).toBe(200);
+        sent.set(String(ecid), [...(sent.get(String(ecid)) ?? []), `${round}-${index}`]);
+      }
+    };
+    const arrived = (): Map<string, string[]> => {
+      const byVisitor = new Map<string, string[]>();
+      const ids = new Set<string>();
+      for (const { body } of hub.received) {
+        const id = String(body._id);
+        if (ids.has(id)) continue;
+        ids.add(id);
+        const [device] = (body["identityMap"] as { ECID: { id: string }[] }).ECID;
+        const list = byVisitor.get(String(device?.id)) ?? [];
+        byVisitor.set(String(device?.id), [...list, String(body["eventType"])]);
+      }
+      return byVisitor;
+    };
+    await visit("before");
+    await expect.poll(arrived, { timeout: 10_000 }).toEqual(sent);
+    hub.isDown = true;
+    for (const round of ["down-1", "down-2", "down-3"]) await visit(round);
+    const inEffect = [...arrived().values()].flat().length;
+    expect(inEffect).toBe(3);
+    await edge.stop();
+    edge = await start({ hubUrl: hub.url, dataDir });
+    for (const visitor of visitors) visitor.conversation.moveTo(edge.url);
+    await visit("restarted");
+    hub.losesAnswers = 2;
+    hub.isDown = false;
+    await visit("after");
+    await expect.poll(arrived, { timeout: 20_000 }).toEqual(sent);
+    await expect.poll(() => hub.received.length, { timeout: 20_000 }).toBeGreaterThan(3 * 6);
+    expect(arrived(), "what was sent again changed nothing").toEqual(sent);
+  });
+});
