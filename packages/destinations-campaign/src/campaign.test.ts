@@ -19,7 +19,6 @@ import {
 } from "./index.ts";
 
 const NOW = "2026-02-01T12:00:00Z";
-const HASH = "a".repeat(64);
 const context = {
   now: NOW,
   destinationId: "d1",
@@ -269,7 +268,9 @@ describe("plan", () => {
   });
 
   it("keeps to the recipients Campaign knows when they are given", () => {
-    const requests = plan(batch(ITEMS), managed, { knownRecipients: new Set(["crm-1", "crm-2"]) });
+    const requests = plan(batch(ITEMS), managed, {
+      knownRecipients: ({ column }) => (column === "external_id" ? new Set(["crm-1", "crm-2"]) : undefined),
+    });
     expect(requests.find(isFile)?.items).toEqual(["1", "2"]);
     expect(refusals(requests)).toMatchObject({
       4: "campaign.recipient.unknown",
@@ -281,7 +282,7 @@ describe("plan", () => {
     ["no status column", { mapping: MAPPING.slice(0, 3) }, managed, "campaign.mapping.status"],
     [
       "no deduplication key",
-      { mapping: MAPPING.map(({ dedup: _, ...line }) => line) },
+      { mapping: MAPPING.map((line) => ({ ...line, dedup: false })) },
       managed,
       "campaign.mapping.dedup",
     ],

@@ -37,7 +37,22 @@ export function campaignManagedServices(ports: CampaignPorts = {}): DestinationD
       planFiles(
         batch,
         {
-          ...ports,
+          ...(ports.createHash && { createHash: ports.createHash }),
+          knownRecipients: (column) =>
+            ports.knownRecipients?.({
+              instance: settings.instance,
+              targetMapping: settings.targetMapping,
+              column,
+            }),
+          load: {
+            instance: settings.instance,
+            targetMapping: settings.targetMapping,
+            syncType: settings.syncType,
+            createRecipients: false,
+            ...(settings.organisationalUnit !== undefined && {
+              organisationalUnit: settings.organisationalUnit,
+            }),
+          },
           target: settings.landingZone,
           files: settings,
           demands: {
@@ -45,6 +60,7 @@ export function campaignManagedServices(ports: CampaignPorts = {}): DestinationD
             ...(settings.columns && { columns: settings.columns }),
             identityColumns: TARGET_IDENTITIES,
             dedup: "oneColumn",
+            updates: settings.syncType === "profile",
           },
           plainAudienceNames: true,
         },
@@ -55,7 +71,9 @@ export function campaignManagedServices(ports: CampaignPorts = {}): DestinationD
 }
 
 /** Campaign as plain files on S3, SFTP or Azure Blob, imported there by a workflow of its own. */
-export function campaignFiles(ports: CampaignPorts = {}): DestinationDefinition<CampaignFileSettings> {
+export function campaignFiles(
+  ports: Pick<CampaignPorts, "createHash"> = {},
+): DestinationDefinition<CampaignFileSettings> {
   return {
     slug: "adobe-campaign",
     title: "Adobe Campaign (files)",

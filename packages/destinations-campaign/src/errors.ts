@@ -14,6 +14,10 @@ export const CAMPAIGN_CODES: {
     meaning: "The mandatory column segmentMembershipStatus is not mapped.",
     retryable: false,
   },
+  "campaign.mapping.nothingToUpdate": {
+    meaning: "A profile sync maps nothing beside the key and the status.",
+    retryable: false,
+  },
   "campaign.mapping.dedup": {
     meaning:
       "The deduplication key is not one column (managed), or not one identity or one to two attributes (files).",

@@ -1,5 +1,5 @@
 export { campaignFiles, campaignManagedServices } from "./campaign.ts";
-export { type CampaignPorts } from "./plan.ts";
+export { type CampaignPorts, type RecipientList } from "./plan.ts";
 export {
   type CampaignFileSettings,
   type CampaignSettings,
@@ -9,6 +9,7 @@ export {
 export { type FileSettings } from "./file-settings.ts";
 export { type CsvOptions, DEFAULT_CSV } from "./csv/csv-options.ts";
 export { createCsvWriter, type CsvValues, isFormula } from "./csv/csv-row.ts";
+export { type CsvDialect, readCsv, readCsvRecords } from "./csv/read-csv.ts";
 export {
   DEFAULT_FILE_NAME,
   fileBaseName,
@@ -23,6 +24,7 @@ export {
   type Hasher,
   type Manifest,
   type ManifestFile,
+  type ManifestLoad,
   manifestText,
 } from "./export/manifest.ts";
 export {
@@ -33,7 +35,14 @@ export {
   MAX_ROWS_PER_FILE,
   writeCsvFiles,
 } from "./export/write-files.ts";
-export { type KnownRecipients, planRows, type RowPlan, type RowRules } from "./export/rows.ts";
+export { type LeftOut, reconcile, type Reconciliation, reconciliationCsv } from "./export/reconcile.ts";
+export {
+  type KnownRecipients,
+  planRows,
+  type RowPlan,
+  type RowPosition,
+  type RowRules,
+} from "./export/rows.ts";
 export { mappingFaults, type MappingDemands, type MappingFault } from "./export/mapping-rules.ts";
 export {
   type ExportCandidate,
@@ -52,8 +61,23 @@ export {
   nextRun,
   type NextRun,
   parseSchedule,
-  runKey,
 } from "./schedule.ts";
+export {
+  type ExportRun,
+  type ExportRunPorts,
+  exportOnDemand,
+  runDueExports,
+  type ScheduledExport,
+} from "./run/run-exports.ts";
+export {
+  type Claimant,
+  type ClaimedRun,
+  createRunLedger,
+  type RunLedger,
+  type RunSeries,
+  type RunState,
+} from "./run/run-ledger.ts";
+export { createMemoryRunDocuments, type RunDocuments, type VersionedDocument } from "./run/run-documents.ts";
 export {
   audienceNameFault,
   type CampaignDataflow,

@@ -12,9 +12,15 @@ import {
 } from "@tessera/destinations";
 import { digest } from "@tessera/xdm";
 import { createCsvWriter } from "./csv/csv-row.ts";
-import { type CreateHash, manifestText, measure } from "./export/manifest.ts";
+import {
+  type CreateHash,
+  createMeasure,
+  type FileMeasure,
+  type ManifestLoad,
+  manifestText,
+} from "./export/manifest.ts";
 import { mappingFaults, type MappingDemands } from "./export/mapping-rules.ts";
-import { type KnownRecipients, planRows, type RowPlan } from "./export/rows.ts";
+import { type KnownRecipients, planRows, type RowPlan, type RowPosition } from "./export/rows.ts";
 import { fileBaseName, fileName, manifestName, MAX_FILE_NAME } from "./file-name.ts";
 import type { FileSettings } from "./file-settings.ts";
 import { audienceNameFault } from "./guardrails.ts";
@@ -23,12 +29,23 @@ import { audienceNameFault } from "./guardrails.ts";
 export interface CampaignPorts {
   /** SHA-256 for manifests; without it they carry sizes alone. */
   readonly createHash?: CreateHash;
-  /** The recipients Campaign knows, by value of the deduplication column; unknown ones are left out. */
-  readonly knownRecipients?: KnownRecipients;
+  /** The recipients an instance knows, by value of the deduplication column; unknown ones are left out. */
+  readonly knownRecipients?: (of: RecipientList) => KnownRecipients | undefined;
+}
+
+/** Which list of recipients is asked for: of the instance, under the target mapping, by the column that is the key. */
+export interface RecipientList {
+  readonly instance: string;
+  readonly targetMapping: string;
+  readonly column: string;
 }
 
 /** What the two destinations plan differently. */
-export interface FilePlanRules extends CampaignPorts {
+export interface FilePlanRules {
+  readonly createHash?: CreateHash;
+  readonly knownRecipients?: (column: string) => KnownRecipients | undefined;
+  /** What the manifest tells the loader. */
+  readonly load?: ManifestLoad;
   readonly target: FileTarget;
   readonly files: FileSettings;
   readonly demands: MappingDemands;
@@ -56,14 +73,18 @@ export function planFiles(
   });
   const refusal = refusalOf(batch, rules, base);
   if (refusal !== undefined) return refuseAll(batch.items, refusal);
+  const key = batch.mapping.find(({ dedup }) => dedup === true)?.target;
+  const knownRecipients = key === undefined ? undefined : rules.knownRecipients?.(key);
   const rows = planRows(batch.items, {
     mapping: batch.mapping,
     mode: batch.mode,
-    ...(rules.knownRecipients && { knownRecipients: rules.knownRecipients }),
+    ...(knownRecipients && { knownRecipients }),
   });
   const files = fileRequests(batch, rows, base, rules);
   const manifest =
-    files.length > 0 && rules.files.manifest ? [manifestRequest(batch, files, base, { rules, context })] : [];
+    files.length > 0 && rules.files.manifest
+      ? [manifestRequest(batch, files, base, { rules, context, leftOut: rows.report })]
+      : [];
   return [...files.map(({ request }) => request), ...manifest, ...settled(rows.outcomes)];
 }
 
@@ -89,6 +110,8 @@ function settled(outcomes: readonly DeliveryOutcome[]): readonly PlannedRequest[
 interface PlannedFile {
   readonly request: FileRequest;
   readonly rows: number;
+  /** Size and checksum of the content: from the last time it was read to its end, else by reading it. */
+  readonly measured: () => FileMeasure;
 }
 
 function fileRequests(
@@ -101,21 +124,28 @@ function fileRequests(
   const columns = batch.mapping.map(({ target }) => target);
   const write = createCsvWriter(csv);
   const carried = digest(`${base}\n${plan.items.length}\n${plan.items[0] ?? ""}\n${plan.items.at(-1) ?? ""}`);
-  return itemsOfFiles(plan, rowsPerFile).map(({ items, rows }, index) => {
+  return itemsOfFiles(plan, rowsPerFile).map(({ items, rows, from }, index): PlannedFile => {
     const name = fileName(base, index + 1, csv.compression);
+    let measured: FileMeasure | undefined;
     function* content(): Generator<string, void, undefined> {
+      const measure = createMeasure(csv.encoding, rules.files.manifest ? rules.createHash : undefined);
       let text = csv.header ? write(columns) : "";
       let row = 0;
-      for (const values of plan.values()) {
-        if (row >= index * rowsPerFile) text += write(values);
+      for (const values of plan.values(from)) {
+        text += write(values);
         row += 1;
         if (text.length >= 1 << 16) {
+          measure.add(text);
           yield text;
           text = "";
         }
-        if (row >= (index + 1) * rowsPerFile) break;
+        if (row >= rows) break;
       }
-      if (text !== "") yield text;
+      if (text !== "") {
+        measure.add(text);
+        yield text;
+      }
+      measured = measure.end();
     }
     const request: FileRequest = {
       kind: "file",
@@ -128,22 +158,32 @@ function fileRequests(
       compression: csv.compression,
       content: { [Symbol.iterator]: content },
     };
-    return { request, rows };
+    const read = (): FileMeasure => {
+      for (const _ of measured === undefined ? request.content : []);
+      if (measured === undefined) throw new Error("the content of a file ends");
+      return measured;
+    };
+    return { request, rows, measured: read };
   });
 }
 
+interface FileCut {
+  readonly items: readonly string[];
+  readonly rows: number;
+  readonly from: RowPosition;
+}
+
 /** Cuts the rows into files. An item whose rows fall into two files stands in both. */
-function itemsOfFiles(
-  plan: RowPlan,
-  rowsPerFile: number,
-): readonly { readonly items: readonly string[]; readonly rows: number }[] {
-  const files: { items: string[]; rows: number }[] = [];
+function itemsOfFiles(plan: RowPlan, rowsPerFile: number): readonly FileCut[] {
+  const files: { items: string[]; rows: number; from: RowPosition }[] = [];
   let file: { items: string[]; rows: number } | undefined;
   plan.items.forEach((id, index) => {
-    for (let left = plan.rowsOfItem[index] ?? 0; left > 0;) {
+    const rows = plan.rowsOfItem[index] ?? 0;
+    for (let left = rows; left > 0;) {
       if (file === undefined || file.rows === rowsPerFile) {
-        file = { items: [], rows: 0 };
-        files.push(file);
+        const next = { items: [], rows: 0, from: { item: index, row: rows - left } };
+        files.push(next);
+        file = next;
       }
       const taken = Math.min(left, rowsPerFile - file.rows);
       file.items.push(id);
@@ -158,7 +198,15 @@ function manifestRequest(
   batch: FileBatch,
   files: readonly PlannedFile[],
   base: string,
-  { rules, context }: { readonly rules: FilePlanRules; readonly context: PlanContext },
+  {
+    rules,
+    context,
+    leftOut,
+  }: {
+    readonly rules: FilePlanRules;
+    readonly context: PlanContext;
+    readonly leftOut: RowPlan["report"];
+  },
 ): FileRequest {
   function* content(): Generator<string, void, undefined> {
     yield manifestText({
@@ -168,11 +216,9 @@ function manifestRequest(
       createdAt: context.now,
       columns: batch.mapping.map(({ target }) => target),
       rows: files.reduce((sum, { rows }) => sum + rows, 0),
-      files: files.map(({ request, rows }) => ({
-        name: request.name,
-        rows,
-        ...measure(request.content, request.encoding, rules.createHash),
-      })),
+      leftOut,
+      ...(rules.load && { load: rules.load }),
+      files: files.map(({ request, rows, measured }) => ({ name: request.name, rows, ...measured() })),
     });
   }
   return {

@@ -6,7 +6,6 @@ import {
   INTERVALS,
   nextRun,
   parseSchedule,
-  runKey,
   summariseLatency,
 } from "./index.ts";
 
@@ -135,10 +134,6 @@ describe("nextRun", () => {
       ),
       { numRuns: 200 },
     );
-  });
-
-  it("names a run alike in every process", () => {
-    expect(runKey("f", "a", "2026-02-01T06:00:00.000Z")).toBe("campaign-export/f/a/2026-02-01T06:00:00.000Z");
   });
 });
 

@@ -95,11 +95,6 @@ function instant(text: string): number {
   return parsed.value;
 }
 
-/** A name for one run, the same in every process: whoever claims it first runs it, nobody else. */
-export function runKey(dataflowId: string, audienceId: string, slot: string): string {
-  return `campaign-export/${dataflowId}/${audienceId}/${slot}`;
-}
-
 /**
  * What a run exports. Full exports and the first incremental one hold the whole active population as of `until`
  * (the first one is the backfill); later incremental ones hold the memberships that changed after `since`.
@@ -110,12 +105,20 @@ export type ExportWindow =
       readonly until: string;
       readonly reason: "scheduled" | "backfill" | "onDemand" | "mappingChanged";
     }
-  | { readonly mode: "incremental"; readonly since: string; readonly until: string };
+  | {
+      readonly mode: "incremental";
+      readonly since: string;
+      /** Exits are told from here on, where a full file, which holds none, came in between. */
+      readonly exitsSince?: string;
+      readonly until: string;
+    };
 
 /** What is known of the exports before. */
 export interface ExportHistory {
   /** `until` of the last export whose files arrived. */
   readonly exportedUntil?: string;
+  /** Up to when exits were told, where that is earlier. */
+  readonly exitsUntil?: string;
   /** Digest of the mapping it was made with (`mappingDigest`). */
   readonly mapping?: string;
 }
@@ -134,11 +137,16 @@ export function exportWindow(
   if (schedule.mode === "full") return { mode: "full", until, reason: "scheduled" };
   if (history.exportedUntil === undefined) return { mode: "full", until, reason: "backfill" };
   if (history.mapping !== run.mapping) return { mode: "full", until, reason: "mappingChanged" };
-  return { mode: "incremental", since: history.exportedUntil, until };
+  const { exportedUntil: since, exitsUntil } = history;
+  return { mode: "incremental", since, ...(exitsUntil !== undefined && { exitsSince: exitsUntil }), until };
 }
 
-/** The history after the files of a window have arrived. An export on demand does not count. */
+/**
+ * The history after the files of a window have arrived. An export on demand does not count. A full file holds no exits:
+ * those since the last incremental one are told by the next.
+ */
 export function historyAfter(history: ExportHistory, window: ExportWindow, mapping: string): ExportHistory {
   if (window.mode === "full" && window.reason === "onDemand") return history;
-  return { exportedUntil: window.until, mapping };
+  const exitsUntil = window.mode === "full" ? (history.exitsUntil ?? history.exportedUntil) : undefined;
+  return { exportedUntil: window.until, ...(exitsUntil !== undefined && { exitsUntil }), mapping };
 }

@@ -25,7 +25,21 @@ export interface Manifest {
   readonly createdAt: string;
   readonly columns: readonly string[];
   readonly rows: number;
+  /** How many memberships have no row, by the code of the reason. */
+  readonly leftOut?: { readonly [code: string]: number };
+  /** For managed services: into what the files are loaded. */
+  readonly load?: ManifestLoad;
   readonly files: readonly ManifestFile[];
+}
+
+/** Into which instance and target mapping files are loaded, and whether as an audience or as updates of recipients. */
+export interface ManifestLoad {
+  readonly instance: string;
+  readonly targetMapping: string;
+  readonly syncType: "audience" | "profile";
+  /** Always: Campaign owns its recipients. */
+  readonly createRecipients: false;
+  readonly organisationalUnit?: string;
 }
 
 /** The text of a manifest file. */
@@ -33,19 +47,23 @@ export function manifestText(manifest: Manifest): string {
   return `${JSON.stringify(manifest, undefined, 2)}\n`;
 }
 
-/** Counts and hashes the text of one file. */
-export function measure(
-  text: Iterable<string>,
+/** Size and checksum of the text of one file. */
+export type FileMeasure = Pick<ManifestFile, "contentBytes" | "contentSha256">;
+
+/** Counts and hashes the text of one file while it is written. */
+export function createMeasure(
   encoding: "utf-8" | "utf-16",
   createHash: CreateHash | undefined,
-): { readonly contentBytes: number; readonly contentSha256?: string } {
+): { readonly add: (text: string) => void; readonly end: () => FileMeasure } {
   const encode = createEncoder(encoding);
   const hash = createHash?.();
   let contentBytes = 0;
-  for (const piece of text) {
-    const bytes = encode(piece);
-    contentBytes += bytes.length;
-    hash?.update(bytes);
-  }
-  return hash === undefined ? { contentBytes } : { contentBytes, contentSha256: hash.digest() };
+  return {
+    add: (text) => {
+      const bytes = encode(text);
+      contentBytes += bytes.length;
+      hash?.update(bytes);
+    },
+    end: () => (hash === undefined ? { contentBytes } : { contentBytes, contentSha256: hash.digest() }),
+  };
 }

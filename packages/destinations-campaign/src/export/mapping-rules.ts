@@ -9,6 +9,8 @@ export interface MappingDemands {
   /** Identity columns that may be mapped; any when absent. */
   readonly identityColumns?: readonly string[];
   readonly dedup: "oneColumn" | "identityOrAttributes";
+  /** Rows update recipients: beside the key and the status there must be something to update. */
+  readonly updates?: boolean;
 }
 
 /** A violated rule of a mapping, with the column it is about. */
@@ -42,6 +44,9 @@ export function mappingFaults(
     !mapping.some((line) => line.source.kind === "membership-status" && line.target === statusColumn)
   )
     faults.push({ code: "campaign.mapping.status", column: statusColumn });
+  const updating = mapping.some(({ source, dedup }) => source.kind !== "membership-status" && dedup !== true);
+  if (demands.updates === true && mapping.length > 0 && !updating)
+    faults.push({ code: "campaign.mapping.nothingToUpdate" });
   return [...faults, ...dedupFaults(mapping, demands)];
 }
 

@@ -25,8 +25,14 @@ export interface RowPlan {
   readonly rowsOfItem: readonly number[];
   /** Codes with counts. */
   readonly report: { readonly [code: string]: number };
-  /** The rows, made anew each time it is called. */
-  readonly values: () => Generator<CsvValues, void, undefined>;
+  /** The rows from a position on (default: all), made anew each time it is called; what is before is passed over unread. */
+  readonly values: (from?: RowPosition) => Generator<CsvValues, void, undefined>;
+}
+
+/** A row: the position of its item in `RowPlan.items`, and which of the item's rows it is. */
+export interface RowPosition {
+  readonly item: number;
+  readonly row: number;
 }
 
 /** One row of an item: its values, its key, or why there is none. */
@@ -55,17 +61,19 @@ export function planRows(items: Iterable<ActivationItem>, rules: RowRules): RowP
     report[code] = (report[code] ?? 0) + 1;
   };
   const winners = new Map<string, { row: number; at: number }>();
-  const written: { id: string; first: number; count: number }[] = [];
+  const written: { id: string; position: number; first: number; count: number }[] = [];
   const losing = new Set<number>();
   let row = 0;
+  let position = -1;
   for (const item of items) {
+    position += 1;
     const made = rowsOf(item);
     if (made.kind === "refused") {
       refuse(item.id, made.code);
       continue;
     }
     const at = instant(item);
-    written.push({ id: item.id, first: row, count: made.rows.length });
+    written.push({ id: item.id, position, first: row, count: made.rows.length });
     for (const { key } of made.rows) {
       if (key !== undefined) {
         const best = winners.get(key);
@@ -80,22 +88,32 @@ export function planRows(items: Iterable<ActivationItem>, rules: RowRules): RowP
   }
   const kept: string[] = [];
   const rowsOfItem: number[] = [];
-  for (const { id, first, count } of written) {
+  const starts: { position: number; first: number }[] = [];
+  for (const { id, position: at, first, count } of written) {
     let rows = 0;
     for (let index = first; index < first + count; index += 1) if (!losing.has(index)) rows += 1;
     if (rows === 0) refuse(id, "campaign.row.duplicate");
     else {
       kept.push(id);
       rowsOfItem.push(rows);
+      starts.push({ position: at, first });
     }
   }
-  function* values(): Generator<CsvValues, void, undefined> {
-    let index = 0;
+  function* values(from?: RowPosition): Generator<CsvValues, void, undefined> {
+    const start = from && starts[from.item];
+    let index = start?.first ?? 0;
+    let skip = from?.row ?? 0;
+    let at = -1;
     for (const item of items) {
+      at += 1;
+      if (start !== undefined && at < start.position) continue;
       const made = rowsOf(item);
       if (made.kind === "refused") continue;
       for (const { values: line } of made.rows) {
-        if (!losing.has(index)) yield line;
+        if (!losing.has(index)) {
+          if (skip > 0) skip -= 1;
+          else yield line;
+        }
         index += 1;
       }
     }

@@ -30,10 +30,16 @@ export function* selectItems(
 ): Generator<ActivationItem, void, undefined> {
   const until = instant(window.until);
   const since = window.mode === "incremental" ? instant(window.since) : -Infinity;
+  const exitsSince =
+    window.mode === "incremental" && window.exitsSince !== undefined ? instant(window.exitsSince) : since;
   for (const { item, membership } of candidates) {
     const changed = instant(membership.lastQualificationTime);
     const member = isMember(membership.status);
-    if (changed > until || changed <= since || (!member && (window.mode === "full" || !statusMapped)))
+    if (
+      changed > until ||
+      changed <= (member ? since : exitsSince) ||
+      (!member && (window.mode === "full" || !statusMapped))
+    )
       continue;
     const at = membership.lastQualificationTime;
     const status = member ? "realized" : "exited";

@@ -10,7 +10,10 @@ export interface LogWatermark {
   readonly ids: readonly string[];
 }
 
-/** Recipients deleted by a privacy request: their `externalID` and when the deletion was asked for, ISO 8601. */
+/**
+ * Recipients deleted by a privacy request: their `externalID` and when the deletion was asked for, ISO 8601. Entries
+ * later than the second request are of somebody who signed up again, and are read.
+ */
 export type DeletedRecipients = ReadonlyMap<string, string>;
 
 /** Campaign may still hold a deleted recipient's log rows for so long; the deletion is then asked for again. */
@@ -85,10 +88,10 @@ function readRow(
   if (!event.ok) return { kind: "refused", row: index, issue: event.error };
   const external = isObject(row) ? String(row["externalID"]) : "";
   const deletedAt = deleted?.get(external);
-  if (deletedAt !== undefined) {
-    const reissueAt = formatInstant(instant(deletedAt) + REISSUE_HOURS * 3_600_000);
-    return { kind: "deleted", row: index, reissueAt };
-  }
+  const reissue = deletedAt === undefined ? NaN : instant(deletedAt) + REISSUE_HOURS * 3_600_000;
+  // Who was deleted may sign up again under the same id: what is later than that is another recipient's.
+  if (instant(event.value.timestamp) < reissue)
+    return { kind: "deleted", row: index, reissueAt: formatInstant(reissue) };
   return { kind: "event", event: event.value };
 }
 

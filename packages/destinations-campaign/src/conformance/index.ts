@@ -1,0 +1,1 @@
+export { type RunDocumentCase, runDocumentCases } from "./run-document-cases.ts";
