@@ -1,32 +1,146 @@
-import { rmSync } from "node:fs";
+// node --conditions=@tessera/source bench/hub/ingest.ts [--persons 50000] [--events 200000] [--batch 1000] [--store sqlite|memory] [--json]
+// Events through the whole flow: parse, link, derive, evaluate 200 audiences, commit and flush.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { createHub, type Hub } from "@tessera/hub";
 import { createMemoryStore, type HubStore } from "@tessera/profile-store";
-import { createHub } from "@tessera/hub";
 import { openSqliteStore } from "@tessera/store-sqlite";
-const NOW = Date.parse("2026-02-01T00:00:00Z");
-function audiences(): string[]{ const out: string[] = [];
- for(let i=0;i<30;i++) out.push(`homeAddress.country = "C${i}"`);
- for(let i=0;i<30;i++) out.push(`loyalty.points >= ${i*100} and loyalty.points < ${i*100+150}`);
- for(let i=0;i<40;i++) out.push(`homeAddress.city.startsWith("City ${i}")`);
- for(let i=0;i<50;i++) out.push(`homeAddress.country in ["C${i%30}","C${(i+3)%30}"] and not(loyalty.points > ${i*50})`);
- for(let i=0;i<27;i++) out.push(`CHAIN(xEvent, timestamp, [A: WHAT(eventType = "t${i%6}") WHEN(<= ${1+i} days before now) COUNT(${1+i%4})])`);
- for(let i=0;i<13;i++) out.push(`xEvent[eventType = "t${i%6}"].sum(commerce.order.priceTotal) > ${i*50}`);
- for(let i=0;i<10;i++) out.push(`CHAIN(xEvent, timestamp, [A: WHAT(eventType = "t${i%6}"), B: WHAT(eventType = "t${(i+1)%6}") WHEN(<= 7 days after A)])`);
- return out; }
-for (const kind of process.argv.slice(2)) {
-  for (const f of ["","-wal","-shm"]) rmSync("/tmp/zz.db"+f,{force:true});
-  const store: HubStore = kind==="memory"?createMemoryStore():await openSqliteStore({path:"/tmp/zz.db"});
-  let n=0; let now=NOW;
-  const hub = await createHub({store, clock:()=>now, newId:()=>`id${n++}`});
-  for (const [i,value] of audiences().entries()) { const r = await hub.createAudience({name:`a${i}`,expression:{type:"PQL",format:"pql/text",value},evaluation:"streaming"}); if(!r.ok) throw new Error(JSON.stringify(r.error)); }
-  const P=3000;
-  let t=performance.now();
-  for(let i=0;i<P;i+=1000) await hub.ingestRecords("crm", Array.from({length:1000},(_, j)=>({identityMap:{CRMID:[{id:`c${i+j}`,primary:true}],Email:[{id:`c${i+j}@x.example`}]},homeAddress:{country:`C${(i+j)%30}`,city:`City ${(i+j)%40}`},loyalty:{points:(i+j)%3000},person:{name:{firstName:"Ada",lastName:"L"}}})));
-  console.log(kind,"records/s", Math.round(P/((performance.now()-t)/1000)));
-  let k=0;
-  for (let round=0;round<8;round++){
-   t=performance.now();
-   for(let b=0;b<5;b++){ now+=1000; await hub.ingestEvents("web", Array.from({length:1000},(_, j)=>{k++; const c=(k*7919)%P; return {_id:`e${k}`,timestamp:new Date(now-1000+(j%1000)).toISOString(),eventType:`t${k%6}`,identityMap:{CRMID:[{id:`c${c}`}],SESSION:[{id:`s${c}`}]},commerce:{order:{priceTotal:k%100}},web:{webPageDetails:{name:"home",URL:"https://shop.example/x"}}};})); }
-   console.log(kind,"round",round,"events/s", Math.round(5000/((performance.now()-t)/1000)));
+import { type Figure, mustEqual, percentile, print } from "../stores/measure.ts";
+import { audienceQueries, eventOf, picker, random, recordOf } from "./workload.ts";
+
+const { values } = parseArgs({
+  options: {
+    persons: { type: "string", default: "50000" },
+    events: { type: "string", default: "200000" },
+    batch: { type: "string", default: "1000" },
+    audiences: { type: "string", default: "200" },
+    store: { type: "string", default: "sqlite" },
+    skew: { type: "string", default: "both" },
+    folder: { type: "string", default: tmpdir() },
+    json: { type: "boolean", default: false },
+  },
+});
+const START = Date.parse("2026-02-01T00:00:00Z");
+const persons = Number(values.persons);
+const size = Number(values.batch);
+const batches = Math.floor(Number(values.events) / size);
+
+const folder = mkdtempSync(join(values.folder, "tessera-bench-hub-"));
+try {
+  for (const skewed of values.skew === "both" ? [false, true] : [values.skew === "yes"]) await run(skewed);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function run(skewed: boolean): Promise<void> {
+  const path = join(folder, `${skewed ? "skewed" : "even"}.db`);
+  const store: HubStore = values.store === "memory" ? createMemoryStore() : openSqliteStore({ path });
+  let now = START;
+  let ids = 0;
+  const hub = await createHub({ store, clock: () => now, newId: () => `id${(ids += 1)}` });
+  await makeAudiences(hub);
+  const records = await inBatches(persons, async (from, to) => {
+    now += 10;
+    await hub.ingestRecords(
+      "crm",
+      Array.from({ length: to - from }, (_, index) => recordOf(from + index)),
+    );
+  });
+  const next = random(7);
+  const pick = picker(persons, skewed, next);
+  let number = 0;
+  const waits: number[] = [];
+  const rates: number[] = [];
+  // The first fifth warms up and is not counted.
+  for (let batch = 0; batch < batches; batch += 1) {
+    now += 1000;
+    const events = Array.from({ length: size }, (_, index) =>
+      eventOf((number += 1), pick(), now - 1000 + Math.floor((index * 1000) / size)),
+    );
+    const text = JSON.stringify(events);
+    const from = performance.now();
+    const report = await hub.ingestEvents("web", JSON.parse(text) as unknown[]);
+    const took = performance.now() - from;
+    mustEqual("accepted", report.accepted, size);
+    if (batch < batches / 5) continue;
+    waits.push(took);
+    rates.push((size / took) * 1000);
   }
+  const total = waits.reduce((sum, wait) => sum + wait, 0);
+  mustEqual("events stored", (await store.totals()).events, batches * size);
+  const single: number[] = [];
+  for (let turn = 0; turn < 300; turn += 1) {
+    now += 5;
+    const event = eventOf((number += 1), pick(), now);
+    const from = performance.now();
+    await hub.ingestEvents("web", [event]);
+    single.push(performance.now() - from);
+  }
+  await check(hub, now);
+  const figures: Figure[] = [
+    { what: "records, whole flow", value: records, unit: "records/s" },
+    { what: "events, whole flow", value: (waits.length * size * 1000) / total, unit: "events/s" },
+    { what: "  median batch", value: percentile(rates, 0.5), unit: "events/s" },
+    {
+      what: `a batch of ${size} until its memberships are committed, p50`,
+      value: percentile(waits, 0.5),
+      unit: "ms",
+    },
+    {
+      what: `a batch of ${size} until its memberships are committed, p99`,
+      value: percentile(waits, 0.99),
+      unit: "ms",
+    },
+    {
+      what: "one event until its memberships are committed, p50",
+      value: percentile(single, 0.5),
+      unit: "ms",
+    },
+    {
+      what: "one event until its memberships are committed, p99",
+      value: percentile(single, 0.99),
+      unit: "ms",
+    },
+  ];
+  const kind = skewed ? "70 % of the events on 30 % of the persons" : "events spread evenly";
+  print(
+    `${values.store}: ${persons.toLocaleString("en-US")} persons, ${values.audiences} audiences, ${kind}`,
+    figures,
+  );
   await store.close();
+}
+
+async function makeAudiences(hub: Hub): Promise<void> {
+  for (const [index, value] of audienceQueries().slice(0, Number(values.audiences)).entries()) {
+    const made = await hub.createAudience({
+      name: `a${index}`,
+      expression: { type: "PQL", format: "pql/text", value },
+      evaluation: "streaming",
+    });
+    if (!made.ok) throw new Error(JSON.stringify(made.error));
+  }
+}
+
+/** Records a second. */
+async function inBatches(count: number, work: (from: number, to: number) => Promise<void>): Promise<number> {
+  const from = performance.now();
+  for (let at = 0; at < count; at += size) await work(at, Math.min(count, at + size));
+  return (count / (performance.now() - from)) * 1000;
+}
+
+/** Figures of a wrong answer mean nothing: the memberships of some persons are derived anew and compared. */
+async function check(hub: Hub, now: number): Promise<void> {
+  const asked = [1, 7, 23].map((number) => ({ namespace: "CRMID", id: `c${number}` }));
+  const held = await hub.readMany(asked);
+  for (const [index, identity] of asked.entries()) {
+    const members = (view: (typeof held)[number]): readonly string[] =>
+      Object.entries(view?.segmentMembership["ups"] ?? {})
+        .filter(([, { status }]) => status === "realized")
+        .map(([id]) => id)
+        .sort();
+    const anew = await hub.profile(identity, { asOf: new Date(now).toISOString() });
+    mustEqual("memberships", members(held[index]), members(anew));
+  }
 }

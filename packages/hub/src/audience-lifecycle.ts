@@ -99,7 +99,8 @@ export function checkAudience(pql: string, configuration: Configuration): Return
   const audiences = [...configuration.audiences.values()].filter(
     (audience) => audience.status === "published",
   );
-  return checkPql(pql, { audiences, wide: true });
+  const schema = configuration.schemas.person;
+  return checkPql(pql, { audiences, wide: true, ...(schema === undefined ? {} : { schema }) });
 }
 
 /** The PQL text of an expression in either format. */

@@ -8,6 +8,7 @@ import {
 } from "@tessera/identity-graph";
 import { type Dataset, DEFAULT_MERGE_POLICY, type HubStore, type MergePolicy } from "@tessera/profile-store";
 import { type AudiencePlan, compileAudiences } from "@tessera/segment-engine";
+import { readSchemas, type SchemaBook } from "./schemas.ts";
 import type { AudienceDefinition, AudienceStatus } from "@tessera/xdm";
 import { limitsFrom } from "./limits.ts";
 
@@ -43,6 +44,7 @@ export interface Configuration {
   readonly since: ReadonlyMap<string, number>;
   /** The moments at which continuous audiences came into force. */
   readonly beginnings: ReadonlySet<number>;
+  readonly schemas: SchemaBook;
 }
 
 /** Reads the configuration of a sandbox; what was never set has its default. */
@@ -65,6 +67,7 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   const continuous = published.filter((audience) => audience.evaluation !== "batch");
   const linking =
     rules === undefined ? defaultLinkingRules : (rules.body["rules"] as unknown as LinkingRules);
+  const known = new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset]));
   return {
     rules: linking,
     registry: registryOf(linking),
@@ -72,7 +75,8 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     limits: limitsFrom(guardrails?.body, ADOBE_LIMITS),
     policies: all,
     policy: all.find((policy) => policy.isDefault) ?? DEFAULT_MERGE_POLICY,
-    datasets: new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset])),
+    datasets: known,
+    schemas: await readSchemas(store, known),
     audiences: new Map(stored.map((audience) => [audience.id, audience])),
     continuous: compiled(continuous),
     whole: compiled(published),

@@ -22,6 +22,7 @@ import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
 import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
 import { evaluationViewOf, personAt } from "./profile-view.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
+import { createSandboxSchemas, type SandboxSchemas } from "./schemas.ts";
 import { createSandboxSettings, datasetOf, type SandboxSettings } from "./sandbox-settings.ts";
 import {
   type EdgeDefinitions,
@@ -58,6 +59,8 @@ export interface HubOptions {
   readonly onPersonsCommitted?: (committed: CommittedPersons) => void;
   /** Salt of the hashes that deleted persons leave behind: at least 16 characters, kept like a key, never changed. */
   readonly suppressionSalt?: string;
+  /** The name of the tenant ("tenant"): users' own fields lie under `_<tenant>`. */
+  readonly tenant?: string;
 }
 
 /** An audience with the number of its members. */
@@ -76,6 +79,7 @@ export interface Hub
     SandboxLimits,
     Privacy,
     Expiry,
+    SandboxSchemas,
     Profiles,
     SandboxLimits,
     Omit<Activations, "reload" | "activate"> {
@@ -188,9 +192,10 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     kind: Dataset["kind"],
     occurrences = new Map<string, number>(),
   ): Promise<Door> => {
-    const { rules, registry, limits } = configuration;
+    const { rules, registry, limits, schemas } = configuration;
     const dataset = datasetOf(configuration, datasetId, kind);
-    return { dataset, rules, registry, limits, now: clock(), occurrences, isSuppressed };
+    const check = schemas.checks.get(datasetId);
+    return { dataset, check, rules, registry, limits, now: clock(), occurrences, isSuppressed };
   };
 
   const counted = async (audience: StoredAudience): Promise<AudienceView> => {
@@ -251,6 +256,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       told,
     }),
     ...createExpiry({ store, begin, told }),
+    ...createSandboxSchemas({
+      store,
+      configuration: () => configuration,
+      reload,
+      tenantField: `_${options.tenant ?? "tenant"}`,
+    }),
     ...createSandboxSettings({
       store,
       newId,

@@ -8,3 +8,4 @@ export { type IdentityGraphView, type ProfileView } from "./profile-view.ts";
 export { type CommittedPersons } from "./observe-commits.ts";
 export { type ErasureReceipt, type PersonAccess, type PrivacyScope } from "./privacy.ts";
 export { type ExpiryStep, type PseudonymousExpiry } from "./expiry.ts";
+export { type SandboxSchemas } from "./schemas.ts";

@@ -6,7 +6,7 @@ import {
   type NamespaceRegistry,
   validateIdentities,
 } from "@tessera/identity-graph";
-import type { Dataset, QuarantinedItem, RecordOperation } from "@tessera/profile-store";
+import type { Dataset, QuarantinedItem, RecordOperation, SchemaCheck } from "@tessera/profile-store";
 import {
   compareKeys,
   contentId,
@@ -75,6 +75,8 @@ export interface ParsedBatch {
 /** What the door is guarded by. */
 export interface Door {
   readonly dataset: Dataset;
+  /** The schema of the dataset, when it has one. */
+  readonly check: SchemaCheck | undefined;
   readonly rules: LinkingRules;
   readonly registry: NamespaceRegistry;
   readonly limits: Limits;
@@ -110,6 +112,12 @@ const SUPPRESSED: Issue = {
 const EXPIRED = "event.expired";
 const DAY = 86_400_000;
 
+/** Whether a refused item names someone who was deleted: it may be from before that. */
+function isOfSuppressed(input: unknown, door: Door): boolean {
+  const { identities } = parseIdentityMap(isObject(input) ? input["identityMap"] : undefined);
+  return door.isSuppressed(identities, -Infinity);
+}
+
 type ItemParser = (
   input: unknown,
   index: number,
@@ -130,7 +138,7 @@ function parseBatch(inputs: readonly unknown[], door: Door, parse: ItemParser): 
     const { code, message } = parsed.issue;
     rejected.push({ index, code, message });
     // What may not be kept is not kept in quarantine either.
-    if (code === SUPPRESSED.code || code === EXPIRED) return;
+    if (code === SUPPRESSED.code || code === EXPIRED || isOfSuppressed(input, door)) return;
     const json = parseJson(input);
     const body: JsonValue = "badPath" in json ? describe(input) : json.value;
     const kind = door.dataset.kind === "event" ? "event" : "record";
@@ -149,6 +157,8 @@ function parseEventItem(
   if (!event.ok) return { issue: event.error };
   const beyond = weigh(checkEvent(event.value, door.limits), index, warnings);
   if (beyond !== undefined) return { issue: beyond };
+  const [violation] = door.check?.(event.value) ?? [];
+  if (violation !== undefined) return { issue: violation };
   const identities = identify(event.value, index, { door, warnings });
   if ("issue" in identities) return identities;
   const { dataset, rules, occurrences } = door;
@@ -196,6 +206,8 @@ function parseRecordItem(
   if (!record.ok) return { issue: record.error };
   const beyond = weigh(checkRecord(record.value, door.limits), index, context.warnings);
   if (beyond !== undefined) return { issue: beyond };
+  const [violation] = operation === "delete" ? [] : (door.check?.(record.value) ?? []);
+  if (violation !== undefined) return { issue: violation };
   const identities = identify(record.value, index, context);
   if ("issue" in identities) return identities;
   if (door.isSuppressed(identities.items, door.now)) return { issue: SUPPRESSED };

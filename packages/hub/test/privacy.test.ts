@@ -114,6 +114,8 @@ describe("erasing a person", () => {
       event("e1", START - 3 * DAY, { CRMID: [{ id: "ada" }] }),
     ]);
     expect(report.rejected.map(({ code }) => code)).toEqual(["privacy.suppressed", "privacy.suppressed"]);
+    const broken = { _id: "broken", timestamp: "?", identityMap: { CRMID: [{ id: "ada" }] } };
+    expect((await scene.hub.ingestEvents("web", [broken])).rejected).toHaveLength(1);
     expect(await dump(scene.store)).not.toContain("ada");
     scene.at(START + DAY);
     expect(

@@ -7,6 +7,9 @@ export interface Dataset {
   readonly kind: "event" | "profile";
   /** Field whose value is the identity of a record without identityMap, and the namespace it belongs to. */
   readonly primaryIdentity?: { readonly path: string; readonly namespace: string };
+  /** The schema that items are checked against; without it, and without `schema`, anything passes. */
+  readonly schemaId?: string;
+  /** A schema of the dataset's own, instead of a named one. */
   readonly schema?: JsonSchema;
   readonly labels: readonly string[];
   /** Events older than this many days (by their own time) are removed; at least 1. */
@@ -24,7 +27,7 @@ const ID = /^[A-Za-z0-9_.-]{1,100}$/;
 export function parseDataset(input: unknown): Result<Dataset, Issue[]> {
   if (!isObject(input)) return err([wrong("dataset", "an object", input)]);
   const issues: Issue[] = [];
-  const { id, name = id, kind, primaryIdentity, schema, labels = [], eventExpirationDays } = input;
+  const { id, name = id, kind, primaryIdentity, schema, schemaId, labels = [], eventExpirationDays } = input;
   if (typeof id !== "string" || !ID.test(id)) issues.push(wrong("id", "1 to 100 letters, digits, _ . -", id));
   if (typeof name !== "string" || name === "") issues.push(wrong("name", "a non-empty string", name));
   if (kind !== "event" && kind !== "profile") issues.push(wrong("kind", "event or profile", kind));
@@ -43,6 +46,8 @@ export function parseDataset(input: unknown): Result<Dataset, Issue[]> {
     issues.push(wrong("primaryIdentity", "{ path, namespace }", primaryIdentity));
   }
   if (schema !== undefined && !isObject(schema)) issues.push(wrong("schema", "a JSON Schema object", schema));
+  if (schemaId !== undefined && (typeof schemaId !== "string" || schemaId === ""))
+    issues.push(wrong("schemaId", "the id of a schema", schemaId));
   if (issues.length > 0) return err(issues);
   return ok({
     id: id as string,
@@ -52,6 +57,7 @@ export function parseDataset(input: unknown): Result<Dataset, Issue[]> {
     ...(identity === undefined
       ? {}
       : { primaryIdentity: { path: String(identity["path"]), namespace: String(identity["namespace"]) } }),
+    ...(schemaId === undefined ? {} : { schemaId: schemaId as string }),
     ...(schema === undefined ? {} : { schema: schema as JsonSchema }),
     ...(eventExpirationDays === undefined ? {} : { eventExpirationDays: Number(eventExpirationDays) }),
   });

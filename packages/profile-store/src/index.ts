@@ -48,3 +48,13 @@ export { compareEvents, createMemoryStore } from "./memory-store.ts";
 export { copyStore, type CopyOptions } from "./copy-store.ts";
 export { type CommitGuards, findConflict } from "./find-conflict.ts";
 export { fromStored, toStored } from "./stored-text.ts";
+export { CORE_FIELD_GROUPS } from "./schema/core-field-groups.ts";
+export {
+  type FieldGroup,
+  parseFieldGroup,
+  parseSchemaDefinition,
+  type SchemaClass,
+  type SchemaDefinition,
+} from "./schema/field-group.ts";
+export { mergeSchemas } from "./schema/merge-schemas.ts";
+export { compileSchema, type SchemaCheck } from "./schema/schema-check.ts";
