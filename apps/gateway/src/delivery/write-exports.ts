@@ -33,7 +33,7 @@ export async function writeExports(planned: Planned, ports: ExportPorts): Promis
     const files = new Map<string, WrittenFile>();
     const { finished } = await exportAudience(destination, batch, context, {
       send: watched(ports.send, files),
-      sleep: (ms) => wait(ms),
+      sleep: (ms, signal) => wait(ms, undefined, signal && { signal }).catch(() => undefined),
       now: ports.clock,
       random: Math.random,
       retry: RETRY,
