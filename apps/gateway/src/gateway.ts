@@ -6,6 +6,7 @@ import type { DeliveryWorker } from "./delivery/delivery-worker.ts";
 import type { Jobs } from "./jobs.ts";
 import type { AuditLog } from "./observe/audit.ts";
 import type { Metrics } from "./observe/metrics.ts";
+import type { PrivacyJobs } from "./privacy/privacy-jobs.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Sender } from "./transports/send.ts";
 
@@ -39,4 +40,6 @@ export interface Gateway {
   readonly jobs: Jobs;
   /** The delivery of an open sandbox. */
   readonly delivery: (sandbox: string) => DeliveryWorker;
+  /** The privacy jobs of an open sandbox. */
+  readonly privacy: (sandbox: string) => PrivacyJobs;
 }

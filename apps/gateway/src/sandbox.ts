@@ -27,6 +27,8 @@ export interface SandboxOptions {
   readonly newId: () => string;
   /** Whether this process follows persons whose windows lapse. */
   readonly timers: boolean;
+  /** Salt of the hashes that stay of persons who were erased. */
+  readonly privacySalt?: string | undefined;
   readonly onError: (what: string, error: unknown) => void;
 }
 
@@ -45,6 +47,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     catalog,
     organisation,
     sandbox: name,
+    ...(options.privacySalt === undefined ? {} : { suppressionSalt: options.privacySalt }),
     onMemberships: (changes) => listeners.forEach((listener) => listener(changes)),
   });
   const labels = await openLabelledFields(store, name);

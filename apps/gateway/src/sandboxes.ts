@@ -6,6 +6,7 @@ import { type DeliveryWorker, startDeliveryWorker } from "./delivery/delivery-wo
 import { createProjector } from "./edge/projector.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Metrics } from "./observe/metrics.ts";
+import { createPrivacyJobs, type PrivacyJobs } from "./privacy/privacy-jobs.ts";
 import { openSandbox, type Sandbox } from "./sandbox.ts";
 import { startScheduleWorker } from "./schedules/schedule-worker.ts";
 import { dropStore, openStore } from "./store.ts";
@@ -20,6 +21,8 @@ export interface SandboxParts {
   readonly metrics: Metrics;
   readonly jobs: Jobs;
   readonly send: Sender;
+  /** Salt of the hashes that stay of persons who were erased; without it nobody can be erased. */
+  readonly privacySalt: string | undefined;
 }
 
 /** The open sandboxes of a gateway: each with its store, its hub and the work that goes on in it. */
@@ -28,6 +31,7 @@ export interface Sandboxes {
   readonly open: (name: string) => Promise<Sandbox>;
   readonly running: () => readonly Sandbox[];
   readonly delivery: (name: string) => DeliveryWorker;
+  readonly privacy: (name: string) => PrivacyJobs;
   /** Ends the work in a sandbox and removes all that is stored in it; the next `open` finds it empty. */
   readonly drop: (name: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -36,6 +40,7 @@ export interface Sandboxes {
 interface Running {
   readonly sandbox: Sandbox;
   readonly delivery: DeliveryWorker;
+  readonly privacy: PrivacyJobs;
   readonly close: () => Promise<void>;
 }
 
@@ -52,6 +57,11 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
     running.set(name, started);
     return started;
   };
+  const runningOne = (name: string): Running => {
+    const found = running.get(name);
+    if (found === undefined) throw new Error("A sandbox is open before its parts are asked for.");
+    return found;
+  };
   return {
     open: async (name) => {
       const known = opening.get(name);
@@ -62,11 +72,8 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
       return (await started).sandbox;
     },
     running: () => [...running.values()].map(({ sandbox }) => sandbox),
-    delivery: (name) => {
-      const found = running.get(name);
-      if (found === undefined) throw new Error("A sandbox is open before its delivery is asked for.");
-      return found.delivery;
-    },
+    delivery: (name) => runningOne(name).delivery,
+    privacy: (name) => runningOne(name).privacy,
     drop: async (name) => {
       const found = await opening.get(name);
       opening.delete(name);
@@ -82,13 +89,13 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
 
 /** Opens one sandbox and starts what this process does in it. */
 async function startSandbox(parts: SandboxParts, name: string, store: HubStore): Promise<Running> {
-  const { config, clock, newId, log, metrics, jobs, send } = parts;
+  const { config, clock, newId, log, metrics, jobs, send, privacySalt } = parts;
   const { organisation, edgeUrl, adminToken: token } = config;
   const does = (role: Role): boolean => config.roles.includes(role);
   const onError = (what: string, error: unknown): void =>
     log.error({ err: error, sandbox: name }, `${what} failed`);
   const timers = does("timers");
-  const options = { name, organisation, store, catalog: CATALOG, clock, newId, timers, onError };
+  const options = { name, organisation, store, catalog: CATALOG, clock, newId, timers, privacySalt, onError };
   const sandbox = await openSandbox(options);
   sandbox.follow((changes) => {
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
@@ -107,12 +114,22 @@ async function startSandbox(parts: SandboxParts, name: string, store: HubStore):
     runs,
     onError,
   });
+  const privacy = createPrivacyJobs({
+    sandbox,
+    journal: delivery.store,
+    clock,
+    newId,
+    filesFolder: config.filesFolder,
+    salt: privacySalt,
+  });
+  if (does("batch")) privacy.resume().catch((error: unknown) => onError("privacy jobs", error));
   const schedule = does("batch")
     ? startScheduleWorker({ sandbox, exports: delivery.exports, jobs, clock, onError })
     : undefined;
   return {
     sandbox,
     delivery,
+    privacy,
     close: async () => {
       await schedule?.close();
       await jobs.finish(name);

@@ -56,7 +56,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     onError: (kind, error) => log.error({ err: error, kind }, "a job failed"),
   });
   const send = createSender({ filesFolder: config.filesFolder, secret, now: clock });
-  const sandboxes = createSandboxes({ config, clock, newId, log, metrics, jobs, send }, options.store);
+  const privacySalt = secret("privacy-salt");
+  const sandboxes = createSandboxes(
+    { config, clock, newId, log, metrics, jobs, send, privacySalt },
+    options.store,
+  );
   const { defaultSandbox } = config;
   const { store } = await sandboxes.open(defaultSandbox);
   const access = await openAccessRegistry(store, { clock, newId, defaultSandbox });
@@ -82,6 +86,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     openSandboxes: sandboxes.running,
     dropSandbox: sandboxes.drop,
     delivery: sandboxes.delivery,
+    privacy: sandboxes.privacy,
     send,
     jobs,
   };
@@ -153,6 +158,7 @@ async function stopServer(server: Server): Promise<void> {
   clearTimeout(cut);
 }
 
-function secretOfEnvironment(name: string): string | undefined {
+/** `TESSERA_SECRET_<NAME>` of the environment. */
+export function secretOfEnvironment(name: string): string | undefined {
   return process.env[`TESSERA_SECRET_${name.replace(/[^A-Za-z0-9]/g, "_").toUpperCase()}`];
 }

@@ -11,7 +11,7 @@ import {
   parseStoreAddress,
 } from "./config.ts";
 import { keepEdgeRunning } from "./edge/edge-process.ts";
-import { type RunningGateway, startGateway } from "./server.ts";
+import { type RunningGateway, secretOfEnvironment, startGateway } from "./server.ts";
 import { describeStore } from "./store.ts";
 
 /** What `npm start` runs: the gateway in this process, the edge in its own, until a signal comes. */
@@ -25,15 +25,16 @@ function dataFolder(): string | undefined {
   return store.kind === "sqlite" ? dirname(store.path) : "./data";
 }
 
-/** The token given, the one made before, or a new one kept beside the data for this user only. */
-async function adminToken(
-  folder: string | undefined,
+/** The secret given, the one made before, or a new one kept beside the data for this user only. */
+async function keptSecret(
+  variable: string,
+  { folder, name }: { readonly folder: string | undefined; readonly name: string },
 ): Promise<{ readonly token: string; readonly origin: string }> {
-  const given = process.env["TESSERA_ADMIN_TOKEN"]?.trim();
-  if (given) return { token: given, origin: "from TESSERA_ADMIN_TOKEN" };
+  const given = process.env[variable]?.trim();
+  if (given) return { token: given, origin: `from ${variable}` };
   const made = randomBytes(24).toString("base64url");
   if (folder === undefined) return { token: made, origin: "made for this run" };
-  const file = join(folder, "admin-token");
+  const file = join(folder, name);
   await mkdir(folder, { recursive: true });
   try {
     await writeFile(file, `${made}\n`, { mode: 0o600, flag: "wx" });
@@ -59,9 +60,11 @@ function configure(token: string): GatewayConfig {
   );
 }
 
-async function startOrFail(config: GatewayConfig): Promise<RunningGateway> {
+async function startOrFail(config: GatewayConfig, privacySalt: string): Promise<RunningGateway> {
+  const secret = (name: string): string | undefined =>
+    name === "privacy-salt" ? privacySalt : secretOfEnvironment(name);
   try {
-    return await startGateway({ config });
+    return await startGateway({ config, secret });
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "EADDRINUSE") return fail(`Port ${config.port} is taken. Set PORT to a free one.`);
@@ -70,10 +73,12 @@ async function startOrFail(config: GatewayConfig): Promise<RunningGateway> {
 }
 
 const folder = dataFolder();
-const { token, origin } = await adminToken(folder);
+const { token, origin } = await keptSecret("TESSERA_ADMIN_TOKEN", { folder, name: "admin-token" });
+// What keeps erased persons out must stay the same for as long as the data lives.
+const salt = await keptSecret("TESSERA_SECRET_PRIVACY_SALT", { folder, name: "privacy-salt" });
 const config = configure(token);
 for (const warning of configWarnings(config)) process.stderr.write(`Warning: ${warning}\n`);
-const gateway = await startOrFail(config);
+const gateway = await startOrFail(config, salt.token);
 const edge = existsSync(EDGE_ENTRY)
   ? keepEdgeRunning({
       entry: EDGE_ENTRY,

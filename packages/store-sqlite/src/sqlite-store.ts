@@ -34,6 +34,11 @@ export interface SqliteStore extends HubStore {
   backupTo(file: string, progress?: (copiedPages: number, allPages: number) => void): Promise<void>;
   /** Sizes of the file, in bytes, and what lies in its memory. */
   stats(): SqliteStoreStats;
+  /**
+   * Writes the file anew without what was deleted, so that no erased value stays in its free pages or its journal.
+   * Needs room for a second copy meanwhile, and everyone else waits for it.
+   */
+  compact(): Promise<void>;
 }
 
 type Job = HubCommit | (() => void);
@@ -204,6 +209,13 @@ class FileStore implements SqliteStore {
   stats(): SqliteStoreStats {
     this.#mustBeOpen();
     return fileStats(this.#database, this.#path);
+  }
+
+  async compact(): Promise<void> {
+    this.#mustBeOpen();
+    this.#group.flush();
+    this.#database.exec("VACUUM");
+    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,8 @@ export interface AccessRegistry {
   readonly revokeApiKey: (id: string) => Promise<boolean>;
   readonly sandboxes: () => readonly Sandbox[];
   readonly createSandbox: (input: unknown) => Promise<Result<Sandbox, readonly Issue[]>>;
+  /** Takes a sandbox off the list. */
+  readonly removeSandbox: (name: string) => Promise<Result<true, readonly Issue[]>>;
   /** Recognises API keys. */
   readonly readKey: SecretReader;
 }
@@ -105,6 +107,11 @@ export async function openAccessRegistry(
       if (!(await write("sandbox", sandbox.value.name, sandbox.value))) return err([CONFLICT]);
       sandboxes.set(sandbox.value.name, sandbox.value);
       return sandbox;
+    },
+    removeSandbox: async (name) => {
+      if (!(await write("sandbox", name, undefined))) return err([CONFLICT]);
+      sandboxes.delete(name);
+      return ok(true);
     },
     readKey: async (secret) => {
       if (!secret.startsWith(PREFIX)) return undefined;

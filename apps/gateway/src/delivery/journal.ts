@@ -76,6 +76,32 @@ export function createJournal(store: HubStore): DeliveryJournal {
   };
 }
 
+/** Erases what was told of persons, and the dead letters that carry their values; gives how many entries went. */
+export async function eraseDeliveries(
+  store: HubStore,
+  about: {
+    readonly personIds: readonly string[];
+    readonly destinationIds: Iterable<string>;
+    /** Whether what is stored names one of the persons. */
+    readonly names: (body: object) => boolean;
+  },
+): Promise<number> {
+  let count = 0;
+  for (const id of new Set(about.personIds)) {
+    const log = await store.document(DELIVERY_LOG, id);
+    if (log === undefined) continue;
+    count += linesOf(log).length;
+    await insist(() => writeDocuments(store, [{ kind: DELIVERY_LOG, id }]));
+  }
+  for (const destinationId of about.destinationIds) {
+    const kind = letterKind(destinationId);
+    const letters = (await store.documents(kind)).filter(({ body }) => about.names(body));
+    count += letters.length;
+    for (const { id } of letters) await insist(() => writeDocuments(store, [{ kind, id }]));
+  }
+  return count;
+}
+
 /** One commit for all that ended: a log line each, and a dead letter for what was rejected. */
 async function record(store: HubStore, finished: readonly FinishedItem[]): Promise<void> {
   const added = new Map<string, DeliveryLogEntry[]>();

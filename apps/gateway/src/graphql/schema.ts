@@ -14,6 +14,7 @@ import { IdentityResolver } from "./identity/identity.resolver.ts";
 import { LinkingResolver } from "./identity/linking.resolver.ts";
 import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
 import { JobResolver } from "./job/job.resolver.ts";
+import { PrivacyResolver } from "./privacy/privacy.resolver.ts";
 import { ProfileResolver } from "./profile/profile.resolver.ts";
 import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 
@@ -30,6 +31,7 @@ const RESOLVERS = [
   IngestionResolver,
   JobResolver,
   LinkingResolver,
+  PrivacyResolver,
   ProfileResolver,
   SubscriptionResolver,
   TotalsResolver,

@@ -5,7 +5,7 @@ import { secretDigest } from "../../access/principal.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
-import { ApiKeyType, AuditLine, NewApiKey, RoleInput, RoleType, SandboxType } from "./access.type.ts";
+import { ApiKeyType, AuditLine, NewApiKey, RoleInput, RoleType } from "./access.type.ts";
 
 @Resolver()
 export class AccessResolver {
@@ -59,27 +59,6 @@ export class AccessResolver {
     demandAdministrator(context);
     context.gateway.audit(context, { action: "apiKey.revoke", subject: id });
     return context.gateway.access.revokeApiKey(id);
-  }
-
-  @Query(() => [SandboxType], { description: "All sandboxes. Permission: View Sandboxes." })
-  sandboxes(@Ctx() context: GatewayContext): SandboxType[] {
-    demand(context, "view-sandboxes");
-    return [...context.gateway.access.sandboxes()];
-  }
-
-  @Mutation(() => SandboxType, {
-    description: "Makes an empty sandbox with a store of its own. Permission: Manage Sandboxes.",
-  })
-  async createSandbox(
-    @Arg("name", () => String, { description: "Lower-case letters, digits and hyphens, a letter first." })
-    name: string,
-    @Arg("title", () => String, { nullable: true }) title: string | undefined,
-    @Ctx() context: GatewayContext,
-  ): Promise<SandboxType> {
-    demand(context, "manage-sandboxes");
-    const made = valueOf(await context.gateway.access.createSandbox({ name, ...(title && { title }) }));
-    context.gateway.audit(context, { action: "sandbox.create", subject: name });
-    return made;
   }
 
   @Query(() => [AuditLine], {

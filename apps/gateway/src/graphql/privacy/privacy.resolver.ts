@@ -1,0 +1,79 @@
+import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import type { PrivacyJobs } from "../../privacy/privacy-jobs.ts";
+import type { GatewayContext } from "../context.ts";
+import { demand, valueOf } from "../failure.ts";
+import { JsonObjectScalar } from "../scalars.ts";
+import { privacyJobOf, PrivacyJobType, SubmittedPrivacyRequest } from "./privacy.type.ts";
+
+@Resolver()
+export class PrivacyResolver {
+  @Query(() => [PrivacyJobType], {
+    description: "Privacy jobs, newest first. Permission: View Privacy Requests.",
+  })
+  async privacyJobs(@Ctx() context: GatewayContext): Promise<PrivacyJobType[]> {
+    demand(context, "view-privacy-jobs");
+    return (await privacyOf(context).list()).map(privacyJobOf);
+  }
+
+  @Query(() => PrivacyJobType, {
+    nullable: true,
+    description: "One privacy job with the receipts of every system. Permission: View Privacy Requests.",
+  })
+  async privacyJob(
+    @Arg("id", () => ID) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<PrivacyJobType | undefined> {
+    demand(context, "view-privacy-jobs");
+    const job = await privacyOf(context).get(id);
+    return job === undefined ? undefined : privacyJobOf(job);
+  }
+
+  @Query(() => JsonObjectScalar, {
+    nullable: true,
+    description:
+      "The one file of a complete access job: everything about the person, nothing merged; gone after 30 days. Permission: Manage Privacy Requests.",
+  })
+  async privacyResult(
+    @Arg("id", () => ID) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<object | undefined> {
+    demand(context, "manage-privacy-jobs");
+    context.gateway.audit(context, { action: "privacy.result", subject: id });
+    return privacyOf(context).result(id);
+  }
+
+  @Mutation(() => SubmittedPrivacyRequest, {
+    description:
+      "Takes a privacy request {companyContexts, users: [{key, action, userIDs}], include, expandIds, regulation} and works on it: access or deletion, with a receipt of each system. Permission: Manage Privacy Requests.",
+  })
+  async submitPrivacyRequest(
+    @Arg("request", () => JsonObjectScalar) request: object,
+    @Ctx() context: GatewayContext,
+  ): Promise<SubmittedPrivacyRequest> {
+    demand(context, "manage-privacy-jobs");
+    const privacy = privacyOf(context);
+    const { jobs, issues } = valueOf(await privacy.submit(request));
+    const worked: PrivacyJobType[] = [];
+    for (const { jobId, action } of jobs) {
+      context.gateway.audit(context, { action: `privacy.${action}`, subject: jobId });
+      worked.push(privacyJobOf(valueOf(await privacy.run(jobId))));
+    }
+    return { jobs: worked, issues: issues.map(({ message }) => message) };
+  }
+
+  @Mutation(() => PrivacyJobType, {
+    description: "Opens the failed steps of a job again. Permission: Manage Privacy Requests.",
+  })
+  async retryPrivacyJob(
+    @Arg("id", () => ID) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<PrivacyJobType> {
+    demand(context, "manage-privacy-jobs");
+    context.gateway.audit(context, { action: "privacy.retry", subject: id });
+    return privacyJobOf(valueOf(await privacyOf(context).retry(id)));
+  }
+}
+
+function privacyOf({ gateway, sandbox }: GatewayContext): PrivacyJobs {
+  return gateway.privacy(sandbox.name);
+}
