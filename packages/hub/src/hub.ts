@@ -22,6 +22,7 @@ import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
 import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
 import { evaluationViewOf, personAt } from "./profile-view.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
+import { createImports, type Imports } from "./rows/import-rows.ts";
 import { createSandboxSchemas, type SandboxSchemas } from "./schemas.ts";
 import { createSandboxSettings, datasetOf, type SandboxSettings } from "./sandbox-settings.ts";
 import {
@@ -80,6 +81,7 @@ export interface Hub
     Privacy,
     Expiry,
     SandboxSchemas,
+    Imports,
     Profiles,
     SandboxLimits,
     Omit<Activations, "reload" | "activate"> {
@@ -198,6 +200,11 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     return { dataset, check, rules, registry, limits, now: clock(), occurrences, isSuppressed };
   };
 
+  const ingestEvents: Hub["ingestEvents"] = async (datasetId, events, occurrences) =>
+    queue.push(parseEvents(events, await door(datasetId, "event", occurrences)));
+  const ingestRecords: Hub["ingestRecords"] = async (datasetId, records, operation = "upsert") =>
+    queue.push(parseRecords(records, await door(datasetId, "profile"), operation));
+
   const counted = async (audience: StoredAudience): Promise<AudienceView> => {
     const counters = await store.counters();
     return {
@@ -298,10 +305,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       await reloadDestinations();
     },
     totals: () => store.totals(),
-    ingestEvents: async (datasetId, events, occurrences) =>
-      queue.push(parseEvents(events, await door(datasetId, "event", occurrences))),
-    ingestRecords: async (datasetId, records, operation = "upsert") =>
-      queue.push(parseRecords(records, await door(datasetId, "profile"), operation)),
+    ingestEvents,
+    ingestRecords,
+    ...createImports({ store, clock, ingestEvents, ingestRecords }),
     queueDepth: queue.depth,
     ...createProfiles({ store, begin }),
     audiences: async () =>

@@ -9,3 +9,12 @@ export { type CommittedPersons } from "./observe-commits.ts";
 export { type ErasureReceipt, type PersonAccess, type PrivacyScope } from "./privacy.ts";
 export { type ExpiryStep, type PseudonymousExpiry } from "./expiry.ts";
 export { type SandboxSchemas } from "./schemas.ts";
+export { createCsvReader, type CsvReader } from "./rows/csv-reader.ts";
+export {
+  type CellType,
+  type FieldRule,
+  mapRow,
+  parseRowMapping,
+  type RowMapping,
+} from "./rows/row-mapping.ts";
+export { type ImportProgress, type RowsImport } from "./rows/import-rows.ts";

@@ -1,0 +1,201 @@
+import { createMemoryStore } from "@tessera/profile-store";
+import { describe, expect, it } from "vitest";
+import { createHub, type Hub } from "../src/hub.ts";
+import { createCsvReader } from "../src/rows/csv-reader.ts";
+import { mapRow, parseRowMapping, type RowMapping } from "../src/rows/row-mapping.ts";
+
+const NOW = Date.parse("2026-02-01T00:00:00Z");
+
+describe("CSV", () => {
+  const cases: readonly [string, string, readonly object[]][] = [
+    [
+      "plain",
+      "a,b\n1,2\n3,4\n",
+      [
+        { a: "1", b: "2" },
+        { a: "3", b: "4" },
+      ],
+    ],
+    [
+      "no break at the end, CRLF, byte order mark",
+      "\ufeffa,b\r\n1,2\r\n3,4",
+      [
+        { a: "1", b: "2" },
+        { a: "3", b: "4" },
+      ],
+    ],
+    [
+      "quotes",
+      'a,b\n"1,""x""\n2",\n"",y\n',
+      [
+        { a: '1,"x"\n2', b: "" },
+        { a: "", b: "y" },
+      ],
+    ],
+    ["empty lines and uneven rows", "a,b\n\n1\n1,2,3\n", [{ a: "1" }, { a: "1", b: "2", "+1": "3" }]],
+    ["a quote inside a bare field", 'a\n5" pipe\n', [{ a: '5" pipe' }]],
+  ];
+  it.each(cases)("%s", (_name, text, rows) => {
+    for (const size of [1, 2, 5, 1000]) {
+      const reader = createCsvReader();
+      const found: object[] = [];
+      for (let at = 0; at < text.length; at += size) found.push(...reader.read(text.slice(at, at + size)));
+      expect([...found, ...reader.end()]).toEqual(rows);
+    }
+  });
+
+  it("another separator, and names that are no ordinary fields", () => {
+    const reader = createCsvReader({ separator: ";" });
+    const [row] = [...reader.read("a;__proto__\n1;2"), ...reader.end()];
+    expect(Object.keys(row ?? {})).toEqual(["a", "__proto__"]);
+  });
+});
+
+const MAPPING: RowMapping = {
+  fields: [
+    { identity: "CRMID", from: "id", primary: true },
+    { to: "person.name.firstName", from: "first" },
+    { to: "loyalty.points", from: "points", as: "integer" },
+    { to: "loyalty.joined", from: "joined", as: "time" },
+    { to: "optIn", from: "opt", as: "boolean" },
+    { to: "tags", from: "tags", as: "list" },
+    { to: "extra", from: "extra", as: "json" },
+    { to: "source", value: "file" },
+  ],
+};
+
+describe("rows", () => {
+  it("become records", () => {
+    const row = {
+      id: "ada",
+      first: "Ada",
+      points: "7",
+      joined: "2026-01-01T00:00:00+01:00",
+      opt: "yes",
+      tags: "a; b",
+      extra: "[1]",
+    };
+    expect(mapRow(row, MAPPING)).toEqual({
+      ok: true,
+      value: {
+        person: { name: { firstName: "Ada" } },
+        loyalty: { points: 7, joined: "2025-12-31T23:00:00.000Z" },
+        optIn: true,
+        tags: ["a", "b"],
+        extra: [1],
+        source: "file",
+        identityMap: { CRMID: [{ id: "ada", primary: true }] },
+      },
+    });
+    expect(mapRow({ first: "", points: null }, MAPPING)).toEqual({ ok: true, value: { source: "file" } });
+  });
+
+  const bad: readonly [string, object][] = [
+    ["points", { points: "many" }],
+    ["points", { points: "1.5" }],
+    ["joined", { joined: "soon" }],
+    ["opt", { opt: "perhaps" }],
+    ["extra", { extra: "{" }],
+    ["first", { first: { a: 1 } }],
+  ];
+  it.each(bad)("a cell that cannot be read refuses the row: %s", (column, row) => {
+    expect(mapRow(row as Record<string, unknown>, MAPPING)).toMatchObject({
+      ok: false,
+      error: { code: "row.value", path: [column] },
+    });
+  });
+
+  it("a mapping is checked as a whole", () => {
+    expect(parseRowMapping(MAPPING)).toMatchObject({ ok: true });
+    const input = {
+      fields: [
+        { to: "a..b", from: "x" },
+        { to: "__proto__.x", from: "x" },
+        { to: "a" },
+        { to: "b", from: "c", as: "colour" },
+      ],
+    };
+    expect(parseRowMapping(input)).toMatchObject({ ok: false, error: { length: 4 } });
+    expect(parseRowMapping({}).ok).toBe(false);
+  });
+});
+
+describe("an import", () => {
+  const open = async (store = createMemoryStore()): Promise<Hub> =>
+    createHub({ store, clock: () => NOW, newId: () => "id" });
+  const row = (number: number): object => ({
+    id: `p${number % 5}`,
+    first: `N${number}`,
+    points: number === 7 ? "many" : "1",
+  });
+
+  it("goes on where it was cut short, and sets bad rows aside with their reason until they are mended", async () => {
+    const store = createMemoryStore();
+    const rows = Array.from({ length: 30 }, (_, index) => row(index));
+    const cut = function* (): Generator<object> {
+      yield* rows.slice(0, 17);
+      throw new Error("the process ended");
+    };
+    const about = {
+      importId: "file-1",
+      datasetId: "crm",
+      kind: "profile" as const,
+      mapping: MAPPING,
+      batch: 4,
+    };
+    await expect((await open(store)).importRows({ ...about, rows: cut() })).rejects.toThrow("ended");
+    const hub = await open(store);
+    expect(await hub.importProgress("file-1")).toMatchObject({ rows: 16, done: false });
+    const seen: number[] = [];
+    const end = await hub.importRows({ ...about, rows, onProgress: (progress) => seen.push(progress.rows) });
+    expect(end).toMatchObject({ rows: 30, accepted: 29, rejected: 1, done: true });
+    expect(seen[0]).toBe(20);
+    expect(await hub.importRows({ ...about, rows })).toEqual(end);
+    const [bad] = await hub.quarantined(9);
+    expect(bad).toMatchObject({ code: "row.value", body: { id: "p2", points: "many" } });
+    const ids = [bad?.id ?? ""];
+    expect(await hub.replayQuarantined(ids, { mapping: MAPPING })).toEqual({
+      accepted: 0,
+      duplicates: 0,
+      rejected: 1,
+    });
+    expect(await hub.quarantined(9)).toHaveLength(1);
+    const fix = (item: { readonly body: unknown }) => ({ ...(item.body as object), points: "3" });
+    expect(await hub.replayQuarantined(ids, { mapping: MAPPING, fix })).toMatchObject({ accepted: 1 });
+    expect(await hub.quarantined(9)).toEqual([]);
+  });
+
+  it("equal events without an id are as many after a crash as without one", async () => {
+    const event = {
+      timestamp: "2026-01-01T00:00:00Z",
+      eventType: "view",
+      identityMap: { CRMID: [{ id: "a" }] },
+    };
+    const rows = Array.from({ length: 10 }, () => event);
+    const about = { importId: "f", datasetId: "web", kind: "event" as const, batch: 3 };
+    const store = createMemoryStore();
+    const cut = function* (): Generator<object> {
+      yield* rows.slice(0, 7);
+      throw new Error("the process ended");
+    };
+    await expect((await open(store)).importRows({ ...about, rows: cut() })).rejects.toThrow();
+    const hub = await open(store);
+    expect(await hub.importRows({ ...about, rows })).toMatchObject({ rows: 10, accepted: 10, duplicates: 0 });
+    expect((await hub.totals()).events).toBe(10);
+  });
+
+  it("events that are refused again stay, those that are accepted go", async () => {
+    const hub = await open();
+    await hub.ingestEvents("web", [
+      { _id: "1", timestamp: "never", identityMap: { CRMID: [{ id: "a" }] } },
+      { _id: "2", timestamp: "never", identityMap: { CRMID: [{ id: "b" }] } },
+    ]);
+    const ids = (await hub.quarantined(9)).map(({ id }) => id);
+    const fix = (item: { readonly body: unknown }) => {
+      const body = item.body as { readonly _id: string };
+      return { ...body, timestamp: body._id === "1" ? "2026-01-01T00:00:00Z" : "still not" };
+    };
+    expect(await hub.replayQuarantined(ids, { fix })).toMatchObject({ accepted: 1, rejected: 1 });
+    expect(await hub.quarantined(9)).toMatchObject([{ body: { timestamp: "still not" } }]);
+  });
+});
