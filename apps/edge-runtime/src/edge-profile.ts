@@ -59,6 +59,8 @@ export interface EdgeProfileStore {
    * `false` when somebody else wrote first; nothing has changed then.
    */
   readonly put: (profile: EdgeProfile, expectedVersion: number) => MaybePromise<boolean>;
+  /** Forgets a profile; tells whether there was one. */
+  readonly remove: (key: IdentityKey) => MaybePromise<boolean>;
 }
 
 /** A value now or later. */

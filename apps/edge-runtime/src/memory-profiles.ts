@@ -35,6 +35,7 @@ export function createMemoryProfiles(options: { readonly capacity: number }): Me
       add({ ...profile, version: expectedVersion + 1 });
       return true;
     },
+    remove: (key) => held.delete(key),
     size: () => held.size,
     entries: () => held.values(),
     restore: add,

@@ -13,8 +13,9 @@ import { readBody } from "./session.ts";
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * `POST /internal/projections`: takes in what changed on the hub. Only profiles held here are changed; a version that
- * is not newer is ignored. Answers how many profiles changed, and which projections could not be read.
+ * `POST /internal/projections`: takes in what changed on the hub, `{ projections, erased }`. Only profiles held here are
+ * changed; a version that is not newer is ignored. Profiles of `erased` identities are forgotten. Answers how many
+ * profiles changed and how many were forgotten, and which projections could not be read.
  */
 export async function takeProjections(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
   const { request } = exchange;
@@ -25,9 +26,9 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
     return { ok: false, error: { code: "EXEG-0501", detail: "The bearer token is not the hub's." } };
   const read = await readBody(request, MAX_BYTES);
   if (!read.ok) return read;
-  const { projections } = read.value.body;
-  if (!Array.isArray(projections))
-    return { ok: false, error: { code: "EXEG-0103", detail: "projections: expected a list." } };
+  const { projections, erased = [] } = read.value.body;
+  if (!Array.isArray(projections) || !Array.isArray(erased))
+    return { ok: false, error: { code: "EXEG-0103", detail: "projections, erased: expected lists." } };
   let applied = 0;
   const issues: string[] = [];
   for (const [index, item] of (projections as unknown[]).entries()) {
@@ -37,10 +38,17 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
     if (person.ok) applied += await applyPerson(edge, person.value);
     else issues.push(`projections.${index}.${person.error}`);
   }
+  let forgotten = 0;
+  for (const identity of erased as unknown[]) {
+    if (!isObject(identity)) continue;
+    const { namespace, id } = identity;
+    if (typeof namespace !== "string" || typeof id !== "string") continue;
+    if (await edge.profiles.remove(identityKey({ namespace, id }))) forgotten += 1;
+  }
   return ok({
     status: 200,
     headers: [["content-type", "application/json;charset=utf-8"]],
-    body: JSON.stringify(issues.length === 0 ? { applied } : { applied, issues }),
+    body: JSON.stringify({ applied, forgotten, ...(issues.length > 0 && { issues }) }),
   });
 }
 

@@ -114,6 +114,25 @@ describe.each(RUNTIMES)("the edge on %s and its hub", (_, start) => {
     expect((await visitor.hit("other")).segments).not.toContain("batch-vip");
   });
 
+  it("forgets a person who was erased on the hub", async () => {
+    const visitor = new Visitor(edge.url);
+    const { ecid } = await visitor.hit("web.webpagedetails.pageViews");
+    expect((await visitor.hit("other")).segments).toEqual(["viewed-today"]);
+    const erase = async (token: string): Promise<unknown> => {
+      const response = await fetch(`${edge.url}/internal/projections`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ projections: [], erased: [{ namespace: "ECID", id: ecid }, "nobody"] }),
+      });
+      return response.ok ? response.json() : response.status;
+    };
+    expect(await erase("not the hub's")).toBe(401);
+    expect((await visitor.hit("other")).segments).toEqual(["viewed-today"]);
+    expect(await erase(TOKEN)).toEqual({ applied: 0, forgotten: 1 });
+    expect(await erase(TOKEN)).toEqual({ applied: 0, forgotten: 0 });
+    expect((await visitor.hit("other")).segments).toEqual([]);
+  });
+
   it("works by changed definitions within a second", async ({ annotate }) => {
     onTestFinished(() => void hub.publish(SNAPSHOT));
     const visitor = new Visitor(edge.url);

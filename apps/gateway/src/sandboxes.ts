@@ -121,6 +121,7 @@ async function startSandbox(parts: SandboxParts, name: string, store: HubStore):
     newId,
     filesFolder: config.filesFolder,
     salt: privacySalt,
+    ...(projector === undefined ? {} : { forgetOnEdge: projector.forget }),
   });
   if (does("batch")) privacy.resume().catch((error: unknown) => onError("privacy jobs", error));
   const schedule = does("batch")

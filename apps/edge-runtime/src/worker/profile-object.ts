@@ -22,7 +22,10 @@ export class EdgeProfileObject {
     return this.#profile;
   }
 
-  /** GET: the profile, or 204. PUT `?expected=<version>`: writes, or 409. `now` comes with the request. */
+  /**
+   * GET: the profile, or 204. PUT `?expected=<version>`: writes, or 409. DELETE: forgets it, or 204. `now` comes with
+   * the request.
+   */
   async fetch(request: Request): Promise<Response> {
     const { searchParams } = new URL(request.url);
     const now = Number(searchParams.get("now"));
@@ -30,6 +33,11 @@ export class EdgeProfileObject {
     const held = loaded !== undefined && isExpired(loaded, now) ? undefined : loaded;
     if (request.method === "GET") {
       return held === undefined ? new Response(null, { status: 204 }) : new Response(JSON.stringify(held));
+    }
+    if (request.method === "DELETE") {
+      this.#profile = undefined;
+      await this.#state.storage.deleteAll();
+      return new Response(null, { status: loaded === undefined ? 204 : 200 });
     }
     const expected = Number(searchParams.get("expected"));
     const came: EdgeProfile = await request.json();
@@ -74,6 +82,10 @@ export function durableProfiles(
         method: "PUT",
         body: JSON.stringify(profile),
       });
+      return response.status === 200;
+    },
+    remove: async (key) => {
+      const response = await stub(key).fetch(`${HERE}?now=${clock()}`, { method: "DELETE" });
       return response.status === 200;
     },
   };

@@ -1,10 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
+import { type Identity, isObject } from "@tessera/xdm";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Sandbox } from "../sandbox.ts";
 
 /** Tells the edge of persons whose memberships changed. */
 export interface Projector {
+  /** Has the edge forget what it holds of identities; gives how many profiles went. Throws when it cannot be told. */
+  readonly forget: (identities: readonly Identity[]) => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
@@ -46,7 +49,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       .map(({ regions: _regions, ...projection }) => projection);
     if (projections.length === 0) return;
     for (let delay = RETRY_FIRST; !stop.signal.aborted; delay = Math.min(delay * 2, RETRY_MOST)) {
-      if (await post(options, { projections }, stop.signal)) {
+      if ((await post(options, { projections }, stop.signal)) !== undefined) {
         metrics.projections.inc({ outcome: "sent" }, projections.length);
         return;
       }
@@ -73,6 +76,12 @@ export function createProjector(options: ProjectorOptions): Projector {
     running ??= run();
   });
   return {
+    forget: async (identities) => {
+      const answer = await post(options, { projections: [], erased: identities }, stop.signal);
+      if (answer === undefined)
+        throw Object.assign(new Error("The edge did not answer."), { code: "EDGE_SILENT" });
+      return answer.forgotten;
+    },
     close: async () => {
       unfollow();
       stop.abort();
@@ -85,7 +94,7 @@ async function post(
   { edgeUrl, token, sandbox }: ProjectorOptions,
   body: object,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<{ readonly forgotten: number } | undefined> {
   try {
     const response = await fetch(`${edgeUrl}/internal/projections`, {
       method: "POST",
@@ -98,9 +107,11 @@ async function post(
       redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
     });
-    await response.body?.cancel();
-    return response.ok;
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (!response.ok) return undefined;
+    const forgotten = isObject(answer) ? Number(answer["forgotten"] ?? 0) : 0;
+    return { forgotten };
   } catch {
-    return false;
+    return undefined;
   }
 }
