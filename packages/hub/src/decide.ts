@@ -11,7 +11,7 @@ import {
   type StoredEvent,
   type StoredRecord,
 } from "@tessera/profile-store";
-import { isMember, type JsonObject, type MembershipChange, UPS } from "@tessera/xdm";
+import { type ExperienceEvent, isMember, type JsonObject, type MembershipChange, UPS } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Following, followMemberships } from "./follow-memberships.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
@@ -61,7 +61,15 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
     writes.push({ kind: "put", person: decided.after, fragmentsChanged: decided.fragmentsChanged });
     memberships.push(...decided.changes);
     decisions.push(decided);
-    for (const source of resolution.sources) counted.add(source);
+    const [source] = resolution.sources;
+    // Most events change no membership: then there is nothing to count.
+    if (
+      resolution.sources.length === 1 &&
+      source?.memberships === decided.after.memberships &&
+      !counted.has(source)
+    )
+      continue;
+    for (const one of resolution.sources) counted.add(one);
     count(decided.after, 1);
   }
   for (const { person, successor } of resolutions.removed) {
@@ -171,13 +179,16 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   const stored = continues?.memberships ?? inherited(resolution, configuration);
   const held = retireMemberships(stored, configuration);
   const { fresh } = known;
-  const all = [...known.past, ...fresh].sort(compareEvents).filter((event) => event.body !== undefined);
+  const all = inOrder(known.past, fresh);
   const anew = mustFollowAnew(resolution, ruling);
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
   const begin = Math.min(...since.values());
   const moments = (
     anew
-      ? [...all.map((event) => event.at), ...known.records.map((record) => record.at)]
+      ? [
+          ...all.flatMap(({ at, body }) => (body === undefined ? [] : at)),
+          ...known.records.map((record) => record.at),
+        ]
       : [...fresh.map((event) => event.at), ...(resolution.records.length > 0 ? [now] : [])]
   ).filter((moment) => moment >= begin);
   const following = followMemberships({
@@ -185,7 +196,7 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
     plan,
     since,
     attributesAt: attributesAt(known, policy),
-    events: all.flatMap((event) => event.body ?? []),
+    events: bodiesOf(all),
     memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
     from,
     ...(anew || continues?.nextChangeAt === undefined ? {} : { planned: continues.nextChangeAt }),
@@ -211,6 +222,22 @@ export function mustFollowAnew(
   const { evaluatedAt } = continues;
   if (events.some((event) => event.at <= evaluatedAt)) return true;
   return (records.length > 0 && now <= evaluatedAt) || configuration.beginnings.has(evaluatedAt);
+}
+
+/** Stored events and new ones in the order of time; most new ones come after all that is stored. */
+function inOrder(past: readonly StoredEvent[], fresh: readonly StoredEvent[]): readonly StoredEvent[] {
+  const [first] = fresh;
+  const last = past.at(-1);
+  const all = [...past, ...fresh];
+  return first === undefined || last === undefined || compareEvents(last, first) <= 0
+    ? all
+    : all.sort(compareEvents);
+}
+
+function bodiesOf(events: readonly StoredEvent[]): readonly ExperienceEvent[] {
+  const bodies: ExperienceEvent[] = [];
+  for (const { body } of events) if (body !== undefined) bodies.push(body);
+  return bodies;
 }
 
 function isFollowed(membership: MembershipState, since: ReadonlyMap<string, number>): boolean {

@@ -12,7 +12,7 @@ import {
 import { membershipMap } from "@tessera/profile-store";
 
 /** Exited memberships are forgotten this long after the exit (30 days, domain facts of segmentMembership). */
-export const EXITED_KEPT_MS: number = 30 * 86_400_000;
+const EXITED_KEPT_MS: number = 30 * 86_400_000;
 
 /** What is followed: which audiences, since when, over what is known of one person. */
 export interface Followed {
@@ -46,97 +46,196 @@ export interface Following {
 /**
  * Follows one person's memberships from `from` to `now`: evaluates at every moment at which a result can change (an
  * event, a record, a window that lapses, an audience that begins) and at no other. The outcome depends on what is
- * known, not on how it was cut into batches.
+ * known, not on how it was cut into batches. Memberships that do not change are given back as the very same list.
  */
 export function followMemberships(input: Followed): Following {
-  const { plan, since, now } = input;
-  const current = new Map(input.memberships.map((membership) => [keyOf(membership), membership]));
+  const { plan, since, now, events } = input;
+  const standing = new Standing(input.memberships, audiencesOf(plan, since));
   const changes: MembershipChange[] = [];
-  const stops = [...new Set([...input.moments, ...since.values()])]
-    .filter((moment) => moment > input.from && moment <= now)
-    .sort((a, b) => a - b);
+  const stops = stopsOf(input);
+  const elsewhere = standing.elsewhere();
   let evaluatedAt = input.from;
   let planned = input.planned;
   let stop = 0;
-  const elsewhere = (): SegmentMembershipMap =>
-    membershipMap(
-      [...current.values()].filter((held) => held.namespace !== UPS || !since.has(held.audienceId)),
-    );
-
-  const evaluate = (at: number): void => {
-    const view = { attributes: input.attributesAt(at), events: input.events, segmentMembership: elsewhere() };
-    const evaluation = plan.evaluate(view, at);
-    for (const audience of plan.audiences) {
-      if ((since.get(audience.id) ?? Infinity) > at) continue;
-      const change = transition(current.get(`${UPS}\n${audience.id}`), evaluation.members.has(audience.id), {
-        audienceId: audience.id,
-        version: audience.version,
-        at,
-      });
-      if (change === undefined) continue;
-      current.set(`${UPS}\n${audience.id}`, change.next);
-      if (change.from !== change.next.status) {
-        changes.push({
-          personId: input.personId,
-          namespace: UPS,
-          audienceId: audience.id,
-          from: change.from,
-          to: change.next.status,
-          at: formatInstant(at),
-          version: audience.version,
-        });
-      }
-    }
-    evaluatedAt = at;
-    planned = evaluation.nextChangeAt;
-  };
-
   for (;;) {
-    const nextStop = stops[stop] ?? Infinity;
-    const next = Math.min(nextStop, planned ?? Infinity);
+    const next = Math.min(stops[stop] ?? Infinity, planned ?? Infinity);
     if (next > now) break;
     while ((stops[stop] ?? Infinity) <= next) stop += 1;
-    evaluate(next);
+    const view = { attributes: input.attributesAt(next), events, segmentMembership: elsewhere };
+    const evaluation = plan.evaluate(view, next);
+    for (const { from, to } of standing.decide(evaluation.members, next)) {
+      if (from !== to.status) changes.push(changeOf(input.personId, from, to));
+    }
+    evaluatedAt = next;
+    planned = evaluation.nextChangeAt;
   }
-  for (const lapsed of lapse(current, now)) changes.push({ personId: input.personId, ...lapsed });
-  const memberships = [...current.values()].sort(compareMemberships);
+  for (const { from, to } of standing.lapse(now)) changes.push(changeOf(input.personId, from, to));
+  const memberships = standing.memberships();
   return { memberships, changes, evaluatedAt, nextChangeAt: earliest(planned, memberships) };
 }
 
-function transition(
-  held: MembershipState | undefined,
-  member: boolean,
-  decided: { readonly audienceId: string; readonly version: number; readonly at: number },
-): { readonly from: MembershipChange["from"]; readonly next: MembershipState } | undefined {
-  const was = held !== undefined && held.status !== "exited";
-  if (held === undefined && !member) return undefined;
-  if (held !== undefined && was === member && held.version === decided.version) return undefined;
-  if (held !== undefined && !was && !member) return undefined;
-  const next: MembershipState = { namespace: UPS, status: member ? "realized" : "exited", ...decided };
-  return { from: held?.status ?? "none", next };
+/** The moments after `from` and up to `now` at which something was learnt or an audience began, in order. */
+function stopsOf({ plan, since, moments, from, now }: Followed): readonly number[] {
+  const stops: number[] = [];
+  for (const moment of moments) if (moment > from && moment <= now) stops.push(moment);
+  if (audiencesOf(plan, since).last > from) {
+    for (const moment of since.values()) if (moment > from && moment <= now) stops.push(moment);
+  }
+  return stops.length < 2 ? stops : [...new Set(stops)].sort((a, b) => a - b);
 }
 
-/** Forgets exits older than 30 days and ends memberships from elsewhere whose time is over. */
-function lapse(
-  current: Map<string, MembershipState>,
-  now: number,
-): readonly Omit<MembershipChange, "personId">[] {
-  const changes: Omit<MembershipChange, "personId">[] = [];
-  for (const [key, held] of current) {
-    if (held.validUntil !== undefined && held.validUntil <= now && held.status !== "exited") {
-      const { namespace, audienceId, version, validUntil } = held;
-      current.set(key, { namespace, audienceId, version, status: "exited", at: validUntil });
-      changes.push({
-        namespace,
-        audienceId,
-        version,
-        from: held.status,
-        to: "exited",
-        at: formatInstant(validUntil),
-      });
-    } else if (held.status === "exited" && held.at + EXITED_KEPT_MS <= now) current.delete(key);
+/** The audiences of a plan as following asks for them. */
+interface Audiences {
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly list: readonly { readonly id: string; readonly version: number; readonly since: number }[];
+  /** When the last of them came into force. */
+  readonly last: number;
+}
+
+const prepared = new WeakMap<AudiencePlan, Audiences>();
+
+function audiencesOf(plan: AudiencePlan, since: ReadonlyMap<string, number>): Audiences {
+  const known = prepared.get(plan);
+  if (known !== undefined) return known;
+  const list = plan.audiences.map(({ id, version }) => ({ id, version, since: since.get(id) ?? Infinity }));
+  const made: Audiences = {
+    numbers: new Map(list.map(({ id }, number) => [id, number])),
+    list,
+    last: list.reduce(
+      (last, { since: begin }) => (begin === Infinity ? last : Math.max(last, begin)),
+      -Infinity,
+    ),
+  };
+  prepared.set(plan, made);
+  return made;
+}
+
+interface Step {
+  readonly from: MembershipChange["from"];
+  readonly to: MembershipState;
+}
+
+const NO_STEPS: readonly Step[] = [];
+const NOWHERE: SegmentMembershipMap = {};
+
+/** The memberships of one person while they are followed: those of the plan by its numbers, all others beside them. */
+class Standing {
+  readonly #given: readonly MembershipState[];
+  readonly #audiences: Audiences;
+  readonly #held: (MembershipState | undefined)[] = [];
+  #others: MembershipState[] = [];
+  #members: number[] = [];
+  /** Whether an audience of the plan has a newer version than a membership of it. */
+  #isOld = false;
+  #changed = false;
+
+  constructor(given: readonly MembershipState[], audiences: Audiences) {
+    this.#given = given;
+    this.#audiences = audiences;
+    for (const membership of given) {
+      const number = membership.namespace === UPS ? audiences.numbers.get(membership.audienceId) : undefined;
+      if (number === undefined) {
+        this.#others.push(membership);
+        continue;
+      }
+      this.#held[number] = membership;
+      if (membership.status !== "exited") this.#members.push(number);
+      this.#isOld ||=
+        membership.status !== "exited" && membership.version !== audiences.list[number]?.version;
+    }
   }
-  return changes;
+
+  /** What is held of audiences beyond the plan. */
+  elsewhere(): SegmentMembershipMap {
+    return this.#others.length === 0 ? NOWHERE : membershipMap(this.#others);
+  }
+
+  /** Takes the members found at a moment; gives what changed, in the order of the plan. */
+  decide(members: ReadonlySet<string>, at: number): readonly Step[] {
+    const { list, numbers } = this.#audiences;
+    const touched: number[] = [];
+    for (const id of members) {
+      const number = numbers.get(id);
+      if (number === undefined) continue;
+      const held = this.#held[number];
+      if (
+        held === undefined ||
+        held.status === "exited" ||
+        (this.#isOld && held.version !== list[number]?.version)
+      )
+        touched.push(number);
+    }
+    for (const number of this.#members) if (!members.has(list[number]?.id ?? "")) touched.push(number);
+    if (touched.length === 0) return NO_STEPS;
+    const steps = touched.sort((a, b) => a - b).flatMap((number) => this.#step(number, members, at) ?? []);
+    if (steps.length > 0) {
+      this.#changed = true;
+      this.#members = [];
+      this.#isOld = false;
+      this.#held.forEach((held, number) => {
+        if (held === undefined) return;
+        if (held.status === "exited") return;
+        this.#members.push(number);
+        this.#isOld ||= held.version !== list[number]?.version;
+      });
+    }
+    return steps;
+  }
+
+  /** Forgets exits older than 30 days and ends memberships from elsewhere whose time is over. */
+  lapse(now: number): readonly Step[] {
+    let isDue = false;
+    const due = (held: MembershipState): boolean =>
+      held.status === "exited" ? held.at + EXITED_KEPT_MS <= now : (held.validUntil ?? Infinity) <= now;
+    for (const held of this.#held) if (held !== undefined && due(held)) isDue = true;
+    for (const held of this.#others) if (due(held)) isDue = true;
+    if (!isDue) return NO_STEPS;
+    const steps: Step[] = [];
+    const lapsed = (held: MembershipState): MembershipState | undefined => {
+      if (!due(held)) return held;
+      this.#changed = true;
+      if (held.status === "exited") return undefined;
+      const { namespace, audienceId, version, validUntil = now } = held;
+      const to = { namespace, audienceId, version, status: "exited" as const, at: validUntil };
+      steps.push({ from: held.status, to });
+      return to;
+    };
+    this.#held.forEach((held, number) => {
+      if (held !== undefined) this.#held[number] = lapsed(held);
+    });
+    this.#others = this.#others.flatMap((held) => lapsed(held) ?? []);
+    return steps;
+  }
+
+  memberships(): readonly MembershipState[] {
+    if (!this.#changed) return this.#given;
+    const held = this.#held.filter((membership) => membership !== undefined);
+    return [...held, ...this.#others].sort(compareMemberships);
+  }
+
+  #step(number: number, members: ReadonlySet<string>, at: number): Step | undefined {
+    const audience = this.#audiences.list[number];
+    if (audience === undefined || audience.since > at) return undefined;
+    const { id: audienceId, version } = audience;
+    const held = this.#held[number];
+    const to = {
+      namespace: UPS,
+      status: members.has(audienceId) ? ("realized" as const) : ("exited" as const),
+      audienceId,
+      version,
+      at,
+    };
+    this.#held[number] = to;
+    return { from: held?.status ?? "none", to };
+  }
+}
+
+function changeOf(
+  personId: string,
+  from: MembershipChange["from"],
+  { namespace, audienceId, status, at, version }: MembershipState,
+): MembershipChange {
+  return { personId, namespace, audienceId, from, to: status, at: formatInstant(at), version };
 }
 
 function earliest(planned: number | undefined, memberships: readonly MembershipState[]): number | undefined {
@@ -146,8 +245,4 @@ function earliest(planned: number | undefined, memberships: readonly MembershipS
     else if (held.validUntil !== undefined) first = Math.min(first, held.validUntil);
   }
   return first === Infinity ? undefined : first;
-}
-
-function keyOf(membership: MembershipState): string {
-  return `${membership.namespace}\n${membership.audienceId}`;
 }
