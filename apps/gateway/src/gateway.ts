@@ -8,7 +8,6 @@ import type { AuditLog } from "./observe/audit.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import type { PrivacyJobs } from "./privacy/privacy-jobs.ts";
 import type { Sandbox } from "./sandbox.ts";
-import type { Sender } from "./transports/send.ts";
 
 /** Who did something, as the audit log needs to know. */
 interface Actor {
@@ -36,7 +35,6 @@ export interface Gateway {
   readonly openSandboxes: () => readonly Sandbox[];
   /** Ends the work in a sandbox and removes all that is stored in it. */
   readonly dropSandbox: (name: string) => Promise<void>;
-  readonly send: Sender;
   readonly jobs: Jobs;
   /** The delivery of an open sandbox. */
   readonly delivery: (sandbox: string) => DeliveryWorker;

@@ -1,5 +1,5 @@
 import type { CatalogEntry } from "@tessera/destinations";
-import { createHub, type Hub } from "@tessera/hub";
+import { type CommittedPersons, createHub, type Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
@@ -12,10 +12,15 @@ export interface Sandbox {
   readonly labels: LabelledFields;
   /** Calls back with the changes of every commit until the returned function is called. */
   readonly follow: (listener: MembershipListener) => () => void;
+  /** Calls back with the persons of every commit, once it is durable, until the returned function is called. */
+  readonly followPersons: (listener: PersonsListener) => () => void;
+  /** Reads the configuration anew, after someone else changed it in the store. */
+  readonly reload: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 type MembershipListener = (changes: readonly MembershipChange[]) => void;
+type PersonsListener = (committed: CommittedPersons) => void;
 
 /** What a sandbox is opened with. */
 export interface SandboxOptions {
@@ -40,6 +45,7 @@ const TIMER_PAGE = 500;
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { name, organisation, store, catalog, clock, newId, onError } = options;
   const listeners = new Set<MembershipListener>();
+  const personsListeners = new Set<PersonsListener>();
   const hub = await createHub({
     store,
     clock,
@@ -48,6 +54,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     organisation,
     sandbox: name,
     ...(options.privacySalt === undefined ? {} : { suppressionSalt: options.privacySalt }),
+    onPersonsCommitted: (committed) => personsListeners.forEach((listener) => listener(committed)),
     onMemberships: (changes) => listeners.forEach((listener) => listener(changes)),
   });
   const labels = await openLabelledFields(store, name);
@@ -80,6 +87,14 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     follow: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    followPersons: (listener) => {
+      personsListeners.add(listener);
+      return () => personsListeners.delete(listener);
+    },
+    reload: async () => {
+      await hub.reload();
+      await labels.reload();
     },
     close: async () => {
       closed = true;

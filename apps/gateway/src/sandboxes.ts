@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import type { HubStore } from "@tessera/profile-store";
 import type { Logger } from "pino";
 import { CATALOG } from "./catalog.ts";
@@ -7,10 +8,11 @@ import { createProjector } from "./edge/projector.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { createPrivacyJobs, type PrivacyJobs } from "./privacy/privacy-jobs.ts";
+import { finishRebuild } from "./rebuild.ts";
 import { openSandbox, type Sandbox } from "./sandbox.ts";
 import { startScheduleWorker } from "./schedules/schedule-worker.ts";
 import { dropStore, openStore } from "./store.ts";
-import type { Sender } from "./transports/send.ts";
+import { createSender } from "./transports/send.ts";
 
 /** What sandboxes are opened with. */
 export interface SandboxParts {
@@ -20,7 +22,8 @@ export interface SandboxParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly jobs: Jobs;
-  readonly send: Sender;
+  /** The value of a secret by its name. */
+  readonly secret: (name: string) => string | undefined;
   /** Salt of the hashes that stay of persons who were erased; without it nobody can be erased. */
   readonly privacySalt: string | undefined;
 }
@@ -80,6 +83,7 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
       running.delete(name);
       await found?.close();
       await dropStore(config.store, { name, isDefault: name === config.defaultSandbox });
+      await rm(filesFolderOf(config, name), { recursive: true, force: true });
     },
     close: async () => {
       await Promise.all([...running.values()].map((one) => one.close()));
@@ -87,16 +91,27 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
   };
 }
 
+/**
+ * The folder of a sandbox's local files. It stands beside the default sandbox's folder, not in it: a folder that a
+ * destination names never leads to another sandbox.
+ */
+function filesFolderOf({ filesFolder, defaultSandbox }: GatewayConfig, name: string): string {
+  return name === defaultSandbox ? filesFolder : `${filesFolder}.${name}`;
+}
+
 /** Opens one sandbox and starts what this process does in it. */
 async function startSandbox(parts: SandboxParts, name: string, store: HubStore): Promise<Running> {
-  const { config, clock, newId, log, metrics, jobs, send, privacySalt } = parts;
+  const { config, clock, newId, log, metrics, jobs, secret, privacySalt } = parts;
   const { organisation, edgeUrl, adminToken: token } = config;
   const does = (role: Role): boolean => config.roles.includes(role);
   const onError = (what: string, error: unknown): void =>
     log.error({ err: error, sandbox: name }, `${what} failed`);
+  const filesFolder = filesFolderOf(config, name);
+  const send = createSender({ filesFolder, secret, now: clock });
   const timers = does("timers");
   const options = { name, organisation, store, catalog: CATALOG, clock, newId, timers, privacySalt, onError };
   const sandbox = await openSandbox(options);
+  await finishRebuild(sandbox);
   sandbox.follow((changes) => {
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
   });
@@ -119,7 +134,7 @@ async function startSandbox(parts: SandboxParts, name: string, store: HubStore):
     journal: delivery.store,
     clock,
     newId,
-    filesFolder: config.filesFolder,
+    filesFolder,
     salt: privacySalt,
     ...(projector === undefined ? {} : { forgetOnEdge: projector.forget }),
   });

@@ -19,7 +19,6 @@ import { createAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { createSandboxes } from "./sandboxes.ts";
-import { createSender } from "./transports/send.ts";
 
 /** What a gateway is started with. Clock, ids and store can be given by tests and demonstrations. */
 export interface GatewayOptions {
@@ -55,10 +54,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     newId,
     onError: (kind, error) => log.error({ err: error, kind }, "a job failed"),
   });
-  const send = createSender({ filesFolder: config.filesFolder, secret, now: clock });
   const privacySalt = secret("privacy-salt");
   const sandboxes = createSandboxes(
-    { config, clock, newId, log, metrics, jobs, send, privacySalt },
+    { config, clock, newId, log, metrics, jobs, secret, privacySalt },
     options.store,
   );
   const { defaultSandbox } = config;
@@ -87,7 +85,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     dropSandbox: sandboxes.drop,
     delivery: sandboxes.delivery,
     privacy: sandboxes.privacy,
-    send,
     jobs,
   };
   const trusted =

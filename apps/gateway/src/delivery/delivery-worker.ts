@@ -14,6 +14,7 @@ import { jsonObjectOf, NOTHING } from "../documents.ts";
 import type { Sender } from "../transports/send.ts";
 import { createExportScheduler, type ExportScheduler } from "./export-schedule.ts";
 import { createJournal } from "./journal.ts";
+import type { ExportPorts } from "./write-exports.ts";
 
 /** Tells the streaming destinations of one sandbox what stands in its outbox. */
 export interface DeliveryWorker {
@@ -21,6 +22,8 @@ export interface DeliveryWorker {
   readonly store: DeliveryStore;
   /** Files, by schedule and after evaluations. */
   readonly exports: ExportScheduler;
+  /** What files are written with when someone asks for them. */
+  readonly exportPorts: ExportPorts;
   readonly metrics: () => readonly DestinationMetrics[];
   /** Ends after the calls that are under way. */
   readonly close: () => Promise<void>;
@@ -61,6 +64,7 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
     },
     { worker: "gateway", orgId: organisation, sandbox },
   );
+  const exportPorts = { send, clock, delivery };
   const stop = new AbortController();
   const streaming = (): readonly string[] =>
     [...hub.destinations().values()]
@@ -71,7 +75,8 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
     : undefined;
   return {
     store: delivery,
-    exports: createExportScheduler({ hub, store }, { send, clock, delivery }),
+    exports: createExportScheduler({ hub, store }, exportPorts),
+    exportPorts,
     metrics: engine.metrics,
     close: async () => {
       stop.abort();

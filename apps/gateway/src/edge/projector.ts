@@ -4,7 +4,7 @@ import { type Identity, isObject } from "@tessera/xdm";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Sandbox } from "../sandbox.ts";
 
-/** Tells the edge of persons whose memberships changed. */
+/** Tells the edge of persons who changed: their memberships, attributes or identities. */
 export interface Projector {
   /** Has the edge forget what it holds of identities; gives how many profiles went. Throws when it cannot be told. */
   readonly forget: (identities: readonly Identity[]) => Promise<number>;
@@ -68,12 +68,14 @@ export function createProjector(options: ProjectorOptions): Projector {
     }
     running = undefined;
   };
-  const unfollow = sandbox.follow((changes) => {
-    for (const { personId } of changes) {
+  const unfollow = sandbox.followPersons(({ persons }) => {
+    const fresh = clock() - REGION_FRESH;
+    for (const { personId, regions } of persons) {
+      if (!Object.values(regions ?? {}).some((at) => at >= fresh)) continue;
       if (waiting.size >= WAITING_MAX) waiting.delete(waiting.values().next().value ?? "");
       waiting.add(personId);
     }
-    running ??= run();
+    if (waiting.size > 0) running ??= run();
   });
   return {
     forget: async (identities) => {

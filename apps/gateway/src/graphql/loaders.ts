@@ -16,12 +16,17 @@ interface ProfileKey {
 /** Loaders over a hub, for one request. */
 export function createLoaders(hub: Hub): Loaders {
   const profiles = new DataLoader<ProfileKey, ProfileView | undefined, string>(
-    (keys) =>
-      Promise.all(
-        keys.map(({ identity, mergePolicyId }) =>
-          hub.profile(identity, mergePolicyId === undefined ? {} : { mergePolicyId }),
-        ),
-      ),
+    async (keys) => {
+      // one read of the store for each merge policy asked for, of which there is one as a rule
+      const found: (ProfileView | undefined)[] = Array.from({ length: keys.length });
+      for (const mergePolicyId of new Set(keys.map((key) => key.mergePolicyId))) {
+        const places = [...keys.keys()].filter((place) => keys[place]?.mergePolicyId === mergePolicyId);
+        const identities = places.flatMap((place) => keys[place]?.identity ?? []);
+        const views = await hub.readMany(identities, mergePolicyId === undefined ? {} : { mergePolicyId });
+        places.forEach((place, index) => (found[place] = views[index]));
+      }
+      return found;
+    },
     { cacheKeyFn: ({ identity, mergePolicyId = "" }) => `${mergePolicyId}\n${identityKey(identity)}` },
   );
   return { profile: (identity, mergePolicyId) => profiles.load({ identity, mergePolicyId }) };

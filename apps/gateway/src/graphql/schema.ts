@@ -16,6 +16,11 @@ import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
 import { JobResolver } from "./job/job.resolver.ts";
 import { PrivacyResolver } from "./privacy/privacy.resolver.ts";
 import { ProfileResolver } from "./profile/profile.resolver.ts";
+import { AudienceScheduleResolver } from "./audience/schedule.resolver.ts";
+import { SandboxResolver } from "./sandbox/sandbox.resolver.ts";
+import { SchemaResolver } from "./dataset/schema.resolver.ts";
+import { SearchResolver } from "./profile/search.resolver.ts";
+import { SimulationResolver } from "./identity/simulation.resolver.ts";
 import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 
 const RESOLVERS = [
@@ -33,6 +38,11 @@ const RESOLVERS = [
   LinkingResolver,
   PrivacyResolver,
   ProfileResolver,
+  AudienceScheduleResolver,
+  SandboxResolver,
+  SchemaResolver,
+  SearchResolver,
+  SimulationResolver,
   SubscriptionResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;

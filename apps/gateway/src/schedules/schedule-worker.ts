@@ -11,6 +11,9 @@ export interface ScheduleWorker {
 
 /** How often the schedules are looked at, in milliseconds; none of them is finer than a minute. */
 const PERIOD = 5_000;
+const DAY = 86_400_000;
+/** Steps of expiry in one turn; the next turn goes on. */
+const STEPS = 20;
 
 /** Starts the worker. Evaluations run as jobs, so that they are seen and can be cancelled. */
 export function startScheduleWorker(options: {
@@ -23,6 +26,7 @@ export function startScheduleWorker(options: {
 }): ScheduleWorker {
   const { sandbox, exports, jobs, clock, onError, period = PERIOD } = options;
   let closed = false;
+  let expiredOn: number | undefined;
   let running: Promise<void> = Promise.resolve();
   const turn = async (): Promise<void> => {
     try {
@@ -34,10 +38,21 @@ export function startScheduleWorker(options: {
       const due = (await claimDueAudiences(sandbox.store, clock())).filter((id) => published.has(id));
       if (due.length > 0) evaluate(due);
       await exports.run();
+      await expire();
     } catch (error) {
       onError("schedules", error);
     }
     if (!closed) timer = setTimeout(next, period);
+  };
+  /** Once a day events and pseudonymous persons whose time is over go, in short steps. */
+  const expire = async (): Promise<void> => {
+    const today = Math.floor(clock() / DAY);
+    if (today === expiredOn) return;
+    for (let step = 0; step < STEPS && !closed; step += 1) {
+      if (!(await sandbox.hub.runExpiry()).done) continue;
+      expiredOn = today;
+      return;
+    }
   };
   const evaluate = (due: readonly string[]): void => {
     jobs.start(sandbox.name, `evaluate ${due.toSorted().join(" ")}`, async (progress) => {

@@ -125,7 +125,9 @@ export class AudienceResolver {
     @Ctx() context: GatewayContext,
   ): Promise<Audience[]> {
     demand(context, "evaluate-segment");
-    const evaluated = valueOf(await context.sandbox.hub.evaluateAudiences(ids ?? undefined));
+    const { gateway, sandbox } = context;
+    const evaluated = valueOf(await sandbox.hub.evaluateAudiences(ids ?? undefined));
+    await gateway.delivery(sandbox.name).exports.afterEvaluation(evaluated.map(({ id }) => id));
     return evaluated.map(audienceOf);
   }
 }

@@ -122,6 +122,5 @@ async function exportFiles(
   audienceIds?: readonly string[],
 ): Promise<readonly ExportedFile[]> {
   const planned = valueOf(await sandbox.hub.planExports(destinationId, audienceIds));
-  const { store: delivery } = gateway.delivery(sandbox.name);
-  return writeExports(planned, { send: gateway.send, clock: gateway.clock, delivery });
+  return writeExports(planned, gateway.delivery(sandbox.name).exportPorts);
 }

@@ -21,7 +21,7 @@ export function identityGraphOf(view: IdentityGraphView): IdentityGraph {
       ...linkOf(removed),
       reason: removed.reason.rule,
       removedAt: formatInstant(removed.reason.at.t),
-      explanation: explain(removed.reason),
+      explanation: explainRemoval(removed.reason),
     })),
   };
 }
@@ -37,7 +37,8 @@ function linkOf({ a, b, first, last, count }: Link): IdentityLink {
   };
 }
 
-function explain(reason: RemovalReason): string {
+/** Why a link is not in force, in words. */
+export function explainRemoval(reason: RemovalReason): string {
   switch (reason.rule) {
     case "unique":
       return `It would have brought two values of ${reason.namespace} together, of which a person has one.`;

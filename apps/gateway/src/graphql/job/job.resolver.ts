@@ -1,4 +1,5 @@
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import { rebuildSandbox } from "../../rebuild.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { jobOf, JobType } from "./job.type.ts";
@@ -36,7 +37,23 @@ export class JobResolver {
     const kind = ids ? `evaluate ${ids.toSorted().join(" ")}` : "evaluate";
     const job = gateway.jobs.start(sandbox.name, kind, async (progress) => {
       const evaluated = valueOf(await sandbox.hub.evaluateAudiences(ids ?? undefined, progress));
+      await gateway.delivery(sandbox.name).exports.afterEvaluation(evaluated.map(({ id }) => id));
       return evaluated.map(({ id, name, count }) => ({ id, name, count }));
+    });
+    gateway.audit(context, { action: "job.start", subject: job.id });
+    return jobOf(job);
+  }
+
+  @Mutation(() => JobType, {
+    description:
+      "Drops everything derived (persons, memberships) and derives it anew from events, records and links, in a job that goes on to its end; nothing may be taken in meanwhile. Permission: Manage Profiles.",
+  })
+  startRebuild(@Ctx() context: GatewayContext): JobType {
+    demand(context, "manage-profiles");
+    const { sandbox, gateway } = context;
+    const job = gateway.jobs.start(sandbox.name, "rebuild", async (progress) => {
+      await rebuildSandbox(sandbox, progress);
+      return sandbox.hub.totals();
     });
     gateway.audit(context, { action: "job.start", subject: job.id });
     return jobOf(job);

@@ -1,0 +1,42 @@
+import type { SandboxContent } from "@tessera/governance";
+import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import type { JsonObject } from "@tessera/xdm";
+import { NOTHING } from "./documents.ts";
+
+/** The documents that each kind of configuration stands in. */
+const DOCUMENTS: { readonly [what in SandboxContent]?: readonly string[] } = {
+  schemas: ["fieldGroup", "schema"],
+  "linking-rules": ["linkingRules"],
+  datasets: ["dataset"],
+  labels: ["fieldLabels"],
+  "merge-policies": ["mergePolicy"],
+  "computed-attributes": ["computedAttribute"],
+  audiences: ["audience", "audienceSchedule"],
+  policies: ["policy", "consentPolicy", "governance"],
+  destinations: ["destination"],
+  dataflows: ["dataflow"],
+  datastreams: ["datastream", "activity"],
+  limits: ["guardrails"],
+};
+
+/**
+ * Copies configuration from one sandbox's store into another's, in one commit: documents of the same id are replaced.
+ * Copied dataflows are switched off. Gives how many documents were copied, or undefined when someone else changed
+ * the target meanwhile.
+ */
+export async function copyConfiguration(
+  from: HubStore,
+  to: HubStore,
+  what: readonly SandboxContent[],
+): Promise<number | undefined> {
+  const writes: DocumentWrite[] = [];
+  for (const kind of what.flatMap((content) => DOCUMENTS[content] ?? [])) {
+    const there = new Map((await to.documents(kind)).map(({ id, version }) => [id, version]));
+    for (const { id, body } of await from.documents(kind)) {
+      const copied: JsonObject = kind === "dataflow" ? { ...body, enabled: false } : body;
+      writes.push({ kind, id, expectedVersion: there.get(id) ?? 0, body: copied });
+    }
+  }
+  if (writes.length > 0 && !(await to.commit({ ...NOTHING, documents: writes })).ok) return undefined;
+  return writes.length;
+}
