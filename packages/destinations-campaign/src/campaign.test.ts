@@ -16,6 +16,9 @@ import {
   type Manifest,
   mappingFaults,
   planRows,
+  reconcile,
+  reconciliationCsv,
+  type RecipientList,
 } from "./index.ts";
 
 const NOW = "2026-02-01T12:00:00Z";
@@ -227,6 +230,18 @@ describe("plan", () => {
     expect(listed).toMatchObject({
       mode: "incremental",
       rows: 3,
+      leftOut: {
+        "campaign.row.required": 1,
+        "campaign.row.duplicate": 1,
+        "campaign.row.complex": 1,
+        "campaign.row.keyMissing": 1,
+      },
+      load: {
+        instance: "acme-mkt-prod1",
+        targetMapping: "mapRecipient",
+        syncType: "audience",
+        createRecipients: false,
+      },
       columns: ["external_id", "firstName", "email", "segmentMembershipStatus"],
     });
     const bytes = new TextEncoder().encode(textOf(file));
@@ -278,7 +293,95 @@ describe("plan", () => {
     });
   });
 
+  it("asks for the recipients of the instance, and reports everyone who was left out", () => {
+    const asked: RecipientList[] = [];
+    const given = batch(ITEMS);
+    const requests = plan(
+      given,
+      { ...managed, syncType: "profile" },
+      {
+        knownRecipients: (of) => {
+          asked.push(of);
+          return new Set(["crm-1"]);
+        },
+      },
+    );
+    expect(asked).toEqual([
+      { instance: "acme-mkt-prod1", targetMapping: "mapRecipient", column: "external_id" },
+    ]);
+    const report = reconcile(given, requests);
+    expect(report).toMatchObject({ memberships: 7, inFiles: 1, leftOut: 6, unknownRecipients: 3 });
+    expect(Object.values(report.reasons).reduce((sum, count) => sum + count, 0)).toBe(6);
+    const rows = parse([...reconciliationCsv(report)].join("")) as string[][];
+    expect(rows.map(([person, status, code]) => [person, status, code])).toEqual([
+      ["personId", "status", "code"],
+      ["p-2", "exited", "campaign.recipient.unknown"],
+      ["p-3", "realized", "campaign.row.required"],
+      ["p-4", "realized", "campaign.recipient.unknown"],
+      ["p-5", "realized", "campaign.recipient.unknown"],
+      ["p-6", "realized", "campaign.row.complex"],
+      ["p-7", "realized", "campaign.row.keyMissing"],
+    ]);
+  });
+
+  it("reconciles a refused batch too: everyone is left out, nobody twice", () => {
+    const given = batch(ITEMS, { mapping: MAPPING.slice(0, 3) });
+    const report = reconcile(given, plan(given));
+    expect(report).toMatchObject({
+      memberships: ITEMS.length,
+      inFiles: 0,
+      leftOut: ITEMS.length,
+      reasons: { "campaign.mapping.status": ITEMS.length },
+    });
+  });
+
+  it("each part can be read alone, in any order and again, and reads no more than its own rows", () => {
+    let read = 0;
+    const many = Array.from({ length: 50 }, (_, n) => {
+      const one = item(
+        `${n}`,
+        { email: `${n}@e.test` },
+        { ids: n % 7 === 0 ? [`a${n}`, `b${n}`] : [`a${n}`] },
+      );
+      return n % 5 === 0 ? item(`${n}`, {}) : one;
+    });
+    const counted = {
+      *[Symbol.iterator]() {
+        for (const one of many) {
+          yield Object.defineProperty({ ...one }, "attributes", {
+            get: () => {
+              read += 1;
+              return one.attributes;
+            },
+          });
+        }
+      },
+    };
+    const settings = { ...managed, rowsPerFile: 4 };
+    const whole = textOf(plan(batch(many)).find(isFile))
+      .split("\n")
+      .slice(1, -1);
+    const files = plan(batch([], { items: counted }), settings)
+      .filter(isFile)
+      .filter(({ name }) => name.endsWith(".csv"));
+    const lines = (file: FileRequest): string[] => textOf(file).split("\n").slice(1, -1);
+    const last = files.at(-1);
+    read = 0;
+    expect(last && lines(last)).toEqual(whole.slice((files.length - 1) * 4));
+    expect(read).toBeLessThan(4 * 3);
+    expect(files.flatMap(lines)).toEqual(whole);
+    expect([...files].reverse().flatMap((file) => lines(file).reverse())).toEqual([...whole].reverse());
+  });
+
   it.each<[string, Partial<FileBatch>, unknown, string]>([
+    [
+      "a profile sync with nothing to update",
+      {
+        mapping: MAPPING.filter(({ source, dedup }) => dedup === true || source.kind === "membership-status"),
+      },
+      { ...managed, syncType: "profile" },
+      "campaign.mapping.nothingToUpdate",
+    ],
     ["no status column", { mapping: MAPPING.slice(0, 3) }, managed, "campaign.mapping.status"],
     [
       "no deduplication key",

@@ -32,7 +32,8 @@ export interface CampaignDataflow {
 }
 
 const PATTERN = "Real-Time CDP with Adobe Campaign v8 integration pattern";
-const DESTINATION = "destinations/catalog/email-marketing/adobe-campaign-managed-services.md";
+const DESTINATION =
+  "experience-platform.en help/destinations/catalog/email-marketing/adobe-campaign-managed-services.md";
 
 /** Every broken rule of a dataflow, hard ones first. `limits` are those in force; the documented ones by default. */
 export function checkCampaign(dataflow: CampaignDataflow, limits?: Limits): readonly GuardrailFinding[] {
