@@ -8,6 +8,11 @@ import {
 } from "@tessera/identity-graph";
 import { type Dataset, DEFAULT_MERGE_POLICY, type HubStore, type MergePolicy } from "@tessera/profile-store";
 import { type AudiencePlan, compileAudiences } from "@tessera/segment-engine";
+import {
+  type ComputedAttribute,
+  prepareAttribute,
+  type PreparedAttribute,
+} from "./computed/computed-attribute.ts";
 import { readSchemas, type SchemaBook } from "./schemas.ts";
 import type { AudienceDefinition, AudienceStatus } from "@tessera/xdm";
 import { limitsFrom } from "./limits.ts";
@@ -45,7 +50,12 @@ export interface Configuration {
   /** The moments at which continuous audiences came into force. */
   readonly beginnings: ReadonlySet<number>;
   readonly schemas: SchemaBook;
+  /** Attributes that are worked out of events. */
+  readonly computed: readonly PreparedAttribute[];
 }
+
+/** The kind of documents that define computed attributes. */
+export const COMPUTED_ATTRIBUTE = "computedAttribute";
 
 /** Reads the configuration of a sandbox; what was never set has its default. */
 export async function readConfiguration(store: HubStore): Promise<Configuration> {
@@ -77,6 +87,9 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     policy: all.find((policy) => policy.isDefault) ?? DEFAULT_MERGE_POLICY,
     datasets: known,
     schemas: await readSchemas(store, known),
+    computed: (await store.documents(COMPUTED_ATTRIBUTE)).map(({ body }) =>
+      prepareAttribute(body as unknown as ComputedAttribute),
+    ),
     audiences: new Map(stored.map((audience) => [audience.id, audience])),
     continuous: compiled(continuous),
     whole: compiled(published),

@@ -1,7 +1,10 @@
+import { type Graph, personAnchor } from "@tessera/identity-graph";
 import {
   compareEvents,
+  COMPUTED_DATASET,
   deriveProfile,
   type Fragment,
+  fragmentKey,
   fragmentsOf,
   type HubCommit,
   type MembershipState,
@@ -11,9 +14,18 @@ import {
   type StoredEvent,
   type StoredRecord,
 } from "@tessera/profile-store";
-import { type ExperienceEvent, isMember, type JsonObject, type MembershipChange, UPS } from "@tessera/xdm";
+import {
+  compareKeys,
+  type ExperienceEvent,
+  identityKey,
+  isMember,
+  type JsonObject,
+  type MembershipChange,
+  UPS,
+} from "@tessera/xdm";
+import { ComputedState, withComputed } from "./computed/computed-state.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Following, followMemberships } from "./follow-memberships.ts";
+import { earlier, type Following, followMemberships } from "./follow-memberships.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
 import { retireMemberships } from "./retire-memberships.ts";
 import type { Resolution, Resolutions } from "./resolve-persons.ts";
@@ -129,7 +141,7 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
   const newRecords = storedRecords(resolution.records, history?.records ?? [], now);
   const records = [...(history?.records ?? []), ...newRecords];
   const recordsKnown = history !== undefined || continues === undefined;
-  const fragments =
+  const said =
     resolution.records.length === 0 && continues !== undefined
       ? continues.fragments
       : recordsKnown
@@ -137,7 +149,8 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
         : (continues?.fragments ?? []);
   const past = history?.events ?? [];
   const newEvents = events.map((item) => storedEvent(item, now));
-  const following = follow(resolution, { fragments, records, past, fresh: newEvents }, ruling);
+  const following = follow(resolution, { fragments: said, records, past, fresh: newEvents }, ruling);
+  const { fragments } = following;
   const version = (sources.find((source) => source.personId === personId)?.version ?? 0) + 1;
   const regions = regionsOf(sources, events);
   const after: PersonState = {
@@ -172,8 +185,12 @@ interface Known {
   readonly fresh: readonly StoredEvent[];
 }
 
-function follow(resolution: Resolution, known: Known, ruling: Ruling): Following {
-  const { personId, continues } = resolution;
+function follow(
+  resolution: Resolution,
+  known: Known,
+  ruling: Ruling,
+): Following & { readonly fragments: readonly Fragment[] } {
+  const { personId, continues, graph } = resolution;
   const { configuration, now } = ruling;
   const { continuous: plan, since, policy } = configuration;
   const stored = continues?.memberships ?? inherited(resolution, configuration);
@@ -182,7 +199,9 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
   const all = inOrder(known.past, fresh);
   const anew = mustFollowAnew(resolution, ruling);
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
-  const begin = Math.min(...since.values());
+  const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
+  // Computed attributes change with every event, whether an audience reads them yet or not.
+  const begin = computing === undefined ? Math.min(...since.values()) : -Infinity;
   const moments = (
     anew
       ? [
@@ -195,7 +214,8 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
     personId,
     plan,
     since,
-    attributesAt: attributesAt(known, policy),
+    attributesAt: computing?.attributesAt ?? attributesAt(known, policy),
+    ...(computing === undefined ? {} : { alsoNext: computing.nextChangeAt }),
     events: bodiesOf(all),
     memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
     from,
@@ -207,7 +227,7 @@ function follow(resolution: Resolution, known: Known, ruling: Ruling): Following
     anew || held !== stored
       ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
       : following.changes;
-  return { ...following, changes };
+  return { ...following, changes, fragments: computing?.fragments() ?? known.fragments };
 }
 
 /**
@@ -289,6 +309,60 @@ function differences(
 function changed(personId: string, held: MembershipState): Omit<MembershipChange, "from" | "to"> {
   const { namespace, audienceId, version, at } = held;
   return { personId, namespace, audienceId, version, at: new Date(at).toISOString() };
+}
+
+/** Attributes that are computed from events, followed along with the memberships. */
+interface Computing {
+  readonly attributesAt: (ms: number) => JsonObject;
+  readonly nextChangeAt: () => number | undefined;
+  /** All fragments, the computed one among them, as of the last moment asked for. */
+  readonly fragments: () => readonly Fragment[];
+}
+
+function computedOf(
+  known: Known,
+  {
+    continues,
+    all,
+    graph,
+    configuration,
+  }: {
+    readonly continues: PersonState | undefined;
+    readonly all: readonly StoredEvent[];
+    readonly graph: Graph;
+    readonly configuration: Configuration;
+  },
+): Computing | undefined {
+  const { computed, policy } = configuration;
+  const before = known.fragments.find(({ datasetId }) => datasetId === COMPUTED_DATASET);
+  if (computed.length === 0 && before === undefined) return undefined;
+  const said = known.fragments.filter(({ datasetId }) => datasetId !== COMPUTED_DATASET);
+  const carried = continues?.fragments.find(({ datasetId }) => datasetId === COMPUTED_DATASET);
+  const state = new ComputedState(computed, carried);
+  const from = continues?.evaluatedAt ?? -Infinity;
+  const events = all.filter(({ at, body }) => at > from && body !== undefined);
+  const base = attributesAt({ ...known, fragments: said }, policy);
+  let taken = 0;
+  return {
+    attributesAt: (ms) => {
+      for (let next = events[taken]; next !== undefined && next.at <= ms; next = events[taken]) {
+        if (next.body !== undefined) state.take(next.body, next.at);
+        taken += 1;
+      }
+      state.moveTo(ms);
+      return withComputed(base(ms), state.values());
+    },
+    nextChangeAt: () => earlier(state.nextChangeAt(), events[taken]?.at),
+    fragments: () => {
+      const fragment = state.fragment(identityKey(personAnchor(graph)), carried);
+      if (fragment === before && fragment === carried) return known.fragments;
+      return fragment === undefined ? said : [...said, fragment].sort(compareFragments);
+    },
+  };
+}
+
+function compareFragments(a: Fragment, b: Fragment): number {
+  return compareKeys(fragmentKey(a.datasetId, a.owner), fragmentKey(b.datasetId, b.owner));
 }
 
 /** The merged attributes at a moment: of the records that had arrived by then. */

@@ -55,7 +55,7 @@ async function evaluatePerson(
   audienceIds: ReadonlySet<string>,
   { store, configuration, now }: Ingestion,
 ): Promise<EvaluatedPerson> {
-  const view = await evaluationViewOf(store, person, { policy: configuration.policy, at: now });
+  const view = await evaluationViewOf(store, person, configuration, now);
   const { members } = configuration.whole.evaluate(view, now);
   const held = new Map(person.memberships.map((membership) => [memberCounter(membership), membership]));
   const changes: MembershipChange[] = [];

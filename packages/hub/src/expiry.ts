@@ -1,6 +1,5 @@
 import type { HubCommit, HubStore, PersonState, StoredEvent, StoredRecord } from "@tessera/profile-store";
 import { hasData, withoutBody } from "@tessera/profile-store";
-import type { Graph } from "@tessera/identity-graph";
 import {
   describe,
   err,
@@ -16,6 +15,7 @@ import { decide, type History } from "./decide.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
 import { emptyCommit } from "./empty-commit.ts";
 import type { Ingestion } from "./ingest.ts";
+import { anew } from "./reevaluate.ts";
 import type { Resolution } from "./resolve-persons.ts";
 
 /**
@@ -224,11 +224,6 @@ function planExpiry(
 
 function linksOf({ body: _body, ...links }: StoredEvent): StoredEvent {
   return links;
-}
-
-function anew(person: PersonState): Resolution {
-  const { personId, identities } = person;
-  return { personId, identities, graph: person.graph as Graph, sources: [person], events: [], records: [] };
 }
 
 async function deleteDocument(store: HubStore, id: string): Promise<boolean> {

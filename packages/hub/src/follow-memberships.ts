@@ -32,6 +32,8 @@ export interface Followed {
   readonly moments: readonly number[];
   /** The earliest moment after `from` at which a membership can change with nothing new, as found before. */
   readonly planned?: number;
+  /** The next moment at which attributes change by themselves, as of the last moment they were asked for. */
+  readonly alsoNext?: () => number | undefined;
   readonly now: number;
 }
 
@@ -67,11 +69,16 @@ export function followMemberships(input: Followed): Following {
       if (from !== to.status) changes.push(changeOf(input.personId, from, to));
     }
     evaluatedAt = next;
-    planned = evaluation.nextChangeAt;
+    planned = earlier(evaluation.nextChangeAt, input.alsoNext?.());
   }
   for (const { from, to } of standing.lapse(now)) changes.push(changeOf(input.personId, from, to));
   const memberships = standing.memberships();
   return { memberships, changes, evaluatedAt, nextChangeAt: earliest(planned, memberships) };
+}
+
+/** The earlier of two moments that may not be. */
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
 }
 
 /** The moments after `from` and up to `now` at which something was learnt or an audience began, in order. */

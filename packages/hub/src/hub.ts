@@ -16,6 +16,7 @@ import type { RefusedActions } from "./activation.ts";
 import { type Activations, createActivations } from "./activations.ts";
 import { memberCounter } from "./decide.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
+import { type ComputedAttributes, createComputedAttributes } from "./computed/computed-attributes.ts";
 import { createExpiry, type Expiry } from "./expiry.ts";
 import type { Ingestion, IsSuppressed } from "./ingest.ts";
 import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
@@ -82,6 +83,7 @@ export interface Hub
     Expiry,
     SandboxSchemas,
     Imports,
+    ComputedAttributes,
     Profiles,
     SandboxLimits,
     Omit<Activations, "reload" | "activate"> {
@@ -263,6 +265,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       told,
     }),
     ...createExpiry({ store, begin, told }),
+    ...createComputedAttributes({ store, begin, reload, told }),
     ...createSandboxSchemas({
       store,
       configuration: () => configuration,
@@ -365,7 +368,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
           ? await personAt(store, identity)
           : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
       if (person === undefined) return err(missing("person"));
-      const view = await evaluationViewOf(store, person, { policy: configuration.policy, at: at.value });
+      const view = await evaluationViewOf(store, person, configuration, at.value);
       return configuration.whole.explain(audienceId, view, at.value);
     },
     runTimers: async (limit = SWEEP_PAGE) => {

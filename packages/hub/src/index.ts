@@ -18,3 +18,4 @@ export {
   type RowMapping,
 } from "./rows/row-mapping.ts";
 export { type ImportProgress, type RowsImport } from "./rows/import-rows.ts";
+export { type ComputedAttribute, type ComputedFunction } from "./computed/computed-attribute.ts";

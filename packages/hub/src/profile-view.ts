@@ -1,4 +1,6 @@
 import type { Graph, GraphLink, RemovedLink } from "@tessera/identity-graph";
+import type { Configuration } from "./configuration.ts";
+import { ComputedState, withComputed } from "./computed/computed-state.ts";
 import {
   deriveProfile,
   fragmentsOf,
@@ -81,7 +83,8 @@ export function graphViewOf(person: PersonState): IdentityGraphView {
 export async function evaluationViewOf(
   store: HubStore,
   person: PersonState,
-  { policy, at }: { readonly policy: MergePolicy; readonly at: number },
+  { policy, computed }: Pick<Configuration, "policy" | "computed">,
+  at: number,
 ): Promise<{
   attributes: JsonObject;
   events: readonly ExperienceEvent[];
@@ -92,8 +95,13 @@ export async function evaluationViewOf(
     store.records(person.identities),
   ]);
   const fragments = fragmentsOf(records.filter((record) => record.at <= at));
+  const { attributes } = deriveProfile(fragments, policy);
+  const state = computed.length === 0 ? undefined : new ComputedState(computed, undefined);
+  for (const event of events)
+    if (event.at <= at && event.body !== undefined) state?.take(event.body, event.at);
+  state?.moveTo(at);
   return {
-    attributes: deriveProfile(fragments, policy).attributes,
+    attributes: state === undefined ? attributes : withComputed(attributes, state.values()),
     events: events.flatMap((event) => (event.at <= at && event.body !== undefined ? [event.body] : [])),
     segmentMembership: membershipMap(person.memberships),
   };

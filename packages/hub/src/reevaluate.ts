@@ -16,38 +16,39 @@ export async function reevaluate(
   personIds: readonly string[],
   ingestion: Ingestion,
 ): Promise<readonly MembershipChange[]> {
-  let pending = personIds;
-  const changes: MembershipChange[] = [];
-  for (let attempt = 0; attempt < ATTEMPTS && pending.length > 0; attempt += 1) {
-    const persons = await ingestion.store.persons(pending);
-    const resolutions = { persons: persons.map(unchanged), removed: [] };
-    const history = await loadHistory(resolutions, ingestion);
-    const decided = decide(resolutions, { ...ingestion, history });
-    const commit = withoutIdleWrites(decided, persons);
-    if (commit.persons.length === 0) return changes;
-    const committed = await ingestion.store.commit(commit);
-    if (committed.ok) {
-      changes.push(...commit.memberships);
-      return changes;
-    }
-    pending = persons.map((person) => person.personId);
-  }
-  if (pending.length > 0)
-    throw new Error("Persons kept changing while their memberships were followed; try again.");
-  return changes;
+  return decideAgain(personIds, ingestion, (person) => ({ ...anew(person), continues: person }));
 }
 
-function unchanged(person: PersonState): Resolution {
+/** Derives stored persons from their truth once more: under definitions that look at the past in another way. */
+export async function deriveAnew(
+  personIds: readonly string[],
+  ingestion: Ingestion,
+): Promise<readonly MembershipChange[]> {
+  return decideAgain(personIds, ingestion, anew);
+}
+
+async function decideAgain(
+  personIds: readonly string[],
+  ingestion: Ingestion,
+  resolutionOf: (person: PersonState) => Resolution,
+): Promise<readonly MembershipChange[]> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const persons = await ingestion.store.persons(personIds);
+    if (persons.length === 0) return [];
+    const resolutions = { persons: persons.map(resolutionOf), removed: [] };
+    const history = await loadHistory(resolutions, ingestion);
+    const commit = withoutIdleWrites(decide(resolutions, { ...ingestion, history }), persons);
+    if (commit.persons.length === 0) return [];
+    const committed = await ingestion.store.commit(commit);
+    if (committed.ok) return commit.memberships;
+  }
+  throw new Error("Persons kept changing while their memberships were followed; try again.");
+}
+
+/** A person as its graph and truth say, and nothing of what was derived before. */
+export function anew(person: PersonState): Resolution {
   const { personId, identities } = person;
-  return {
-    personId,
-    identities,
-    graph: person.graph as Graph,
-    continues: person,
-    sources: [person],
-    events: [],
-    records: [],
-  };
+  return { personId, identities, graph: person.graph as Graph, sources: [person], events: [], records: [] };
 }
 
 function withoutIdleWrites(commit: HubCommit, persons: readonly PersonState[]): HubCommit {
@@ -56,6 +57,9 @@ function withoutIdleWrites(commit: HubCommit, persons: readonly PersonState[]): 
     if (write.kind !== "put") return true;
     const was = before.get(write.person.personId);
     if (was === undefined || was.nextChangeAt !== write.person.nextChangeAt) return true;
+    if (write.fragmentsChanged && JSON.stringify(was.fragments) !== JSON.stringify(write.person.fragments))
+      return true;
+    if (was.memberships === write.person.memberships) return false;
     return JSON.stringify(was.memberships) !== JSON.stringify(write.person.memberships);
   });
   return written.length === commit.persons.length ? commit : { ...commit, persons: written };

@@ -1,5 +1,5 @@
 import { type IdentityKey, isObject, type JsonObject, type JsonValue } from "@tessera/xdm";
-import type { Fragment } from "./fragment.ts";
+import { COMPUTED_DATASET, type Fragment } from "./fragment.ts";
 import type { MergePolicy } from "./merge-policy.ts";
 
 /** Where a value of the merged profile comes from: the dataset, the identity it was said of, and when it arrived (ms). */
@@ -51,7 +51,7 @@ function orderFragments(fragments: readonly Fragment[], policy: MergePolicy): re
   const merge = policy.attributeMerge;
   const kept =
     merge.type === "dataSetPrecedence"
-      ? fragments.filter((fragment) => merge.order.includes(fragment.datasetId))
+      ? fragments.filter(({ datasetId }) => datasetId === COMPUTED_DATASET || merge.order.includes(datasetId))
       : [...fragments];
   return kept.sort(
     (a, b) =>

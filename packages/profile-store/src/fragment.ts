@@ -20,7 +20,12 @@ export interface Fragment {
   /** Ingestion time of the record that last replaced the whole fragment, in milliseconds. */
   readonly at: number;
   readonly times?: { readonly [path: string]: number };
+  /** For a fragment that no record made: what it is carried on from. Opaque to stores, no part of the profile. */
+  readonly state?: JsonObject;
 }
+
+/** The dataset of attributes that are computed from events, and the field they lie under. Every merge policy keeps it. */
+export const COMPUTED_DATASET = "SystemComputedAttribute";
 
 /** `upsert` replaces the fragment, `merge` changes the fields it names (null removes one), `delete` removes the fragment. */
 export type RecordOperation = "upsert" | "merge" | "delete";

@@ -1,5 +1,6 @@
 export {
   applyRecord,
+  COMPUTED_DATASET,
   compareRecords,
   type Fragment,
   fragmentKey,

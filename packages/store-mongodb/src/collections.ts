@@ -48,6 +48,8 @@ export interface FragmentDocument {
   readonly owner: string;
   readonly at: number;
   readonly times?: string;
+  /** As JSON. */
+  readonly state?: string;
   readonly body: Document | string;
 }
 

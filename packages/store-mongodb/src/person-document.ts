@@ -1,4 +1,4 @@
-import type { MembershipStatus } from "@tessera/xdm";
+import type { JsonObject, MembershipStatus } from "@tessera/xdm";
 import { hasData, type MembershipState, type PersonState } from "@tessera/profile-store";
 import { Binary } from "mongodb";
 import type { FragmentsDocument, MembershipDocument, PersonDocument } from "./collections.ts";
@@ -48,11 +48,12 @@ export function encodeFragments(person: PersonState): FragmentsDocument {
   return {
     _id: toStored(person.personId),
     v: person.version,
-    fragments: person.fragments.map(({ datasetId, owner, at, times, body }) => ({
+    fragments: person.fragments.map(({ datasetId, owner, at, times, state, body }) => ({
       dataset: toStored(datasetId),
       owner: toStored(owner),
       at,
       ...(times === undefined ? {} : { times: JSON.stringify(times) }),
+      ...(state === undefined ? {} : { state: JSON.stringify(state) }),
       body: encodeBody(body),
     })),
   };
@@ -70,12 +71,13 @@ export function decodePerson(
     version: v,
     identities: ids.map(fromStored),
     graph: JSON.parse(graph) as object,
-    fragments: (fragments?.fragments ?? []).map(({ dataset, owner, at, times, body }) => ({
+    fragments: (fragments?.fragments ?? []).map(({ dataset, owner, at, times, state: carried, body }) => ({
       datasetId: fromStored(dataset),
       owner: fromStored(owner),
       body: decodeBody(body),
       at,
       ...(times === undefined ? {} : { times: JSON.parse(times) as Readonly<Record<string, number>> }),
+      ...(carried === undefined ? {} : { state: JSON.parse(carried) as JsonObject }),
     })),
     memberships: memberships.map(decodeMembership),
     ...(state === undefined ? {} : { eventState: Uint8Array.from(state.value()) }),

@@ -10,6 +10,7 @@ type FragmentTuple = readonly [
   at: number,
   times: Readonly<Record<string, number>> | 0,
   body: JsonObject | number,
+  state?: JsonObject,
 ];
 
 /**
@@ -46,23 +47,32 @@ export class FragmentCodec {
 
   encode(fragments: readonly Fragment[]): string | Uint8Array {
     return encodeBody(
-      fragments.map(({ datasetId, owner, body, at, times }): FragmentTuple => [
-        this.#names.idOf(datasetId),
-        owner,
-        at,
-        times ?? 0,
-        this.#recordOf.get(body) ?? body,
-      ]),
+      fragments.map(({ datasetId, owner, body, at, times, state }): FragmentTuple => {
+        const dataset = this.#names.idOf(datasetId);
+        const held = this.#recordOf.get(body) ?? body;
+        return state === undefined
+          ? [dataset, owner, at, times ?? 0, held]
+          : [dataset, owner, at, times ?? 0, held, state];
+      }),
     );
   }
 
   /** `bodyOf` reads the body of a record by its row. */
   decode(stored: string | Uint8Array, bodyOf: (record: number) => JsonObject): readonly Fragment[] {
-    return (decodeBody(stored) as readonly FragmentTuple[]).map(([dataset, owner, at, times, held]) => {
-      const body = typeof held === "number" ? bodyOf(held) : held;
-      if (typeof held === "number") this.#recordOf.set(body, held);
-      const datasetId = this.#names.nameOf(dataset);
-      return times === 0 ? { datasetId, owner, body, at } : { datasetId, owner, body, at, times };
-    });
+    return (decodeBody(stored) as readonly FragmentTuple[]).map(
+      ([dataset, owner, at, times, held, state]) => {
+        const body = typeof held === "number" ? bodyOf(held) : held;
+        if (typeof held === "number") this.#recordOf.set(body, held);
+        const datasetId = this.#names.nameOf(dataset);
+        return {
+          datasetId,
+          owner,
+          body,
+          at,
+          ...(times === 0 ? {} : { times }),
+          ...(state === undefined ? {} : { state }),
+        };
+      },
+    );
   }
 }

@@ -48,6 +48,7 @@ export function fullPerson(personId: string, identities: readonly IdentityKey[])
     fragments: [
       fragmentOf("crm", owner, { person: { name: { firstName: "Ada" } }, points: 7 }),
       { ...fragmentOf("loyalty", owner, { tier: "gold" }), times: { tier: NOON + 5, "a.b": NOON + 6 } },
+      { ...fragmentOf("SystemComputedAttribute", owner, {}), state: { visits: [[1, 2]], "a.b": [] } },
     ],
     memberships: [
       { namespace: "AAM", audienceId: "s-9", status: "existing", at: NOON, version: 1, validUntil: NOON + 9 },

@@ -1,0 +1,89 @@
+import type { HubStore } from "@tessera/profile-store";
+import { err, type Issue, type MembershipChange, ok, type Result } from "@tessera/xdm";
+import { COMPUTED_ATTRIBUTE } from "../configuration.ts";
+import { saveDocument } from "../destination-lifecycle.ts";
+import { emptyCommit } from "../empty-commit.ts";
+import type { Ingestion } from "../ingest.ts";
+import { deriveAnew } from "../reevaluate.ts";
+import { type ComputedAttribute, parseComputedAttribute } from "./computed-attribute.ts";
+
+/** Attributes that are worked out of events, kept up with every event. */
+export interface ComputedAttributes {
+  readonly computedAttributes: () => readonly ComputedAttribute[];
+  /** Saves a definition and works it out for everyone who is there, page by page; resolves when that is done. */
+  readonly saveComputedAttribute: (
+    input: unknown,
+    progress?: (done: number, total: number) => void,
+  ) => Promise<Result<ComputedAttribute, readonly Issue[]>>;
+  readonly deleteComputedAttribute: (
+    name: string,
+    progress?: (done: number, total: number) => void,
+  ) => Promise<Result<string, readonly Issue[]>>;
+}
+
+/** What computed attributes are made of. */
+export interface ComputedAttributesOptions {
+  readonly store: HubStore;
+  readonly begin: () => Ingestion;
+  readonly reload: () => Promise<void>;
+  readonly told: (changes: readonly MembershipChange[]) => void;
+}
+
+const PAGE = 500;
+const MOST = 25;
+const CONFLICT: Issue = {
+  code: "conflict",
+  message: "Someone else changed this meanwhile. Read it again and repeat.",
+};
+
+/** The computed attributes of a hub. */
+export function createComputedAttributes(options: ComputedAttributesOptions): ComputedAttributes {
+  const { store, begin, reload, told } = options;
+  const all = (): readonly ComputedAttribute[] =>
+    begin().configuration.computed.map(({ definition }) => definition);
+
+  const deriveEveryone = async (progress?: (done: number, total: number) => void): Promise<void> => {
+    await reload();
+    const { persons: total } = await store.totals();
+    let done = 0;
+    for (let after = ""; ;) {
+      const page = await store.scan(after, PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.personId;
+      told(
+        await deriveAnew(
+          page.map(({ personId }) => personId),
+          begin(),
+        ),
+      );
+      done += page.length;
+      progress?.(Math.min(done, total), total);
+    }
+  };
+
+  return {
+    computedAttributes: all,
+    saveComputedAttribute: async (input, progress) => {
+      const parsed = parseComputedAttribute(input);
+      if (!parsed.ok) return parsed;
+      const { value } = parsed;
+      if (all().filter(({ name }) => name !== value.name).length >= MOST) {
+        const message = `Expected at most ${MOST} computed attributes in a sandbox. Edit or delete one instead.`;
+        return err([{ code: "computedAttribute.limit", message }]);
+      }
+      if (!(await saveDocument(store, COMPUTED_ATTRIBUTE, value.name, value))) return err([CONFLICT]);
+      await deriveEveryone(progress);
+      return parsed;
+    },
+    deleteComputedAttribute: async (name, progress) => {
+      const stored = await store.document(COMPUTED_ATTRIBUTE, name);
+      if (stored === undefined)
+        return err([{ code: "notFound", message: "No such computed attribute in this sandbox." }]);
+      const documents = [{ kind: COMPUTED_ATTRIBUTE, id: name, expectedVersion: stored.version }];
+      if (!(await store.commit({ ...emptyCommit, documents })).ok) return err([CONFLICT]);
+      await deriveEveryone(progress);
+      return ok(name);
+    },
+  };
+}
