@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { posix } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import type { FileRequest, FileTarget } from "@tessera/destinations";
 import SftpClient from "ssh2-sftp-client";
 import { encodedContent } from "./encoded-content.ts";
@@ -26,9 +27,22 @@ export async function writeSftpFile(
   const { host, port, user, credential, hostKeyFingerprint, folder } = target;
   const client = new SftpClient();
   let shown = "";
-  const stop = (): void => void client.end().catch(() => undefined);
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => undefined);
+  const stop = (): void => aborted.reject(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
+  /** A server that falls silent must not hold the file for ever. */
+  const inTime = <T>(work: Promise<T>): Promise<T> => Promise.race([work, aborted.promise]);
   try {
+    await inTime(connect());
+    if (!(await inTime(client.exists(folder)))) await inTime(client.mkdir(folder, true));
+    return await inTime(put());
+  } finally {
+    signal.removeEventListener("abort", stop);
+    await Promise.race([client.end().catch(() => undefined), wait(END_WITHIN, undefined, { ref: false })]);
+  }
+
+  async function connect(): Promise<void> {
     await client
       .connect({
         host,
@@ -44,16 +58,18 @@ export async function writeSftpFile(
       .catch((error: unknown) => {
         throw shown !== "" && shown !== hostKeyFingerprint ? new HostKeyError(shown) : error;
       });
+  }
+
+  async function put(): Promise<{ readonly location: string; readonly bytes: number }> {
     const partial = posix.join(folder, `.${request.name}.${randomBytes(6).toString("hex")}.partial`);
     const location = posix.join(folder, request.name);
     let bytes = 0;
     const counted = async function* (): AsyncGenerator<Buffer> {
-      for await (const piece of encodedContent(request)) {
+      for await (const piece of inPieces(encodedContent(request))) {
         bytes += piece.length;
         yield piece;
       }
     };
-    if (!(await client.exists(folder))) await client.mkdir(folder, true);
     try {
       await client.put(Readable.from(counted(), { objectMode: false }), partial);
       await client.posixRename(partial, location);
@@ -62,8 +78,24 @@ export async function writeSftpFile(
       throw error;
     }
     return { location: `sftp://${host}:${port}${posix.resolve("/", location)}`, bytes };
-  } finally {
-    signal.removeEventListener("abort", stop);
-    await client.end().catch(() => undefined);
   }
+}
+
+/** How long a connection may take to say goodbye, in milliseconds. */
+const END_WITHIN = 2_000;
+const PIECE_BYTES = 262_144;
+
+/** Gathers small pieces: each one that is written waits for the server's answer. */
+async function* inPieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let size = 0;
+  for await (const piece of content) {
+    held.push(piece);
+    size += piece.length;
+    if (size < PIECE_BYTES) continue;
+    yield Buffer.concat(held);
+    held = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(held);
 }
