@@ -46,3 +46,11 @@ export {
 export { parseSimulation, simulateText } from "./simulation-text.ts";
 export { decodeGraph, encodeGraph } from "./encode-graph.ts";
 export { createIdentityIndex, type IdentityIndex } from "./identity-index.ts";
+export {
+  addToRehearsal,
+  type ClusterRehearsal,
+  emptyRehearsal,
+  type Rehearsal,
+  rehearseCluster,
+  type RehearsedCluster,
+} from "./rehearse.ts";

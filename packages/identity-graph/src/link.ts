@@ -50,13 +50,22 @@ export type Linked =
  * - An observation that comes out of order is taken where the order cannot matter, else answered `late`.
  */
 export function link(graphs: readonly Graph[], observation: LinkObservation, rules: LinkingRules): Linked {
+  const compiled = compileRules(rules);
   const only = graphs.length === 1 ? graphs[0] : undefined;
-  const refreshed = only ? refresh(only, observation) : undefined;
+  const refreshed = only && cannotAge(only, observation, compiled) ? refresh(only, observation) : undefined;
   if (refreshed) return { kind: "linked", graphs: refreshed === only ? graphs : [refreshed], changes: NONE };
-  return join(graphs, observation, compileRules(rules));
+  return join(graphs, observation, compiled);
 }
 
 const NONE: readonly GraphChange[] = [];
+
+/**
+ * Whether an observation that only confirms known links can leave every protection as it is. One from before the latest
+ * step can give an identity an earlier first sight, and with it too many new values within a window.
+ */
+function cannotAge(graph: Graph, observation: LinkObservation, { windowed }: CompiledRules): boolean {
+  return windowed.length === 0 || graph.latest === null || compareSteps(observation, graph.latest) >= 0;
+}
 
 function join(graphs: readonly Graph[], observation: LinkObservation, rules: CompiledRules): Linked {
   const keys = buildingKeys(observation.identities, rules);

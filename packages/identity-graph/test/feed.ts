@@ -66,7 +66,8 @@ function clusterOf(
     const graph = graphs.get(key);
     if (!graph) continue;
     for (const other of graph.identities) cluster.add(other.key);
-    for (const other of clusterNeighbours(graph)) cluster.add(other);
+    // A blocked identity links nothing: what it was seen with does not belong here.
+    for (const other of clusterNeighbours(graph)) if (!blocked(other)) cluster.add(other);
     if (!graph.trimmed) continue;
     for (const { identities } of past) {
       const together = identities.map(identityKey);
