@@ -2,6 +2,7 @@ import type { CatalogEntry } from "@tessera/destinations";
 import { type CommittedPersons, createHub, type Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
+import { withTraces } from "./observe/tracing.ts";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
 
 /** One sandbox at work: its store, its hub, and those who follow its membership changes. */
@@ -47,7 +48,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const listeners = new Set<MembershipListener>();
   const personsListeners = new Set<PersonsListener>();
   const hub = await createHub({
-    store,
+    store: withTraces(store),
     clock,
     newId,
     catalog,

@@ -11,6 +11,7 @@ import type { Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
 import { parseInstant } from "@tessera/xdm";
 import { jsonObjectOf, NOTHING } from "../documents.ts";
+import { createDeliveryTraces, type DeliveryTraces } from "../observe/tracing.ts";
 import type { Sender } from "../transports/send.ts";
 import { createExportScheduler, type ExportScheduler } from "./export-schedule.ts";
 import { createJournal } from "./journal.ts";
@@ -48,14 +49,15 @@ export interface DeliveryWorkerOptions {
  */
 export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const { hub, store, send, clock, organisation, sandbox, onError } = options;
-  const delivery = createRelayedOutbox({ source: sourceOf(store), journal: createJournal(store) });
+  const traces = createDeliveryTraces(sandbox);
+  const delivery = createRelayedOutbox({ source: sourceOf(store, traces), journal: createJournal(store) });
   const engine = createDeliveryEngine(
     {
       outbox: delivery,
       destination: (id) => hub.destinations().get(id)?.configured,
       dataflow: (id) =>
         [...hub.destinations().values()].flatMap(({ dataflows }) => dataflows).find((flow) => flow.id === id),
-      send,
+      send: traces.traced(send),
       sleep: (ms, signal) =>
         wait(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
       now: clock,
@@ -85,13 +87,14 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
   };
 }
 
-function sourceOf(store: HubStore): OutboxSource {
+function sourceOf(store: HubStore, traces: DeliveryTraces): OutboxSource {
   return {
     read: async (destinationId, after, limit) =>
-      (await store.outbox(destinationId, after, limit)).map(({ sequence, body }) => ({
-        sequence,
-        item: body as unknown as OutboxItem,
-      })),
+      (await store.outbox(destinationId, after, limit)).map(({ sequence, body }) => {
+        const item = body as unknown as OutboxItem;
+        traces.note(item);
+        return { sequence, item };
+      }),
     append: async (items) => {
       const outbox = items.map((item) => {
         const at = parseInstant(item.enqueuedAt);

@@ -6,6 +6,7 @@ import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../graphql/context.ts";
 import type { QueryGuard } from "../graphql/query-guard.ts";
 import { readGauges } from "../observe/read-gauges.ts";
+import { traced, traceOfRequest } from "../observe/tracing.ts";
 import { collectRoute } from "./collect.ts";
 import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
 import { graphqlRoute } from "./graphql-route.ts";
@@ -32,8 +33,17 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
     const requestId = newId();
     context.set("requestId", requestId);
     const begin = performance.now();
-    await next();
     const route = ROUTES.has(context.req.path) ? context.req.path : "other";
+    const parent = traceOfRequest(context.req.header("traceparent"));
+    await traced(
+      `${context.req.method} ${route}`,
+      { "http.route": route, "tessera.request": requestId },
+      async (span) => {
+        await next();
+        span.setAttribute("http.response.status_code", context.res.status);
+      },
+      parent,
+    );
     const { status } = context.res;
     const seconds = (performance.now() - begin) / 1_000;
     metrics.requests.inc({ route, status });

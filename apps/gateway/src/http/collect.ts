@@ -5,6 +5,7 @@ import type { IngestReport } from "@tessera/hub";
 import type { Context } from "hono";
 import { may } from "../access/principal.ts";
 import type { Gateway } from "../gateway.ts";
+import { traced } from "../observe/tracing.ts";
 import { createItemSplitter, type SplitItem } from "./item-splitter.ts";
 import { refuse, type RouteEnv } from "./request-scope.ts";
 
@@ -137,8 +138,12 @@ function createCollection(
   };
   const flush = async (): Promise<void> => {
     if (part.length === 0) return;
-    const report =
-      kind === "event" ? hub.ingestEvents(datasetId, part, occurrences) : hub.ingestRecords(datasetId, part);
+    const items = part;
+    const report = traced("hub.ingest", { "tessera.items": items.length, "tessera.dataset": datasetId }, () =>
+      kind === "event"
+        ? hub.ingestEvents(datasetId, items, occurrences)
+        : hub.ingestRecords(datasetId, items),
+    );
     const settled = settle(report, places);
     settled.catch(() => undefined);
     part = [];

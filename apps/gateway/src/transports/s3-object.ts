@@ -11,6 +11,8 @@ import { encodedContent } from "./encoded-content.ts";
 
 /** Size of one part of an upload; S3 wants at least 5 MiB for all but the last. */
 const PART = 8 * 1024 * 1024;
+/** Up to here one call does; beyond, a server that stores what it was sent before a cut would show half an object. */
+const ONE_CALL = 64 * 1024;
 
 /**
  * Writes one object. Small files go in one call, larger ones in parts; either way the object appears whole or not at
@@ -41,7 +43,7 @@ export async function writeS3Object(
     let last: Buffer = Buffer.alloc(0);
     for await (const { part, isLast } of partsOf(request)) {
       bytes += part.length;
-      if (isLast && upload === undefined) {
+      if (isLast && upload === undefined && part.length <= ONE_CALL) {
         last = part;
         break;
       }

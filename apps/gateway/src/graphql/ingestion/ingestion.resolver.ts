@@ -1,4 +1,5 @@
 import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
+import { traced } from "../../observe/tracing.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
 import { Json } from "../scalars.ts";
@@ -19,7 +20,10 @@ export class IngestionResolver {
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
     admit(context, events);
-    const report = await context.sandbox.hub.ingestEvents(datasetId, events);
+    const attributes = { "tessera.items": events.length, "tessera.dataset": datasetId };
+    const report = await traced("hub.ingest", attributes, () =>
+      context.sandbox.hub.ingestEvents(datasetId, events),
+    );
     return counted(context, "event", report);
   }
 
@@ -33,7 +37,10 @@ export class IngestionResolver {
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
     admit(context, records);
-    const report = await context.sandbox.hub.ingestRecords(datasetId, records);
+    const attributes = { "tessera.items": records.length, "tessera.dataset": datasetId };
+    const report = await traced("hub.ingest", attributes, () =>
+      context.sandbox.hub.ingestRecords(datasetId, records),
+    );
     return counted(context, "record", report);
   }
 }
