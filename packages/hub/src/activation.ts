@@ -1,6 +1,5 @@
 import {
   type ActiveDataflow,
-  type Dataflow,
   type OutboxItem,
   type PersonTransition,
   type PersonView,
@@ -62,16 +61,6 @@ export function personView(person: PersonState, { policy, refusedActions }: View
     memberships: membershipMap(person.memberships),
     ...(regions.length === 0 ? {} : { regions: Object.fromEntries(regions) }),
   };
-}
-
-/** The item that an outbox entry carries. */
-export function outboxItemOf(entry: OutboxEntry): OutboxItem {
-  return entry.body as unknown as OutboxItem;
-}
-
-/** A dataflow as the document it is stored in. */
-export function dataflowOf(body: JsonObject): Dataflow {
-  return body as unknown as Dataflow;
 }
 
 function transitionView({ before, after }: Transition, setup: ViewSetup, now: number): PersonTransition {

@@ -28,7 +28,7 @@ import { governedDataflow } from "./governance/governance-catalog.ts";
 import type { Guard } from "./governance/governance.ts";
 
 /** A file export that is planned: the requests in order, and the destination that reads the answers. */
-export interface PlannedExport {
+interface PlannedExport {
   readonly destination: ConfiguredDestination;
   readonly dataflow: Dataflow;
   readonly audienceId: string;

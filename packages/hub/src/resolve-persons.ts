@@ -55,8 +55,9 @@ export function resolvePersons(
     if (!untouched) for (const part of parts) groupOf(part).sources.push(person);
   }
   const persons = [...groups].map(([graph, group]): Resolution => {
-    const personId = personIdOf(graph);
     const [only] = group.sources;
+    const personId =
+      only !== undefined && sameAnchor(only.graph as Graph, graph) ? only.personId : personIdOf(graph);
     const goesOn = group.sources.length === 1 && only !== undefined && partsOf.get(only)?.size === 1;
     return {
       personId,
@@ -68,6 +69,12 @@ export function resolvePersons(
     };
   });
   return { persons, removed: removals(partsOf, persons) };
+}
+
+/** Most events leave the anchor as it is, and with it the id; making an id costs more than looking. */
+function sameAnchor(before: Graph, after: Graph): boolean {
+  const [a, b] = [personAnchor(before), personAnchor(after)];
+  return a.namespace === b.namespace && a.id === b.id;
 }
 
 function removals(

@@ -16,7 +16,7 @@ import { governedDataset, governedMergePolicy } from "./governance/governance-ca
 import type { Guard } from "./governance/governance.ts";
 
 /** The kinds of documents that edges work by and that are kept as they are given. */
-export type EdgeDocumentKind = "datastream" | "activity";
+type EdgeDocumentKind = "datastream" | "activity";
 
 /** Datasets, merge policies, edge documents and the quarantine of one sandbox. */
 export interface SandboxSettings {

@@ -5,7 +5,7 @@ import type { StoredAudience } from "../src/configuration.ts";
 import { createHub, type Hub } from "../src/hub.ts";
 
 /** Where the clock of these tests stands. */
-export const NOW = Date.parse("2026-02-01T00:00:00Z");
+const NOW = Date.parse("2026-02-01T00:00:00Z");
 const HOUR = 3_600_000;
 const BEGIN = NOW - 20 * HOUR;
 

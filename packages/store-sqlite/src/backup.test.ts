@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { HubCommit, PersonState } from "@tessera/profile-store";
 import { afterAll, expect, test } from "vitest";
 import { openSqliteStore, restoreSqliteStore } from "./index.ts";
@@ -88,6 +90,36 @@ test("a restore refuses to overwrite, and a damaged backup; the file stays as it
   expect(back.stats()).toMatchObject({ schemaVersion: MIGRATIONS.length });
   expect(back.stats().bytes).toBeGreaterThan(0);
   await back.close();
+});
+
+test("the backup command copies a store and restores it, and says what it needs", async () => {
+  const path = join(folder, "command.db");
+  const store = openSqliteStore({ path });
+  await store.commit(commitOf(1));
+  const command = (...args: readonly string[]): { readonly status: number | null; readonly said: string } => {
+    const script = fileURLToPath(new URL("./backup-command.ts", import.meta.url));
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["--conditions=@tessera/source", script, ...args],
+      { encoding: "utf8", env: { ...process.env, TESSERA_STORE: `sqlite:${path}` } },
+    );
+    return { status, said: stdout + stderr };
+  };
+  const file = join(folder, "command-backup.db");
+  expect(command(file)).toMatchObject({ status: 0, said: expect.stringContaining("1 persons") as string });
+  expect(command()).toMatchObject({ status: 2 });
+  expect(command(file, "--colour")).toMatchObject({ status: 1 });
+  expect(command(file, "--restore")).toMatchObject({
+    status: 1,
+    said: expect.stringContaining("overwrite") as string,
+  });
+  const copy = join(folder, "command-copy.db");
+  expect(command(file, "--restore", "--store", copy)).toMatchObject({ status: 0 });
+  expect(command(file, "--store", join(folder, "nowhere.db"))).toMatchObject({ status: 1 });
+  await store.close();
+  const restored = openSqliteStore({ path: copy });
+  expect((await restored.totals()).persons).toBe(1);
+  await restored.close();
 });
 
 function isAmong(copied: readonly PersonState[]): (person: PersonState) => boolean {

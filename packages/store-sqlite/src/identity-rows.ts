@@ -11,6 +11,8 @@ const BLOT = "\u0000";
 /** Identity keys as numbers, and the person each belongs to. Rows are only ever added, so a number once read stays right. */
 export class IdentityRows {
   readonly #numbers = new Recent<IdentityKey, number>(REMEMBERED);
+  /** Whom keys belong to, as far as that was read or written last and nobody else writes to the file. */
+  readonly #holders = new Recent<IdentityKey, number>(REMEMBERED);
   readonly #writer = new RowWriter();
   readonly #select: StatementSync;
   readonly #insert: StatementSync;
@@ -32,7 +34,11 @@ export class IdentityRows {
 
   /** The row of the person who has this identity now. */
   personOf(key: IdentityKey): number | undefined {
-    return this.#row(key)?.[1] ?? undefined;
+    const known = this.#holders.get(key);
+    if (known !== undefined) return known;
+    const person = this.#row(key)?.[1] ?? undefined;
+    if (person !== undefined) this.#holders.set(key, person);
+    return person;
   }
 
   /** The number of a key, or undefined when nothing mentions it. */
@@ -58,6 +64,7 @@ export class IdentityRows {
 
   /** Takes an identity from a person. */
   release(key: IdentityKey, person: number): void {
+    this.#holders.delete(key);
     this.#release.run(toStored(key), person);
   }
 
@@ -100,7 +107,13 @@ export class IdentityRows {
     this.#added = [];
   }
 
+  /** Another process wrote to the file, or all persons were dropped. */
+  forgetHolders(): void {
+    this.#holders.clear();
+  }
+
   rolledBack(): void {
+    this.#holders.clear();
     for (const key of this.#added) this.#numbers.delete(key);
     this.#added = [];
   }

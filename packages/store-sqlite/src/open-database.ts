@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { inOurWords, SqliteStoreError } from "./errors.ts";
 import { migrate } from "./schema.ts";
@@ -6,6 +7,8 @@ import { migrate } from "./schema.ts";
 export interface SqliteStoreOptions {
   /** The file; it is made when it is not there, its folder is not. One file holds one sandbox. */
   readonly path: string;
+  /** Refuse (`sqlite.open`) rather than make a new file (false). */
+  readonly mustExist?: boolean;
   /**
    * `full` (default): a commit is on disk, flushed, before it is acknowledged. `normal`: it is not flushed; a power
    * cut may lose the last commits (never tear one), the end of the process loses nothing.
@@ -37,6 +40,9 @@ const MIB = 2 ** 20;
 /** Opens the file with everything a store relies on: WAL, the flush it promised, and the newest schema. */
 export function openDatabase(options: SqliteStoreOptions): DatabaseSync {
   const { path, synchronous = "full", busyTimeout = 5000, pageCache = 64, mappedFile = 0 } = options;
+  if (options.mustExist === true && !existsSync(path)) {
+    throw new SqliteStoreError("sqlite.open", `There is no file ${path}.`);
+  }
   const database = open(path, busyTimeout);
   try {
     database.exec(`PRAGMA journal_mode = WAL`);

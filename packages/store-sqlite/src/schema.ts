@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { SqliteStoreError } from "./errors.ts";
 
 /** "Tess": marks a file as a Tessera store in the file's header. */
-export const APPLICATION_ID = 0x54657373;
+const APPLICATION_ID = 0x54657373;
 
 /**
  * One step a schema version, each run once, in order. Steps are never edited after a release: a new one is added.

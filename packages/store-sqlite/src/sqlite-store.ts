@@ -183,6 +183,7 @@ class FileStore implements SqliteStore {
   importItems: HubStore["importItems"] = (items) =>
     this.#write(() => {
       for (const item of items) takeIn(item, this.#parts);
+      this.#identities.forgetHolders();
       this.#persons.droppedAll();
     });
 
@@ -194,6 +195,7 @@ class FileStore implements SqliteStore {
         DELETE FROM fragments; DELETE FROM membership_log; DELETE FROM counter;
         UPDATE total SET value = 0 WHERE name IN ('persons', 'identities');`);
       this.#totals.forgetDerived();
+      this.#identities.forgetHolders();
       this.#persons.droppedAll();
     });
 
@@ -346,6 +348,7 @@ class FileStore implements SqliteStore {
     if (version === this.#seenVersion) return;
     this.#seenVersion = version;
     this.#persons.forgetAll();
+    this.#identities.forgetHolders();
     this.#truth.catchUp();
   }
 

@@ -9,35 +9,41 @@ import { openSqliteStore } from "../src/index.ts";
 const WRITER = fileURLToPath(new URL("./writer.ts", import.meta.url));
 const WRITERS = ["w1", "w2", "w3", "w4"];
 const EVENTS = 20;
-/** Acknowledgements after which the writer is killed, and how many milliseconds later. */
-const KILLS = [
-  [1, 0],
-  [3, 1],
-  [40, 0],
-  [100, 3],
-  [10, 7],
-  [250, 2],
-  [60, 11],
-  [500, 5],
-] as const;
+/** TESSERA_KILL_ROUNDS=200 tries longer; TESSERA_KILL_SEED=… tries the same moments again. */
+const ROUNDS = Number(process.env["TESSERA_KILL_ROUNDS"] ?? 8);
+const SEED = Number(process.env["TESSERA_KILL_SEED"] ?? Date.now() % 2 ** 31);
+const MOST_ACKNOWLEDGED = 400;
+const LATEST_MS = 12;
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-kill-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test(
   "SIGKILL at any moment loses nothing acknowledged and leaves no half commit",
-  { timeout: 60_000 },
+  { timeout: 30_000 + ROUNDS * 5000 },
   async () => {
     const path = join(folder, "store.db");
     const acknowledged = new Map<string, number>();
-    for (const [after, later] of KILLS) {
+    const next = moments(SEED);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [after, later] = next();
       const before = total(acknowledged);
       await writeAndKill(path, { after, later }, acknowledged);
-      expect(total(acknowledged)).toBeGreaterThan(before);
+      expect(total(acknowledged), `seed ${SEED}`).toBeGreaterThan(before);
       await verify(path, acknowledged);
     }
   },
 );
+
+/** Random moments of a seed: after how many acknowledgements to kill, and how many milliseconds later. */
+function moments(seed: number): () => readonly [after: number, later: number] {
+  let state = seed;
+  const below = (limit: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) % limit;
+  };
+  return () => [1 + below(MOST_ACKNOWLEDGED), below(LATEST_MS)];
+}
 
 /** Runs the writer, kills it, and adds what it said was acknowledged. */
 async function writeAndKill(

@@ -1,5 +1,5 @@
 /** Equality of data: fields that are `undefined` are fields that are not there; bytes are compared as bytes. */
-export function sameData(a: unknown, b: unknown): boolean {
+function sameData(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
