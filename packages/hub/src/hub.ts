@@ -42,6 +42,7 @@ import { createSandboxLimits, type SandboxLimits } from "./limits.ts";
 import { rebuild } from "./rederive.ts";
 import { personAsOf } from "./person-as-of.ts";
 import { reevaluate } from "./reevaluate.ts";
+import { createRulesRehearsals, type RulesRehearsals } from "./rehearse-linking-rules.ts";
 
 /** What a hub is made of. Time and ids come from outside. */
 export interface HubOptions {
@@ -85,7 +86,7 @@ export interface Hub
     Imports,
     ComputedAttributes,
     Profiles,
-    SandboxLimits,
+    RulesRehearsals,
     Omit<Activations, "reload" | "activate"> {
   /** What edges work by; its version changes whenever anything in it does. */
   readonly edgeDefinitions: () => Promise<EdgeDefinitions>;
@@ -253,6 +254,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   return {
     ...destinations,
     ...createIdentityRules({ store, clock, newId, begin, reload, told }),
+    ...createRulesRehearsals({ begin }),
     ...createPrivacy({
       store,
       begin,

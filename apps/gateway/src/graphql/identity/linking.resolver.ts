@@ -45,6 +45,23 @@ export class LinkingResolver {
     return jobOf(job);
   }
 
+  @Mutation(() => JobType, {
+    description:
+      "Tries linking rules on the stored history, in a job, and changes nothing: how many persons would join, split or lose identities, the worst clusters, a sample, and the memberships that would follow stand in the job's result. Permission: Manage Identity Namespaces.",
+  })
+  rehearseLinkingRules(
+    @Arg("rules", () => JsonObjectScalar) rules: object,
+    @Ctx() context: GatewayContext,
+  ): JobType {
+    demand(context, "manage-identity-namespaces");
+    const { gateway, sandbox } = context;
+    const job = gateway.jobs.start(sandbox.name, "rehearseLinkingRules", async (progress) =>
+      valueOf(await sandbox.hub.rehearseLinkingRules(rules, progress)),
+    );
+    gateway.audit(context, { action: "linkingRules.rehearse", subject: job.id });
+    return jobOf(job);
+  }
+
   @Mutation(() => Boolean, {
     description:
       "Two identities are two persons from now on: both get back what is theirs. Permission: Manage Identity Namespaces.",

@@ -1,0 +1,81 @@
+import {
+  addToRehearsal,
+  type Graph,
+  emptyRehearsal,
+  type LinkingRules,
+  parseLinkingRules,
+  rehearseCluster,
+  type Rehearsal,
+} from "@tessera/identity-graph";
+import { type IdentityKey, isMember, type Issue, ok, type Result } from "@tessera/xdm";
+import type { Ingestion } from "./ingest.ts";
+import { loadCluster } from "./load-cluster.ts";
+import { clustersOf, rederive } from "./rederive.ts";
+
+/** What other linking rules would do to the stored history. */
+export interface RulesRehearsal extends Rehearsal {
+  /** Of all clusters; fewer were looked at when it was cancelled. */
+  readonly total: number;
+  /** Memberships that would follow, by audience id. */
+  readonly memberships: {
+    readonly [audienceId: string]: { readonly entries: number; readonly exits: number };
+  };
+}
+
+/** Tries linking rules on the stored history. */
+export interface RulesRehearsals {
+  /**
+   * Replays all of the stored history under other rules, cluster by cluster, and changes nothing. `progress` is told
+   * after each cluster; when it throws the rehearsal ends there.
+   */
+  readonly rehearseLinkingRules: (
+    input: unknown,
+    progress?: (done: number, total: number) => void,
+  ) => Promise<Result<RulesRehearsal, readonly Issue[]>>;
+}
+
+/** The rehearsing side of a hub. */
+export function createRulesRehearsals(options: { readonly begin: () => Ingestion }): RulesRehearsals {
+  return {
+    rehearseLinkingRules: async (input, progress) => {
+      const rules = parseLinkingRules(input);
+      if (!rules.ok) return rules;
+      const clusters = await clustersOf(options.begin().store);
+      let rehearsal = emptyRehearsal;
+      // The same history gives the same sample.
+      const random = seeded(clusters.length);
+      const memberships: Record<string, { entries: number; exits: number }> = {};
+      for (const [index, keys] of clusters.entries()) {
+        const found = await rehearseOne(keys, rules.value, options.begin());
+        rehearsal = addToRehearsal(rehearsal, found, random);
+        for (const { audienceId, to } of found.memberships) {
+          const counts = (memberships[audienceId] ??= { entries: 0, exits: 0 });
+          if (to !== "none" && isMember(to)) counts.entries += 1;
+          else counts.exits += 1;
+        }
+        progress?.(index + 1, clusters.length);
+      }
+      return ok({ ...rehearsal, total: clusters.length, memberships });
+    },
+  };
+}
+
+/** Numbers from 0 to below 1, the same for the same seed (Lehmer's generator). */
+function seeded(seed: number): () => number {
+  let state = (seed % 2_147_483_646) + 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+async function rehearseOne(keys: readonly IdentityKey[], rules: LinkingRules, ingestion: Ingestion) {
+  const cluster = await loadCluster({ store: ingestion.store, keys });
+  const graphs = [...cluster.persons.values()].map(({ graph }) => graph as Graph);
+  const { decisions } = ingestion.configuration;
+  const change = rehearseCluster({ graphs, observations: cluster.observations }, rules, decisions);
+  if (change === undefined) return { persons: graphs.length, change, memberships: [] };
+  const ruled: Ingestion = {
+    ...ingestion,
+    activate: () => [],
+    configuration: { ...ingestion.configuration, rules },
+  };
+  return { persons: graphs.length, change, memberships: rederive(cluster, ruled).memberships };
+}
