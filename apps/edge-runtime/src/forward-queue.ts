@@ -14,6 +14,16 @@ export interface ForwardQueue {
 export interface QueuedEntry {
   readonly position: number;
   readonly entry: ForwardEntry;
+  /** Its body as JSON text, as it is sent. */
+  readonly text: string;
+}
+
+/** Entries of one kind for one dataset, in order, as they are sent. */
+export interface ForwardBatch {
+  readonly kind: ForwardEntry["kind"];
+  readonly datasetId: string;
+  /** JSON texts. */
+  readonly bodies: readonly string[];
 }
 
 /** How a delivery of one batch ended. `refused` is final for the batch, `retry` is not. */
@@ -25,7 +35,7 @@ export type SendOutcome =
 /** What draining works with. */
 export interface DrainPorts {
   readonly queue: ForwardQueue;
-  readonly send: (entries: readonly ForwardEntry[]) => Promise<SendOutcome>;
+  readonly send: (batch: ForwardBatch) => Promise<SendOutcome>;
   /** Told of each entry the hub will never take, with the hub's status. */
   readonly refuse: (entry: ForwardEntry, status: number) => Promise<void> | void;
   /** Told of entries that arrived and asked for the person to be fetched again. */
@@ -38,7 +48,8 @@ export type DrainStep =
   | { readonly kind: "sent"; readonly count: number }
   | { readonly kind: "retry"; readonly afterMs?: number };
 
-const MAX_BATCH = 500;
+/** Entries sent at once, at most. */
+export const MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 900_000;
 
 /**
@@ -50,7 +61,7 @@ export async function drainStep(ports: DrainPorts): Promise<DrainStep> {
   const run = sameDatasetRun(head);
   const last = run.at(-1);
   if (last === undefined) return { kind: "empty" };
-  const outcome = await ports.send(run.map(({ entry }) => entry));
+  const outcome = await ports.send(batchOf(last.entry, run));
   if (outcome.kind === "retry") return outcome;
   if (outcome.kind === "accepted") {
     await ports.queue.drop(last.position);
@@ -66,8 +77,10 @@ async function sendOneByOne(
   status: number,
 ): Promise<DrainStep> {
   let count = 0;
-  for (const { entry, position } of run) {
-    const outcome: SendOutcome = run.length === 1 ? { kind: "refused", status } : await ports.send([entry]);
+  for (const queued of run) {
+    const { entry, position } = queued;
+    const outcome: SendOutcome =
+      run.length === 1 ? { kind: "refused", status } : await ports.send(batchOf(entry, [queued]));
     if (outcome.kind === "retry") return outcome;
     if (outcome.kind === "refused") await ports.refuse(entry, outcome.status);
     else ports.delivered([entry]);
@@ -77,12 +90,16 @@ async function sendOneByOne(
   return { kind: "sent", count };
 }
 
+function batchOf({ kind, datasetId }: ForwardEntry, run: readonly QueuedEntry[]): ForwardBatch {
+  return { kind, datasetId, bodies: run.map(({ text }) => text) };
+}
+
 function sameDatasetRun(head: readonly QueuedEntry[]): readonly QueuedEntry[] {
   const first = head[0]?.entry;
   if (first === undefined) return [];
   let bytes = 0;
-  const end = head.findIndex(({ entry }, index) => {
-    bytes += JSON.stringify(entry.body).length;
+  const end = head.findIndex(({ entry, text }, index) => {
+    bytes += text.length;
     const isOther = entry.kind !== first.kind || entry.datasetId !== first.datasetId;
     return isOther || (index > 0 && bytes > MAX_BATCH_BYTES);
   });

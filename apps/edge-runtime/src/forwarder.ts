@@ -1,5 +1,5 @@
 import type { EdgeNotice } from "./edge.ts";
-import { backOffMs, type DrainPorts, drainStep } from "./forward-queue.ts";
+import { backOffMs, type DrainPorts, drainStep, MAX_BATCH } from "./forward-queue.ts";
 
 /** Keeps a queue flowing. */
 export interface Forwarder {
@@ -15,6 +15,8 @@ export function createForwarder(
     readonly notice: (notice: EdgeNotice) => void;
     /** A number from 0 to 1. */
     readonly random: () => number;
+    /** How long entries are gathered before they are sent together, in milliseconds. */
+    readonly gatherMs: number;
   },
 ): Forwarder {
   let isStopped = false;
@@ -31,13 +33,16 @@ export function createForwarder(
     });
   const run = async (): Promise<void> => {
     let failures = 0;
+    let gathers = true;
     while (!isStopped) {
+      if (gathers) await sleep(ports.gatherMs);
       hasNews = false;
       const step = await drainStep(ports).catch((thrown: unknown) => {
         const detail = thrown instanceof Error ? thrown.message : "unknown";
         ports.notice({ level: "error", event: "forward.failed", detail });
         return { kind: "retry" as const };
       });
+      gathers = step.kind === "sent" && step.count < MAX_BATCH;
       if (step.kind === "sent") failures = 0;
       else if (step.kind === "empty") {
         if (!hasNews) return;

@@ -1,6 +1,6 @@
 import { type Identity, isObject } from "@tessera/xdm";
-import type { SendOutcome } from "./forward-queue.ts";
-import type { ForwardEntry, LookupAnswer } from "./hub-link.ts";
+import type { ForwardBatch, SendOutcome } from "./forward-queue.ts";
+import type { LookupAnswer } from "./hub-link.ts";
 import { parseHubPerson } from "./projection.ts";
 
 /** How the hub is reached. */
@@ -16,7 +16,7 @@ export interface HttpHubOptions {
 /** The hub over HTTP. */
 export interface HttpHub {
   readonly lookup: (identity: Identity, budgetMs: number) => Promise<LookupAnswer>;
-  readonly send: (entries: readonly ForwardEntry[]) => Promise<SendOutcome>;
+  readonly send: (batch: ForwardBatch) => Promise<SendOutcome>;
   /** The snapshot if it is newer than `version`; waits up to `waitMs` for one. */
   readonly snapshot: (version: string | undefined, waitMs: number) => Promise<SnapshotAnswer>;
 }
@@ -35,7 +35,7 @@ export function createHttpHub(options: HttpHubOptions): HttpHub {
   const headers = { authorization: `Bearer ${options.token}` };
   return {
     lookup: (identity, budgetMs) => withinBudget(askPerson(options, headers, identity), budgetMs),
-    send: (entries) => sendEntries(options, headers, entries),
+    send: (batch) => sendBatch(options, headers, batch),
     snapshot: async (version, waitMs) => {
       try {
         const response = await options.fetch(`${options.url}/edge/snapshot?wait=${waitMs}`, {
@@ -90,24 +90,19 @@ export async function withinBudget(answer: Promise<LookupAnswer>, budgetMs: numb
   return first;
 }
 
-async function sendEntries(
+async function sendBatch(
   options: HttpHubOptions,
   headers: Record<string, string>,
-  entries: readonly ForwardEntry[],
+  { kind, datasetId, bodies }: ForwardBatch,
 ): Promise<SendOutcome> {
-  const [first] = entries;
-  if (first === undefined) return { kind: "accepted", rejected: 0 };
-  const path = first.kind === "event" ? "/collect/events" : "/collect/records";
+  const path = kind === "event" ? "/collect/events" : "/collect/records";
   try {
-    const response = await options.fetch(
-      `${options.url}${path}?datasetId=${encodeURIComponent(first.datasetId)}`,
-      {
-        method: "POST",
-        headers: { ...headers, "content-type": "application/x-ndjson" },
-        body: entries.map(({ body }) => JSON.stringify(body)).join("\n"),
-        signal: AbortSignal.timeout(SEND_TIMEOUT),
-      },
-    );
+    const response = await options.fetch(`${options.url}${path}?datasetId=${encodeURIComponent(datasetId)}`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/x-ndjson" },
+      body: bodies.join("\n"),
+      signal: AbortSignal.timeout(SEND_TIMEOUT),
+    });
     const text = await response.text();
     return interpret(response.status, response.headers.get("retry-after"), text);
   } catch {

@@ -69,6 +69,9 @@ export interface EdgeNode {
   readonly stop: () => Promise<void>;
 }
 
+/** Events wait this long for others to travel with, in milliseconds. */
+const GATHER_MS = 15;
+
 /** Starts an edge in this process. Resolves when it listens. */
 export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode> {
   const clock = options.clock ?? Date.now;
@@ -97,6 +100,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
       appendFile(join(options.dataDir, "refused.ndjson"), `${JSON.stringify({ status, entry })}\n`),
     notice,
     random,
+    gatherMs: GATHER_MS,
   });
   const compile = (json: unknown): CompiledSnapshot | undefined => compileSnapshot(json, notice);
   const snapshots = followSnapshots({

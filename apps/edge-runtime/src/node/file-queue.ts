@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ForwardQueue, QueuedEntry } from "../forward-queue.ts";
 import type { ForwardEntry } from "../hub-link.ts";
@@ -20,9 +21,10 @@ interface Segment {
 
 /** Lines on their way into the file, written together. */
 interface Pending {
-  text: string;
-  readonly entries: ForwardEntry[];
+  lines: string;
+  readonly entries: { readonly entry: ForwardEntry; readonly text: string }[];
   readonly done: Promise<void>;
+  readonly settle: (error?: unknown) => void;
 }
 
 const SEGMENT_ENTRIES = 5000;
@@ -30,7 +32,7 @@ const CURSOR = "cursor";
 
 /**
  * A forward queue in a folder of append-only files (one JSON entry a line, named after the position of their first
- * line) with a cursor beside them. Appends of the same moment share one write; with `sync` a write is on the disk
+ * line) with a cursor beside them. Appends of the same turn share one write; with `sync` a write is on the disk
  * itself before it counts (power loss), without it in the operating system's hands (a crash of the process). A line
  * cut off by a crash was never acknowledged and is left out; entries sent but not yet forgotten are sent again.
  */
@@ -43,37 +45,49 @@ export async function openFileQueue(
   let dropped = await readCursor(folder);
   const segments = await readSegments(folder);
   let next = Math.max(dropped + 1, ...segments.map(endOf));
-  let writer: { readonly file: FileHandle; readonly segment: Segment } | undefined;
+  closeSync(openSync(join(folder, CURSOR), "a"));
+  const cursorFile = openSync(join(folder, CURSOR), "r+");
+  let writer: { readonly file: number; readonly segment: Segment } | undefined;
   let read: { readonly segment: Segment; readonly lines: readonly string[] } | undefined;
   // The newest entries stay in memory, so that a queue that flows is never read back from its files.
   let tail: QueuedEntry[] = [];
   const tailLimit = limit * 2;
   let pending: Pending | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
 
-  const writerFor = async (): Promise<NonNullable<typeof writer>> => {
+  const writerFor = (): NonNullable<typeof writer> => {
     if (writer !== undefined && writer.segment.count < limit) return writer;
-    await writer?.file.close();
+    if (writer !== undefined) closeSync(writer.file);
     const path = join(folder, `${String(next).padStart(16, "0")}.ndjson`);
     const segment = { first: next, path, count: 0, bytes: 0 };
-    writer = { file: await open(path, "w"), segment };
+    writer = { file: openSync(path, "a"), segment };
     segments.push(segment);
     return writer;
   };
 
-  const writeOut = async ({ text, entries }: Pending): Promise<void> => {
-    const { file, segment } = await writerFor();
+  const writeOut = async ({ lines, entries }: Pending): Promise<void> => {
+    const { file, segment } = writerFor();
     try {
-      await file.appendFile(text);
-      if (options.sync === true) await file.datasync();
+      const bytes = Buffer.from(lines);
+      for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+      if (options.sync === true) await onDisk(file);
+      segment.bytes += bytes.length;
     } catch (error) {
-      await file.truncate(segment.bytes);
+      ftruncateSync(file, segment.bytes);
       throw error;
     }
-    segment.bytes += Buffer.byteLength(text);
     segment.count += entries.length;
-    for (const entry of entries) tail.push({ position: next++, entry });
+    for (const entry of entries) tail.push({ position: next++, ...entry });
     if (tail.length > tailLimit * 2) tail = tail.slice(-tailLimit);
+  };
+
+  const writePending = async (): Promise<void> => {
+    while (pending !== undefined) {
+      const batch = pending;
+      pending = undefined;
+      await writeOut(batch).then(() => batch.settle(), batch.settle);
+    }
+    writing = undefined;
   };
 
   const readBack = async (from: number, max: number): Promise<readonly QueuedEntry[]> => {
@@ -85,27 +99,23 @@ export async function openFileQueue(
     const end = Math.min(endOf(segment), from + max);
     for (let position = Math.max(from, segment.first); position < end; position++) {
       const entry = JSON.parse(read.lines[position - segment.first] ?? "") as ForwardEntry;
-      found.push({ position, entry });
+      found.push({ position, entry, text: JSON.stringify(entry.body) });
     }
     return found;
   };
 
   return {
     append: (entries) => {
-      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-      if (pending !== undefined) {
-        pending.text += text;
-        pending.entries.push(...entries);
-        return pending.done;
+      const batch = (pending ??= newPending());
+      for (const entry of entries) {
+        const { body, ...rest } = entry;
+        const text = JSON.stringify(body);
+        batch.lines += `${JSON.stringify(rest).slice(0, -1)},"body":${text}}\n`;
+        batch.entries.push({ entry, text });
       }
-      const done = writing.then(async () => {
-        pending = undefined;
-        await writeOut(batch);
-      });
-      const batch: Pending = { text, entries: [...entries], done };
-      pending = batch;
-      writing = done.catch(() => undefined);
-      return done;
+      // After all requests that are there to be read: what they append goes out in one write.
+      writing ??= thisTurnOver().then(writePending);
+      return batch.done;
     },
     peek: async (max) => {
       const from = dropped + 1;
@@ -118,8 +128,7 @@ export async function openFileQueue(
       dropped = position;
       const start = tail[0]?.position;
       if (start !== undefined && position >= start) tail = tail.slice(position + 1 - start);
-      await writeFile(join(folder, `${CURSOR}.new`), String(position));
-      await rename(join(folder, `${CURSOR}.new`), join(folder, CURSOR));
+      writeSync(cursorFile, String(position).padStart(16, "0"), 0);
       while (
         segments[0] !== undefined &&
         segments[0] !== writer?.segment &&
@@ -132,10 +141,31 @@ export async function openFileQueue(
     size: () => next - dropped - 1,
     close: async () => {
       await writing;
-      await writer?.file.close();
+      if (writer !== undefined) closeSync(writer.file);
       writer = undefined;
+      closeSync(cursorFile);
     },
   };
+}
+
+function thisTurnOver(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function newPending(): Pending {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Each append hands the promise on; one that nobody waits for must not end the process.
+  promise.catch(() => undefined);
+  const settle = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+  return { lines: "", entries: [], done: promise, settle };
+}
+
+function onDisk(file: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(file, (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 function endOf(segment: Segment): number {
@@ -143,8 +173,8 @@ function endOf(segment: Segment): number {
 }
 
 async function readCursor(folder: string): Promise<number> {
-  const text = await readFile(join(folder, CURSOR), "utf8").catch(() => "-1");
-  const position = Number(text);
+  const text = await readFile(join(folder, CURSOR), "utf8").catch(() => "");
+  const position = text === "" ? -1 : Number(text);
   return Number.isSafeInteger(position) ? position : -1;
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Edge } from "../edge.ts";
 import type { BodyOutcome, EdgeContext, EdgeReply } from "../exchange.ts";
@@ -61,14 +62,9 @@ function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutco
   });
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
 function decode(bytes: Buffer): BodyOutcome {
-  try {
-    return { kind: "text", text: UTF8.decode(bytes), bytes: bytes.length };
-  } catch {
-    return { kind: "unreadable" };
-  }
+  if (!isUtf8(bytes)) return { kind: "unreadable" };
+  return { kind: "text", text: bytes.toString("utf8"), bytes: bytes.length };
 }
 
 function write(message: IncomingMessage, response: ServerResponse, reply: EdgeReply): void {

@@ -95,7 +95,8 @@ export class ForwardQueueObject {
       peek: async (max) => {
         const rows = await storage.list<ForwardEntry>({ prefix: PREFIX, limit: max });
         const found: QueuedEntry[] = [];
-        for (const [key, entry] of rows) found.push({ position: positionOf(key), entry });
+        for (const [key, entry] of rows)
+          found.push({ position: positionOf(key), entry, text: JSON.stringify(entry.body) });
         return found;
       },
       drop: async (position) => {

@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const WORKERD = join(ROOT, "node_modules/workerd/bin/workerd");
+/** The core that servers run on; the load comes from the other one. */
+const SERVER_CORE = "0";
+
+/** Set to a folder, it gets a CPU profile of the edge on Node. */
+const PROFILE =
+  process.env["BENCH_PROFILE"] === undefined
+    ? []
+    : ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`];
+
+/** A server under load. */
+export interface Server {
+  readonly name: string;
+  readonly port: number;
+  /** Processor time used so far, in milliseconds. */
+  readonly cpuMs: () => number;
+  readonly stop: () => Promise<void>;
+}
+
+/** Where the hub of the measured edges is, and a folder for their data. */
+export interface Surroundings {
+  readonly hubUrl: string;
+  readonly token: string;
+  readonly folder: string;
+}
+
+export async function startNode(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
+  return pinned(name, Number(env["EDGE_PORT"]), [process.execPath, ...args], env);
+}
+
+export function edgeOnNode(port: number, { hubUrl, token, folder }: Surroundings): Promise<Server> {
+  return startNode(
+    "edge on Node",
+    [...PROFILE, "--conditions=@tessera/source", join(ROOT, "apps/edge-runtime/src/node.ts")],
+    {
+      EDGE_PORT: String(port),
+      TESSERA_HUB_URL: hubUrl,
+      TESSERA_EDGE_TOKEN: token,
+      TESSERA_EDGE_DATA: join(folder, "node"),
+      TESSERA_EDGE_LOOKUP_MS: "2000",
+    },
+  );
+}
+
+export function helloOnNode(port: number, kind: "hello" | "echo"): Promise<Server> {
+  const file = fileURLToPath(new URL("hello.ts", import.meta.url));
+  const name = kind === "hello" ? "hello on Node" : "parse and echo on Node";
+  return startNode(name, [file, kind], { EDGE_PORT: String(port) });
+}
+
+const HELLO = `export default { fetch: () => new Response("hello") };`;
+
+export async function helloOnWorkerd(port: number, folder: string): Promise<Server> {
+  await writeFile(join(folder, "hello.js"), HELLO);
+  await writeFile(join(folder, "hello.capnp"), capnp(port, "hello.js", ""));
+  return pinned("hello on workerd", port, [WORKERD, "serve", join(folder, "hello.capnp")], {});
+}
+
+export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Surroundings): Promise<Server> {
+  await build({
+    entryPoints: [join(ROOT, "apps/edge-runtime/src/worker.ts")],
+    outfile: join(folder, "edge.js"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["@tessera/source", "workerd", "worker", "import"],
+    logLevel: "error",
+  });
+  const objects = `
+  durableObjectNamespaces = [
+    (className = "EdgeProfileObject", uniqueKey = "profiles"),
+    (className = "EdgeForwardQueue", uniqueKey = "queue"),
+  ],
+  durableObjectStorage = (inMemory = void),
+  bindings = [
+    (name = "EDGE_PROFILES", durableObjectNamespace = "EdgeProfileObject"),
+    (name = "FORWARD_QUEUE", durableObjectNamespace = "EdgeForwardQueue"),
+    (name = "TESSERA_HUB_URL", text = "${hubUrl}"),
+    (name = "TESSERA_EDGE_TOKEN", text = "${token}"),
+    (name = "TESSERA_EDGE_LOOKUP_MS", text = "2000"),
+  ],`;
+  await writeFile(join(folder, "edge.capnp"), capnp(port, "edge.js", objects));
+  return pinned("edge on workerd", port, [WORKERD, "serve", join(folder, "edge.capnp")], {});
+}
+
+function capnp(port: number, file: string, more: string): string {
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    (name = "internet", network = (allow = ["public", "private", "local"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+const main :Workerd.Worker = (
+  modules = [(name = "main.js", esModule = embed "${file}")],
+  compatibilityDate = "2025-09-01",${more}
+);
+`;
+}
+
+async function pinned(
+  name: string,
+  port: number,
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
+  const child = spawn("taskset", ["-c", SERVER_CORE, ...command], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  await listening(child, port);
+  const pid = child.pid ?? 0;
+  return {
+    name,
+    port,
+    cpuMs: () => {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    },
+    stop: () =>
+      new Promise((done) => {
+        child.once("exit", () => done());
+        child.kill("SIGTERM");
+      }),
+  };
+}
+
+async function listening(child: ChildProcess, port: number): Promise<void> {
+  for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
+    const isOpen = await new Promise<boolean>((done) => {
+      const socket = connect(port, "127.0.0.1", () => done(true));
+      socket.on("error", () => done(false));
+      socket.on("connect", () => socket.destroy());
+    });
+    if (isOpen) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`Nothing listens on port ${port}.`);
+}
