@@ -1,5 +1,5 @@
 import type { ClientSession } from "mongodb";
-import { toStored } from "@tessera/profile-store";
+import { fromStored, toStored } from "@tessera/profile-store";
 import type { Collections } from "./collections.ts";
 import { inOurWords, isDuplicate, MongoStoreError } from "./errors.ts";
 
@@ -56,6 +56,16 @@ export class Leases {
     await this.#collections.leases
       .updateOne({ _id: toStored(name), token }, { $set: { until: new Date(0) } })
       .catch(rethrow);
+  }
+
+  /** Who holds the leases whose names begin with `prefix` right now. */
+  async held(prefix: string): Promise<readonly { readonly name: string; readonly holder: string }[]> {
+    const from = toStored(prefix);
+    const found = await this.#collections.leases
+      .find({ _id: { $gte: from, $lt: `${from}\u{10ffff}` }, $expr: { $gt: ["$until", "$$NOW"] } })
+      .toArray()
+      .catch(rethrow);
+    return found.map(({ _id, holder }) => ({ name: fromStored(_id), holder: fromStored(holder) }));
   }
 
   /**

@@ -10,14 +10,14 @@ import {
   type PersonState,
   toStored,
 } from "@tessera/profile-store";
-import type { IdentityKey } from "@tessera/xdm";
-import { type Db, MongoClient, type MongoClientOptions, ObjectId } from "mongodb";
+import { type ClientSession, type Db, MongoClient, type MongoClientOptions, ObjectId } from "mongodb";
 import { AT_ONCE, type Collections, collectionsOf, type CounterDocument } from "./collections.ts";
 import { conflictOf } from "./conflict-of.ts";
 import { inOurWords, MongoStoreError } from "./errors.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { LostSessions } from "./lost-sessions.ts";
-import { readPersons } from "./read-persons.ts";
+import { followSuccessors, readAround, readPersons } from "./read-persons.ts";
+import { duePersons, explainScan, indexAttributes, type PersonPart, scanPersons } from "./person-part.ts";
 import { Recent } from "./recent.ts";
 import { migrate } from "./schema.ts";
 import { Slots } from "./slots.ts";
@@ -48,14 +48,22 @@ export interface MongoStoreOptions {
 /** A HubStore in MongoDB, shared by any number of processes, with the leases that divide work among them. */
 export interface MongoStore extends HubStore {
   readonly leases: Leases;
-  /** The same store, whose commits are refused (`mongodb.fenced`) once `lease` is lost. Closing it closes nothing. */
-  under(lease: Lease): HubStore;
+  /**
+   * The same store, whose writes are refused (`mongodb.fenced`) once `lease` is lost. With `part`, `due` and `scan` see
+   * those persons only. Closing it closes nothing.
+   */
+  under(lease: Lease, part?: PersonPart): HubStore;
+  /** Makes the indexes that `scan` of candidates uses, for attributes such as `homeAddress.city`. */
+  indexAttributes(paths: readonly string[]): Promise<void>;
+  /** How the deployment would look for the candidates of `part`. */
+  explainScan(part: PersonPart): Promise<object>;
 }
+
+type Removal = (filter: { _id: { $in: string[] } }, options: { session: ClientSession }) => Promise<unknown>;
 
 const SANDBOX = /^[A-Za-z0-9-]{1,32}$/;
 const SERVER_SELECTION_MS = 5000;
 const KNOWN_OWNERS = 100_000;
-const FARTHEST = 1000;
 const LARGEST_LIMIT = 2 ** 31 - 1;
 
 /**
@@ -106,8 +114,36 @@ class DatabaseStore implements MongoStore {
     this.#slots = new Slots(new ObjectId().id[6] ?? 0);
   }
 
-  under(lease: Lease): HubStore {
-    return { ...this, commit: (commit) => this.#commit(commit, lease), close: async () => undefined };
+  under(lease: Lease, part?: PersonPart): HubStore {
+    const remove = (collection: { deleteMany: Removal }, ids: readonly string[]): Promise<true> =>
+      this.#inLine(() =>
+        this.#transact(async ({ session }) => {
+          await this.leases.guard(lease, session);
+          await collection.deleteMany({ _id: { $in: ids.map(toStored) } }, { session });
+          return true as const;
+        }),
+      );
+    return {
+      ...this,
+      commit: (commit) => this.#commit(commit, lease),
+      due: (now, limit) => asked(() => duePersons(this.#c, { now, limit: clamp(limit), part })),
+      scan: (after, limit) => asked(() => scanPersons(this.#c, { after, limit: clamp(limit), part })),
+      acknowledge: async (ids) => {
+        if (ids.length > 0) await remove(this.#c.outbox, ids);
+      },
+      releaseQuarantined: async (ids) => {
+        if (ids.length > 0) await remove(this.#c.quarantine, ids);
+      },
+      close: async () => undefined,
+    };
+  }
+
+  async indexAttributes(paths: readonly string[]): Promise<void> {
+    await asked(() => indexAttributes(this.#c, paths));
+  }
+
+  async explainScan(part: PersonPart): Promise<object> {
+    return asked(() => explainScan(this.#c, part));
   }
 
   load: HubStore["load"] = async (identities, eventIds) =>
@@ -118,13 +154,13 @@ class DatabaseStore implements MongoStore {
           : this.#c.events
               .find({ _id: { $in: eventIds.map(toStored) } }, { projection: { _id: 1 } })
               .toArray();
-      const [known, around] = await Promise.all([events, this.#around(identities)]);
+      const [known, around] = await Promise.all([events, readAround(this.#c, identities)]);
       return { ...around, knownEvents: new Set(known.map(({ _id }) => fromStored(_id))) };
     });
 
   persons: HubStore["persons"] = async (personIds) =>
     asked(async () => {
-      const ends = await this.#follow([...new Set(personIds)].map(toStored));
+      const ends = await followSuccessors(this.#c, [...new Set(personIds)].map(toStored));
       const persons = await readPersons(this.#c, [...ends.values()]);
       const found = new Map<string, PersonState>();
       for (const id of personIds) {
@@ -153,15 +189,7 @@ class DatabaseStore implements MongoStore {
 
   commit: HubStore["commit"] = async (commit) => this.#commit(commit, undefined);
 
-  due: HubStore["due"] = async (now, limit) =>
-    asked(async () => {
-      if (limit < 1) return [];
-      const found = this.#c.persons
-        .find({ next: { $lte: now } }, { projection: { _id: 1 } })
-        .sort({ next: 1 })
-        .limit(clamp(limit));
-      return (await found.toArray()).map(({ _id }) => fromStored(_id));
-    });
+  due: HubStore["due"] = async (now, limit) => asked(() => duePersons(this.#c, { now, limit: clamp(limit) }));
 
   nextDue: HubStore["nextDue"] = async () =>
     asked(async () => {
@@ -170,16 +198,7 @@ class DatabaseStore implements MongoStore {
     });
 
   scan: HubStore["scan"] = async (after, limit) =>
-    asked(async () => {
-      if (limit < 1) return [];
-      const found = this.#c.persons
-        .find({ _id: { $gt: toStored(after) }, v: { $gt: 0 } }, { ...AT_ONCE, projection: { _id: 1 } })
-        .sort({ _id: 1 })
-        .limit(clamp(limit));
-      const ids = (await found.toArray()).map(({ _id }) => _id);
-      const persons = await readPersons(this.#c, ids);
-      return ids.flatMap((id) => persons.get(id) ?? []);
-    });
+    asked(() => scanPersons(this.#c, { after, limit: clamp(limit) }));
 
   membershipLog: HubStore["membershipLog"] = async (personId) =>
     asked(async () => {
@@ -281,14 +300,14 @@ class DatabaseStore implements MongoStore {
   }
 
   async #commit(commit: HubCommit, lease: Lease | undefined): Promise<CommitResult> {
-    const before = this.#lastInLine;
-    const write = async (): Promise<CommitResult> => {
-      // Commits that would wait for each other in the database wait for each other here, where it costs no retry.
-      if (commit.outbox.length > 0 || lease !== undefined) await before.catch(() => undefined);
-      return this.#write(commit, lease);
-    };
-    const written = write();
-    if (commit.outbox.length > 0 || lease !== undefined) this.#lastInLine = written.catch(() => undefined);
+    const write = (): Promise<CommitResult> => this.#write(commit, lease);
+    return commit.outbox.length > 0 || lease !== undefined ? this.#inLine(write) : write();
+  }
+
+  /** What would wait for each other in the database waits for each other here, where it costs no retry. */
+  #inLine<T>(work: () => Promise<T>): Promise<T> {
+    const written = this.#lastInLine.then(work);
+    this.#lastInLine = written.catch(() => undefined);
     return written;
   }
 
@@ -323,49 +342,6 @@ class DatabaseStore implements MongoStore {
     } finally {
       this.#slots.release(slot);
     }
-  }
-
-  /** Persons of identities. An identity that moved between the two reads is looked up again. */
-  async #around(keys: readonly IdentityKey[]): Promise<Pick<Neighbourhood, "persons" | "personOf">> {
-    const persons = new Map<string, PersonState>();
-    const personOf = new Map<IdentityKey, string>();
-    let missing = [...new Set(keys)];
-    for (let attempt = 0; missing.length > 0 && attempt < FARTHEST; attempt += 1) {
-      const holders = await this.#c.identities
-        .find({ _id: { $in: missing.map(toStored) } }, AT_ONCE)
-        .toArray();
-      const states = await readPersons(
-        this.#c,
-        holders.map(({ p }) => p),
-      );
-      const moved: IdentityKey[] = [];
-      for (const { _id, p } of holders) {
-        const key = fromStored(_id);
-        const person = states.get(p);
-        if (person === undefined || !person.identities.includes(key)) moved.push(key);
-        else personOf.set(key, person.personId);
-        if (person !== undefined && personOf.get(key) === person.personId)
-          persons.set(person.personId, person);
-      }
-      missing = moved;
-    }
-    return { persons, personOf };
-  }
-
-  /** For each stored id the id of the person that is there now: itself, or who goes on in its place. */
-  async #follow(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const at = new Map(ids.map((id) => [id, id]));
-    let open = [...ids];
-    for (let step = 0; open.length > 0 && step < FARTHEST; step += 1) {
-      const asked = [...new Set(open.map((id) => at.get(id) ?? id))];
-      const gone = await this.#c.persons
-        .find({ _id: { $in: asked }, v: 0, s: { $exists: true } }, { projection: { s: 1 } })
-        .toArray();
-      const next = new Map(gone.map(({ _id, s }) => [_id, s ?? _id]));
-      open = open.filter((id) => next.has(at.get(id) ?? id));
-      for (const id of open) at.set(id, next.get(at.get(id) ?? id) ?? id);
-    }
-    return at;
   }
 
   async #sums(kind: CounterDocument["kind"]): Promise<Readonly<Record<string, number>>> {

@@ -1,8 +1,10 @@
-import type { PersonState } from "@tessera/profile-store";
+import { fromStored, type Neighbourhood, type PersonState, toStored } from "@tessera/profile-store";
+import type { IdentityKey } from "@tessera/xdm";
 import { AT_ONCE, type Collections, type PersonDocument } from "./collections.ts";
 import { decodePerson } from "./person-document.ts";
 
 const TRIES = 8;
+const FARTHEST = 1000;
 
 /**
  * Persons by their stored ids, each as one commit left it: the two documents of a person carry the version that wrote
@@ -39,4 +41,52 @@ function join(
     else found.set(document._id, person);
   }
   return torn;
+}
+
+/** Persons of identities. An identity that moved between the two reads is looked up again. */
+export async function readAround(
+  collections: Collections,
+  keys: readonly IdentityKey[],
+): Promise<Pick<Neighbourhood, "persons" | "personOf">> {
+  const persons = new Map<string, PersonState>();
+  const personOf = new Map<IdentityKey, string>();
+  let missing = [...new Set(keys)];
+  for (let attempt = 0; missing.length > 0 && attempt < FARTHEST; attempt += 1) {
+    const holders = await collections.identities
+      .find({ _id: { $in: missing.map(toStored) } }, AT_ONCE)
+      .toArray();
+    const states = await readPersons(
+      collections,
+      holders.map(({ p }) => p),
+    );
+    const moved: IdentityKey[] = [];
+    for (const { _id, p } of holders) {
+      const key = fromStored(_id);
+      const person = states.get(p);
+      if (person === undefined || !person.identities.includes(key)) moved.push(key);
+      else personOf.set(key, person.personId);
+      if (person !== undefined && personOf.get(key) === person.personId) persons.set(person.personId, person);
+    }
+    missing = moved;
+  }
+  return { persons, personOf };
+}
+
+/** For each stored id the id of the person that is there now: itself, or who goes on in its place. */
+export async function followSuccessors(
+  collections: Collections,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const at = new Map(ids.map((id) => [id, id]));
+  let open = [...ids];
+  for (let step = 0; open.length > 0 && step < FARTHEST; step += 1) {
+    const asked = [...new Set(open.map((id) => at.get(id) ?? id))];
+    const gone = await collections.persons
+      .find({ _id: { $in: asked }, v: 0, s: { $exists: true } }, { projection: { s: 1 } })
+      .toArray();
+    const next = new Map(gone.map(({ _id, s }) => [_id, s ?? _id]));
+    open = open.filter((id) => next.has(at.get(id) ?? id));
+    for (const id of open) at.set(id, next.get(at.get(id) ?? id) ?? id);
+  }
+  return at;
 }
