@@ -7,11 +7,11 @@ import { NOTHING } from "./documents.ts";
 const DOCUMENTS: { readonly [what in SandboxContent]?: readonly string[] } = {
   schemas: ["fieldGroup", "schema"],
   "linking-rules": ["linkingRules"],
-  datasets: ["dataset"],
+  datasets: ["dataset", "rowMapping"],
   labels: ["fieldLabels"],
   "merge-policies": ["mergePolicy"],
   "computed-attributes": ["computedAttribute"],
-  audiences: ["audience", "audienceSchedule"],
+  audiences: ["audience", "audienceSchedule", "externalAudience"],
   policies: ["policy", "consentPolicy", "governance"],
   destinations: ["destination"],
   dataflows: ["dataflow"],

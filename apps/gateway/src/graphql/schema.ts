@@ -21,6 +21,7 @@ import { SandboxResolver } from "./sandbox/sandbox.resolver.ts";
 import { SchemaResolver } from "./dataset/schema.resolver.ts";
 import { SearchResolver } from "./profile/search.resolver.ts";
 import { SimulationResolver } from "./identity/simulation.resolver.ts";
+import { ImportResolver } from "./dataset/import.resolver.ts";
 import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 
 const RESOLVERS = [
@@ -43,6 +44,7 @@ const RESOLVERS = [
   SchemaResolver,
   SearchResolver,
   SimulationResolver,
+  ImportResolver,
   SubscriptionResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;

@@ -6,6 +6,7 @@ import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../graphql/context.ts";
 import type { QueryGuard } from "../graphql/query-guard.ts";
 import { readGauges } from "../observe/read-gauges.ts";
+import { audienceRoute, rowsRoute } from "./rows-route.ts";
 import { traced, traceOfRequest } from "../observe/tracing.ts";
 import { collectRoute } from "./collect.ts";
 import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
@@ -63,6 +64,8 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
   app.post("/graphql", graphqlRoute(gateway, parts));
   app.post("/collect/events", collectRoute(gateway, "event"));
   app.post("/collect/records", collectRoute(gateway, "record"));
+  app.post("/collect/rows", rowsRoute(gateway));
+  app.post("/collect/audience", audienceRoute(gateway));
   app.get("/edge/snapshot", snapshotRoute);
   app.post("/edge/lookup", lookupRoute);
   app.get("/metrics", async (context) => {
@@ -91,6 +94,8 @@ const ROUTES = new Set([
   "/graphql",
   "/collect/events",
   "/collect/records",
+  "/collect/rows",
+  "/collect/audience",
   "/edge/snapshot",
   "/edge/lookup",
 ]);

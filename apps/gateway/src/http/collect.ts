@@ -193,7 +193,7 @@ function placeOf(
 }
 
 /** The plain bytes of a body; `undefined` when its encoding is not known. Broken streams fail the reading. */
-function decoded(incoming: IncomingMessage): NodeJS.ReadableStream | undefined {
+export function decoded(incoming: IncomingMessage): NodeJS.ReadableStream | undefined {
   const encoding = incoming.headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity" || encoding === "") return incoming;
   const decoders = {
