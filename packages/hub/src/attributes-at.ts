@@ -12,13 +12,15 @@ import {
 import { compareKeys, identityKey, type JsonObject } from "@tessera/xdm";
 import { ComputedState, withComputed } from "./computed/computed-state.ts";
 import type { Configuration } from "./configuration.ts";
+import type { DigestedEvent } from "./event-digest.ts";
 import { earlier } from "./follow-memberships.ts";
 
 /** What is known of one person while they are decided. */
 export interface Known {
   readonly fragments: readonly Fragment[];
   readonly records: readonly StoredRecord[];
-  readonly past: readonly StoredEvent[];
+  /** Stored events; undefined when the digest of them is enough. */
+  readonly past: readonly StoredEvent[] | undefined;
   readonly fresh: readonly StoredEvent[];
 }
 
@@ -40,7 +42,7 @@ export function computedOf(
     configuration,
   }: {
     readonly continues: PersonState | undefined;
-    readonly all: readonly StoredEvent[];
+    readonly all: readonly DigestedEvent[];
     readonly graph: Graph;
     readonly configuration: Configuration;
   },
@@ -52,13 +54,13 @@ export function computedOf(
   const carried = continues?.fragments.find(({ datasetId }) => datasetId === COMPUTED_DATASET);
   const state = new ComputedState(computed, carried);
   const from = continues?.evaluatedAt ?? -Infinity;
-  const events = all.filter(({ at, body }) => at > from && body !== undefined);
+  const events = all.filter(({ at }) => at > from);
   const base = attributesAt({ ...known, fragments: said }, policy);
   let taken = 0;
   return {
     attributesAt: (ms) => {
       for (let next = events[taken]; next !== undefined && next.at <= ms; next = events[taken]) {
-        if (next.body !== undefined) state.take(next.body, next.at);
+        state.take(next.body, next.at);
         taken += 1;
       }
       state.moveTo(ms);
@@ -79,13 +81,33 @@ function compareFragments(a: Fragment, b: Fragment): number {
 
 /** The merged attributes at a moment: of the records that had arrived by then. */
 export function attributesAt(known: Known, policy: Configuration["policy"]): (ms: number) => JsonObject {
-  const latest = known.fragments.reduce(
-    (last, { at, times }) => Math.max(last, at, ...Object.values(times ?? {})),
-    -Infinity,
-  );
+  const latest = latestOf(known.fragments);
   let present: JsonObject | undefined;
   return (ms) => {
-    if (ms >= latest) return (present ??= deriveProfile(known.fragments, policy).attributes);
+    if (ms >= latest) return (present ??= presentOf(known.fragments, policy));
     return deriveProfile(fragmentsOf(known.records.filter((record) => record.at <= ms)), policy).attributes;
   };
+}
+
+/** When the last of the fragments was said. */
+export function latestOf(fragments: readonly Fragment[]): number {
+  let latest = -Infinity;
+  for (const { at, times } of fragments) {
+    latest = Math.max(latest, at);
+    if (times !== undefined) for (const time of Object.values(times)) latest = Math.max(latest, time);
+  }
+  return latest;
+}
+
+const merged = new WeakMap<Configuration["policy"], WeakMap<readonly Fragment[], JsonObject>>();
+
+/** Most events leave the fragments as they are: their merged attributes are kept beside them. */
+function presentOf(fragments: readonly Fragment[], policy: Configuration["policy"]): JsonObject {
+  const known = merged.get(policy) ?? new WeakMap<readonly Fragment[], JsonObject>();
+  merged.set(policy, known);
+  const before = known.get(fragments);
+  if (before !== undefined) return before;
+  const { attributes } = deriveProfile(fragments, policy);
+  known.set(fragments, attributes);
+  return attributes;
 }

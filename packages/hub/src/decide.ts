@@ -1,5 +1,4 @@
 import {
-  compareEvents,
   type Fragment,
   fragmentsOf,
   type HubCommit,
@@ -10,7 +9,8 @@ import {
   type StoredEvent,
   type StoredRecord,
 } from "@tessera/profile-store";
-import { type ExperienceEvent, isMember, type MembershipChange, UPS } from "@tessera/xdm";
+import { compareKeys, type ExperienceEvent, isMember, type MembershipChange, UPS } from "@tessera/xdm";
+import { type DigestedEvent, eventDigestOf } from "./event-digest.ts";
 import type { Configuration } from "./configuration.ts";
 import { attributesAt, computedOf, type Known } from "./attributes-at.ts";
 import { type Following, followMemberships } from "./follow-memberships.ts";
@@ -135,10 +135,10 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
       : recordsKnown
         ? fragmentsOf(records)
         : (continues?.fragments ?? []);
-  const past = history?.events ?? [];
+  const past = history?.events;
   const newEvents = events.map((item) => storedEvent(item, now));
   const following = follow(resolution, { fragments: said, records, past, fresh: newEvents }, ruling);
-  const { fragments } = following;
+  const { fragments, eventState } = following;
   const version = (sources.find((source) => source.personId === personId)?.version ?? 0) + 1;
   const regions = regionsOf(sources, events);
   const after: PersonState = {
@@ -150,11 +150,12 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
     memberships: following.memberships,
     eventCount:
       (continues === undefined
-        ? past.filter(({ body }) => body !== undefined).length
+        ? (past ?? []).filter(({ body }) => body !== undefined).length
         : continues.eventCount) + events.length,
     evaluatedAt: following.evaluatedAt,
     ...(following.nextChangeAt === undefined ? {} : { nextChangeAt: following.nextChangeAt }),
     ...(regions === undefined ? {} : { regions }),
+    ...(eventState === undefined ? {} : { eventState }),
   };
   return {
     before: sources,
@@ -170,25 +171,24 @@ function follow(
   resolution: Resolution,
   known: Known,
   ruling: Ruling,
-): Following & { readonly fragments: readonly Fragment[] } {
+): Following & { readonly fragments: readonly Fragment[]; readonly eventState: Uint8Array | undefined } {
   const { personId, continues, graph } = resolution;
   const { configuration, now } = ruling;
   const { continuous: plan, since, policy } = configuration;
   const stored = continues?.memberships ?? inherited(resolution, configuration);
   const held = retireMemberships(stored, configuration);
   const { fresh } = known;
-  const all = inOrder(known.past, fresh);
   const anew = mustFollowAnew(resolution, ruling);
+  const digest = eventDigestOf(plan);
+  const digested = known.past === undefined && continues !== undefined ? digest.read(continues) : undefined;
+  const all = inOrder(digested ?? known.past?.filter(hasBody) ?? [], fresh.filter(hasBody));
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
   const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
   // Computed attributes change with every event, whether an audience reads them yet or not.
   const begin = computing === undefined ? Math.min(...since.values()) : -Infinity;
   const moments = (
     anew
-      ? [
-          ...all.flatMap(({ at, body }) => (body === undefined ? [] : at)),
-          ...known.records.map((record) => record.at),
-        ]
+      ? [...all.map(({ at }) => at), ...known.records.map((record) => record.at)]
       : [...fresh.map((event) => event.at), ...(resolution.records.length > 0 ? [now] : [])]
   ).filter((moment) => moment >= begin);
   const following = followMemberships({
@@ -197,7 +197,7 @@ function follow(
     since,
     attributesAt: computing?.attributesAt ?? attributesAt(known, policy),
     ...(computing === undefined ? {} : { alsoNext: computing.nextChangeAt }),
-    events: bodiesOf(all),
+    events: all.map(({ body }) => body),
     memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
     from,
     ...(anew || continues?.nextChangeAt === undefined ? {} : { planned: continues.nextChangeAt }),
@@ -208,7 +208,14 @@ function follow(
     anew || held !== stored
       ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
       : following.changes;
-  return { ...following, changes, fragments: computing?.fragments() ?? known.fragments };
+  const appended =
+    digested !== undefined &&
+    all.every((event, index) => index >= digested.length || event === digested[index]);
+  const eventState =
+    appended && continues?.eventState !== undefined
+      ? digest.write(all, { state: continues.eventState, stored: digested.length })
+      : digest.write(all);
+  return { ...following, changes, eventState, fragments: computing?.fragments() ?? known.fragments };
 }
 
 /**
@@ -225,20 +232,25 @@ export function mustFollowAnew(
   return (records.length > 0 && now <= evaluatedAt) || configuration.beginnings.has(evaluatedAt);
 }
 
-/** Stored events and new ones in the order of time; most new ones come after all that is stored. */
-function inOrder(past: readonly StoredEvent[], fresh: readonly StoredEvent[]): readonly StoredEvent[] {
-  const [first] = fresh;
-  const last = past.at(-1);
-  const all = [...past, ...fresh];
-  return first === undefined || last === undefined || compareEvents(last, first) <= 0
-    ? all
-    : all.sort(compareEvents);
+function hasBody(event: StoredEvent): event is StoredEvent & { readonly body: ExperienceEvent } {
+  return event.body !== undefined;
 }
 
-function bodiesOf(events: readonly StoredEvent[]): readonly ExperienceEvent[] {
-  const bodies: ExperienceEvent[] = [];
-  for (const { body } of events) if (body !== undefined) bodies.push(body);
-  return bodies;
+/** Past events and new ones in the order of time; most new ones come after all that is known. */
+function inOrder(
+  past: readonly DigestedEvent[],
+  fresh: readonly (StoredEvent & DigestedEvent)[],
+): readonly DigestedEvent[] {
+  const [first] = fresh;
+  const last = past.at(-1);
+  if (first === undefined) return past;
+  const all = [...past, ...fresh];
+  // In order, what is new is later than all that was followed; only events of the future may lie ahead of it.
+  return last === undefined || last.at < first.at ? all : all.sort(compareDigested);
+}
+
+function compareDigested(a: DigestedEvent, b: DigestedEvent): number {
+  return a.at - b.at || compareKeys(a.body._id ?? "", b.body._id ?? "");
 }
 
 function isFollowed(membership: MembershipState, since: ReadonlyMap<string, number>): boolean {
