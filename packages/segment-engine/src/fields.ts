@@ -38,7 +38,7 @@ export function readFields(expressions: readonly Pql[]): PlanFields {
 }
 
 /** Drops the paths that a shorter one covers. */
-function withoutCovered(paths: ReadonlySet<string>): readonly string[] {
+export function withoutCovered(paths: ReadonlySet<string>): readonly string[] {
   if (paths.has("*")) return ["*"];
   return [...paths]
     .filter((path) => {

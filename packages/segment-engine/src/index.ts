@@ -27,3 +27,11 @@ export { type ExplainedCondition, type Explanation } from "./explain.ts";
 export { explainText } from "./explain-text.ts";
 export { type AudienceReference, type CheckOptions, checkPql, type PqlCheck } from "./check-pql.ts";
 export { type Eligibility, type EligibilityReason, type Verdict } from "./eligibility.ts";
+export {
+  compileStream,
+  type StreamFallback,
+  type StreamNews,
+  type StreamPlan,
+  type StreamTransition,
+} from "./stream/stream-plan.ts";
+export { type StreamState } from "./stream/state.ts";

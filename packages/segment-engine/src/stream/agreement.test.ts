@@ -1,0 +1,216 @@
+import type { AudienceDefinition, ExperienceEvent, JsonObject } from "@tessera/xdm";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  type AudiencePlan,
+  compileAudiences,
+  compileStream,
+  type PersonView,
+  type StreamState,
+} from "../index.ts";
+
+const EXPRESSIONS: readonly string[] = [
+  `person.gender = "f"`,
+  `person.gender in ["f", "x"] and loyalty.points >= 100`,
+  `not(loyalty.points > 200) or homeAddress.city.startsWith("P")`,
+  `loyalty.points = 100 or loyalty.points < 20`,
+  `loyalty.points > homeAddress.number`,
+  `homeAddress.city.contains("ar", false) and person.email.endsWith(".org")`,
+  `isNotNull(person.email)`,
+  `tags.includes("vip")`,
+  `person.birthDay occurs <= 20 days before now`,
+  `member.until > now`,
+  `xEvent.exists(eventType = "view")`,
+  `xEvent[eventType = "view" and timestamp occurs <= 3 days before now].count() >= 3`,
+  `xEvent[eventType = "view" and timestamp occurs <= 7 days before now].count() < 2`,
+  `count(xEvent[eventType = "buy" and shop.category = "shoes" and timestamp occurs < 2 days before now]) = 1`,
+  `count(xEvent[shop.category in ["shoes", "hats"]]) != 4`,
+  `xEvent[eventType = "buy" and timestamp occurs <= 5 days before now].sum(shop.price) >= 100`,
+  `sum(xEvent[eventType = "buy"].shop.price) > 150`,
+  `sum(xEvent[timestamp occurs <= 2 days before now].shop.price) < 40`,
+  `average(xEvent[eventType = "buy" and timestamp occurs <= 9 days before now].shop.price) > 25`,
+  `select X from xEvent where X.eventType = "buy" and X.timestamp occurs today`,
+  `exists X from xEvent where X.shop.price > 40 and X.timestamp occurs <= 1 month before now`,
+  `CHAIN(xEvent, timestamp, [A: WHAT(eventType = "view"), B: WHAT(eventType = "buy") WHEN(<= 1 days after A)])`,
+  `CHAIN(xEvent, timestamp, [A: WHAT(eventType = "view") WHEN(<= 4 days before now), B: WHAT(eventType = "cart") WHEN(< 2 days after A), C: WHAT(eventType = "buy")])`,
+  `CHAIN(xEvent, timestamp, [A: WHAT(eventType = "cart") WHEN(<= 3 days before now), B: NOT WHAT(eventType = "buy")])`,
+  `CHAIN(xEvent, timestamp, [A: WHAT(eventType = "cart"), B: NOT WHAT(eventType = "buy") WHEN(<= 1 days after A)])`,
+  `CHAIN(xEvent, timestamp, [A: WHAT(eventType = "view") COUNT(3) WHEN(this week)])`,
+  `CHAIN(xEvent, timestamp, [A: NOT WHAT(shop.price > 30) WHEN(<= 2 days before now)])`,
+  `xEvent[timestamp occurs yesterday].count() > 1`,
+  `xEvent.topN(timestamp, 1).head().eventType = "buy"`,
+  `inSegment("a0") and not inSegment("a10")`,
+  `inSegment("a29") or inSegment("a11")`,
+  `inSegment("elsewhere") or person.gender = "x"`,
+  `(inSegment("a0") = true) and xEvent.exists(eventType = "buy")`,
+  `if(person.gender = "f", loyalty.points > 50, loyalty.points > 150)`,
+];
+
+function readable(texts: readonly string[]): readonly AudienceDefinition[] {
+  return texts.map((value, index) => ({
+    id: `a${index}`,
+    name: `a${index}`,
+    expression: { type: "PQL", format: "pql/text", value },
+    evaluation: "streaming",
+    version: 1,
+    ...(index % 7 === 3 ? { excludeOptOut: false } : {}),
+  }));
+}
+
+function planOf(texts: readonly string[]): AudiencePlan {
+  const plan = compileAudiences(readable(texts));
+  if (!plan.ok)
+    throw new Error(plan.error.map((issue) => `${issue.path?.join(".")} ${issue.message}`).join("\n"));
+  return plan.value;
+}
+
+const plan = planOf(EXPRESSIONS);
+const stream = compileStream(plan);
+const START = Date.parse("2026-02-20T08:00:00.000Z");
+const HOUR = 3_600_000;
+
+const attributes = fc.record(
+  {
+    person: fc.record(
+      {
+        gender: fc.constantFrom("f", "m", "x"),
+        email: fc.constantFrom("a@b.org", "c@d.com"),
+        birthDay: fc.constantFrom("2026-02-10", "2026-02-25", "no date"),
+      },
+      { requiredKeys: [] },
+    ),
+    loyalty: fc.record({ points: fc.constantFrom(0, 10, 19.5, 20, 100, 101, 250, "many", null) }),
+    homeAddress: fc.record({ city: fc.constantFrom("Paris", "Berlin", "Marseille"), number: fc.nat(300) }),
+    member: fc.record({ until: fc.constantFrom("2026-02-22T00:00:00Z", "2026-03-01") }),
+    tags: fc.subarray(["vip", "new"]),
+    consents: fc.record({ collect: fc.record({ val: fc.constantFrom("y", "n") }) }),
+  },
+  { requiredKeys: [] },
+);
+
+const news = fc.record({
+  hours: fc.oneof(fc.nat(6), fc.nat(200)),
+  millis: fc.constantFrom(0, 0, 1, -1),
+  event: fc.record(
+    {
+      eventType: fc.constantFrom("view", "cart", "buy", "other"),
+      shop: fc.record({
+        category: fc.constantFrom("shoes", "hats", "food"),
+        price: fc.constantFrom(10, 0.1, 0.2, 35, 60),
+      }),
+    },
+    { requiredKeys: ["eventType"] },
+  ),
+  profile: fc.option(attributes, { freq: 8 }),
+});
+
+interface Moment {
+  readonly at: number;
+  readonly events: readonly ExperienceEvent[];
+  readonly profile: JsonObject | undefined;
+}
+
+function momentsOf(
+  list: readonly { hours: number; millis: number; event: object; profile: object | null }[],
+): Moment[] {
+  const moments: Moment[] = [];
+  let at = START;
+  list.forEach((one, index) => {
+    const next = Math.max(at, at + one.hours * HOUR + one.millis);
+    const event = {
+      _id: String(index).padStart(4, "0"),
+      timestamp: new Date(next).toISOString(),
+      ...one.event,
+    };
+    const last = moments.at(-1);
+    const profile = (one.profile ?? undefined) as JsonObject | undefined;
+    if (last?.at === next)
+      moments.splice(-1, 1, { at: next, events: [...last.events, event], profile: profile ?? last.profile });
+    else moments.push({ at: next, events: [event], profile });
+    at = next;
+  });
+  return moments;
+}
+
+const sorted = (members: ReadonlySet<string>): readonly string[] => [...members].sort();
+
+describe("compileStream", () => {
+  it("follows every membership at the moment at which evaluation finds it", () => {
+    fc.assert(
+      fc.property(attributes, fc.array(news, { maxLength: 25 }), (first, list) => {
+        let person: PersonView = { attributes: first as JsonObject, events: [] };
+        let state: StreamState = stream.create(person, START - HOUR);
+        const members = new Set(plan.evaluate(person, START - HOUR).members);
+        expect(sorted(stream.members(state))).toEqual(sorted(members));
+        const follow = (changes: ReturnType<typeof stream.apply>, until: number): void => {
+          for (const change of changes) {
+            expect(members.has(change.audienceId)).toBe(!change.member);
+            expect(change.at).toBeLessThanOrEqual(until);
+            if (change.member) members.add(change.audienceId);
+            else members.delete(change.audienceId);
+          }
+          expect(sorted(members)).toEqual(sorted(plan.evaluate(person, until).members));
+          expect(sorted(stream.members(state))).toEqual(sorted(members));
+        };
+        for (const moment of momentsOf(list)) {
+          // Every moment at which evaluation says that time may change something.
+          for (;;) {
+            const due = plan.evaluate(person, state.at).nextChangeAt ?? Infinity;
+            if (due >= moment.at) break;
+            expect(state.next).toBeLessThanOrEqual(firstChange(person, state.at, moment.at));
+            follow(stream.advance(state, { at: due, person: () => person }), due);
+          }
+          person = {
+            attributes: moment.profile ?? person.attributes,
+            events: [...person.events, ...moment.events],
+          };
+          const { at, events, profile } = moment;
+          const now = person;
+          state = stream.decode(stream.encode(state)) ?? state;
+          follow(
+            stream.apply(state, {
+              at,
+              events,
+              ...(profile ? { profile: { attributes: profile } } : {}),
+              person: () => now,
+            }),
+            at,
+          );
+          const anew = stream.rebuild(person, at);
+          expect(sorted(stream.members(anew))).toEqual(sorted(members));
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** The first moment after `from` at which evaluation gives other members, before `to`. */
+function firstChange(person: PersonView, from: number, to: number): number {
+  const before = sorted(plan.evaluate(person, from).members).join();
+  for (let at = from; ;) {
+    const { nextChangeAt } = plan.evaluate(person, at);
+    if (nextChangeAt === undefined || nextChangeAt >= to) return Infinity;
+    at = nextChangeAt;
+    if (sorted(plan.evaluate(person, at).members).join() !== before) return at;
+  }
+}
+
+describe("fallbacks", () => {
+  it("names the audiences that are worked out over all events, and why", () => {
+    expect(stream.fallbacks.map((one) => EXPRESSIONS[Number(one.audienceId.slice(1))])).toEqual([
+      `CHAIN(xEvent, timestamp, [A: WHAT(eventType = "cart"), B: NOT WHAT(eventType = "buy") WHEN(<= 1 days after A)])`,
+      `xEvent[timestamp occurs yesterday].count() > 1`,
+      `xEvent.topN(timestamp, 1).head().eventType = "buy"`,
+      `(inSegment("a0") = true) and xEvent.exists(eventType = "buy")`,
+    ]);
+    expect(stream.needs).toBe("history");
+  });
+
+  it("reads no state of other definitions", () => {
+    const other = compileStream(planOf(EXPRESSIONS.slice(0, 12)));
+    const state = other.create({ attributes: {}, events: [] }, START);
+    expect(other.decode(other.encode(state))).toEqual(state);
+    expect(stream.decode(other.encode(state))).toBeUndefined();
+  });
+});

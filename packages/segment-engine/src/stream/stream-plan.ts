@@ -1,0 +1,411 @@
+import type { ExperienceEvent, JsonObject } from "@tessera/xdm";
+import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
+import { truth } from "../evaluate/values.ts";
+import type { AudiencePlan } from "../plan.ts";
+import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts";
+import { EventDispatch } from "../rows/dispatch.ts";
+import type { ClockLeaf, HistoryLeaf } from "../rows/leaf.ts";
+import { AND, NOT, type Program, programOf } from "../rows/program.ts";
+import { instantOf } from "../time/calendar.ts";
+import { concerned, fallbacksOf, fingerprintOf, parentsOf } from "./links.ts";
+import { type Kept, keptWindows, type KeptWindows, type LeafNow } from "./kept.ts";
+import { placeOf, readState, type StreamState, writeState } from "./state.ts";
+
+/** A person entered (`member`) or left an audience at `at` (ms). */
+export interface StreamTransition {
+  readonly audienceId: string;
+  readonly version: number;
+  readonly member: boolean;
+  readonly at: number;
+}
+
+/** What became known at one moment. Everything of a moment belongs into one call. */
+export interface StreamNews {
+  /** The moment (ms), not before the state's own. */
+  readonly at: number;
+  /** The events of that very moment. */
+  readonly events?: readonly ExperienceEvent[];
+  /** The merged attributes from now on, and the dotted paths that changed (all, when absent). */
+  readonly profile?: {
+    readonly attributes: JsonObject;
+    readonly changed?: readonly string[];
+  };
+  /**
+   * The person with all events up to `at`, asked only when `needs` says so: for audiences that are not kept up event
+   * by event, and for those whose attributes are compared with the clock.
+   */
+  readonly person?: () => PersonView;
+}
+
+/** Why an audience is worked out over all events whenever the person changes. */
+export interface StreamFallback {
+  readonly audienceId: string;
+  readonly reasons: readonly string[];
+}
+
+const NONE: readonly StreamTransition[] = [];
+
+/**
+ * All audiences of a plan made ready to follow persons event by event; results are those of `plan.evaluate`.
+ *
+ * How a hub uses it, for each person of a batch:
+ *
+ * 1. `const state = plan.decode(row)`; when there is none, or it belongs to other definitions (`undefined`), or
+ *    something new is not later than `state.at` (a late event, a merge, a deletion), begin anew: `plan.create(person,
+ *    at)` at a moment before all events, then the same steps from the start; or `plan.rebuild(person, now)`, when only
+ *    the state of now is wanted.
+ * 2. For each moment of news in order: `plan.apply(state, { at, events, profile, person })`. It first passes the
+ *    moments before `at` at which windows lapse, and answers every change of membership with its own time.
+ * 3. `plan.advance(state, { at: now })` for windows that lapsed since; `state.next` is the person's `nextChangeAt`.
+ * 4. `plan.encode(state)` is stored beside the person.
+ *
+ * Events of `person` that lie after `at` are not taken in; `state.next` is not later than the first of them: apply it
+ * at its time. A person whose events are not known up to `state.at` must be rebuilt. Memberships decided elsewhere
+ * (`segmentMembership`) are news like attributes: `profile.changed` holds "segmentMembership" then.
+ */
+export interface StreamPlan {
+  /** Audiences that need `StreamNews.person` with all events: their definition cannot be kept up event by event. */
+  readonly fallbacks: readonly StreamFallback[];
+  /** What `person` is asked for: `history` all of it, `attributes` no events, `nothing` never. */
+  readonly needs: "nothing" | "attributes" | "history";
+  /** Sizes: distinct conditions, nodes of the program, kept windows. */
+  readonly size: { readonly leaves: number; readonly nodes: number; readonly windows: number };
+  /** A person without events. The members at that moment are `members(state)`. */
+  create(person: PersonView, at: number): StreamState;
+  /** The state of a person from all that is known at `at`. */
+  rebuild(person: PersonView, at: number): StreamState;
+  /** Takes in what is new. Changes `state`; the cost does not grow with the person's history. */
+  apply(state: StreamState, news: StreamNews): readonly StreamTransition[];
+  /** Passes the moments up to and including `at` at which time alone changes something. */
+  advance(state: StreamState, news: Pick<StreamNews, "at" | "person">): readonly StreamTransition[];
+  /** The ids of the audiences the person is in. */
+  members(state: StreamState): ReadonlySet<string>;
+  /** Whether the person is in an audience. */
+  isMember(state: StreamState, audienceId: string): boolean;
+  encode(state: StreamState): Uint8Array;
+  /** `undefined` when the bytes belong to other definitions: rebuild the person. */
+  decode(bytes: Uint8Array): StreamState | undefined;
+}
+
+/** Makes a plan ready for streaming. */
+export function compileStream(plan: AudiencePlan): StreamPlan {
+  return new Stream(plan);
+}
+
+class Stream implements StreamPlan {
+  readonly fallbacks: readonly StreamFallback[];
+  readonly needs: StreamPlan["needs"];
+  readonly size: StreamPlan["size"];
+  readonly #plan: AudiencePlan;
+  readonly #program: Program;
+  readonly #fingerprint: number;
+  readonly #context = new EvaluationContext();
+  readonly #groups: readonly AttributeGroup[];
+  readonly #dispatch: EventDispatch;
+  readonly #windows: KeptWindows;
+  /** The leaves that no event and no attribute decides, with their numbers. */
+  readonly #clocks: readonly (readonly [number, ClockLeaf])[];
+  readonly #histories: readonly (readonly [number, HistoryLeaf])[];
+  readonly #parentStart: Int32Array;
+  readonly #parents: Int32Array;
+  readonly #audiencesOf: readonly (readonly number[])[];
+  readonly #numbers: ReadonlyMap<string, number>;
+  /** Nodes still to be worked out, 32 in a word. */
+  readonly #dirty: Int32Array;
+  #dirtyFrom = 0;
+  readonly #touched: Uint8Array;
+  readonly #touchedList: number[] = [];
+  readonly #now: LeafNow = { holds: false, changesAt: Infinity };
+
+  constructor(plan: AudiencePlan) {
+    this.#plan = plan;
+    this.#program = programOf(plan);
+    const { leaves, conditions, kinds, audiences } = this.#program;
+    this.#fingerprint = fingerprintOf(plan);
+    this.#groups = attributeGroups(leaves, this.#context);
+    this.#dispatch = new EventDispatch(conditions, this.#context);
+    this.#windows = keptWindows(leaves, conditions.length, this.#context);
+    this.#clocks = leaves.flatMap((leaf, number) => (leaf.kind === "clock" ? [[number, leaf] as const] : []));
+    this.#histories = leaves.flatMap((leaf, number) =>
+      leaf.kind === "history" ? [[number, leaf] as const] : [],
+    );
+    this.#numbers = new Map(plan.audiences.map((audience, number) => [audience.id, number]));
+    const audiencesOf: number[][] = Array.from({ length: kinds.length }, () => []);
+    audiences.forEach((node, audience) => audiencesOf[node]?.push(audience));
+    this.#audiencesOf = audiencesOf;
+    [this.#parentStart, this.#parents] = parentsOf(this.#program);
+    this.#dirty = new Int32Array((kinds.length + 31) >>> 5);
+    this.#touched = new Uint8Array(this.#windows.kept.length);
+    this.needs = this.#histories.length > 0 ? "history" : this.#clocks.length > 0 ? "attributes" : "nothing";
+    this.size = { leaves: leaves.length, nodes: kinds.length, windows: this.#windows.kept.length };
+    this.fallbacks = fallbacksOf(plan, this.#program);
+  }
+
+  create(person: PersonView, at: number): StreamState {
+    return this.rebuild({ ...person, events: [] }, at);
+  }
+
+  rebuild(person: PersonView, at: number): StreamState {
+    const bits = Array.from({ length: this.#dirty.length }, () => 0);
+    const state: StreamState = { at, next: Infinity, bits, keys: [], data: [] };
+    for (const event of person.events) {
+      const time = typeof event.timestamp === "string" ? instantOf(event.timestamp) : Number.NaN;
+      if (time > at) {
+        state.next = time;
+        break;
+      }
+      this.#feed(state, event, Number.isNaN(time) ? -Infinity : time);
+    }
+    this.#clearTouched();
+    for (const group of this.#groups) {
+      for (const leaf of group.holding(person.attributes)) setBit(bits, leaf);
+    }
+    const set = (leaf: number, holds: boolean): void => {
+      if (holds) setBit(bits, leaf);
+    };
+    for (const [kept, window] of this.#windows.kept.entries()) {
+      const place = placeOf(state.keys, kept);
+      this.#settle(state, window, place < 0 ? window.empty() : (state.data[place] ?? []), { set, all: true });
+    }
+    this.#askPerson(state, () => person, set);
+    const { kinds } = this.#program;
+    for (let node = this.#program.leaves.length; node < kinds.length; node++) {
+      if (this.#result(bits, node)) setBit(bits, node);
+    }
+    return state;
+  }
+
+  apply(state: StreamState, news: StreamNews): readonly StreamTransition[] {
+    const { at, events, profile } = news;
+    if (at < state.at) throw new Error("Expected news not before the state's moment: rebuild the person.");
+    let changes: StreamTransition[] | undefined;
+    while (state.next < at) changes = this.#stop(state, { ...news, at: state.next }, changes);
+    const lapse = state.next <= at;
+    state.at = at;
+    if (events !== undefined) for (const event of events) this.#feed(state, event, at);
+    if (profile !== undefined) this.#profile(state, profile);
+    if (lapse) this.#lapse(state);
+    else {
+      for (const kept of this.#touchedList) {
+        const window = this.#windows.kept[kept];
+        const data = state.data[placeOf(state.keys, kept)];
+        if (window && data) this.#settle(state, window, data, { set: this.#set(state), all: true });
+      }
+    }
+    this.#clearTouched();
+    if (this.needs !== "nothing" && (lapse || events !== undefined || profile !== undefined))
+      this.#ask(state, news);
+    return this.#propagate(state, at, changes) ?? NONE;
+  }
+
+  advance(state: StreamState, news: Pick<StreamNews, "at" | "person">): readonly StreamTransition[] {
+    let changes: StreamTransition[] | undefined;
+    while (state.next <= news.at) changes = this.#stop(state, { ...news, at: state.next }, changes);
+    if (news.at > state.at) state.at = news.at;
+    return changes ?? NONE;
+  }
+
+  members(state: StreamState): ReadonlySet<string> {
+    const members = new Set<string>();
+    const { audiences } = this.#program;
+    this.#plan.audiences.forEach((audience, number) => {
+      if (hasBit(state.bits, audiences[number] ?? 0)) members.add(audience.id);
+    });
+    return members;
+  }
+
+  isMember(state: StreamState, audienceId: string): boolean {
+    const number = this.#numbers.get(audienceId);
+    return number !== undefined && hasBit(state.bits, this.#program.audiences[number] ?? 0);
+  }
+
+  encode(state: StreamState): Uint8Array {
+    return writeState(state, this.#fingerprint);
+  }
+
+  decode(bytes: Uint8Array): StreamState | undefined {
+    return readState(bytes, this.#fingerprint);
+  }
+
+  /** One moment at which time alone changes something. */
+  #stop(
+    state: StreamState,
+    news: Pick<StreamNews, "at" | "person">,
+    changes: StreamTransition[] | undefined,
+  ): StreamTransition[] | undefined {
+    state.at = news.at;
+    this.#lapse(state);
+    if (this.needs !== "nothing") this.#ask(state, news);
+    return this.#propagate(state, news.at, changes);
+  }
+
+  /** Looks at everything that time can change; `next` becomes exact. */
+  #lapse(state: StreamState): void {
+    state.next = Infinity;
+    const set = this.#set(state);
+    for (let index = 0; index < state.keys.length; index++) {
+      const kept = state.keys[index] ?? 0;
+      const window = this.#windows.kept[kept];
+      const data = state.data[index];
+      if (window && data) this.#settle(state, window, data, { set, all: this.#touched[kept] === 1 });
+    }
+  }
+
+  /** Puts an event into the windows whose conditions it fulfils. */
+  #feed(state: StreamState, event: ExperienceEvent, at: number): void {
+    const dispatch = this.#dispatch;
+    const count = dispatch.match(event);
+    for (let index = 0; index < count; index++) {
+      const feeds = this.#windows.feeds[dispatch.found[index] ?? 0] ?? [];
+      for (const { kept, add } of feeds) {
+        let place = placeOf(state.keys, kept);
+        if (place < 0) {
+          place = -1 - place;
+          state.keys.splice(place, 0, kept);
+          state.data.splice(place, 0, this.#windows.kept[kept]?.empty() ?? []);
+        }
+        const data = state.data[place];
+        if (data === undefined) continue;
+        add(data, at, event);
+        if (this.#touched[kept] === 1) continue;
+        this.#touched[kept] = 1;
+        this.#touchedList.push(kept);
+      }
+    }
+  }
+
+  #clearTouched(): void {
+    for (const kept of this.#touchedList) this.#touched[kept] = 0;
+    this.#touchedList.length = 0;
+  }
+
+  /** Works out the leaves of a kept window: all, or only those that the clock can change. */
+  #settle(
+    state: StreamState,
+    window: Kept,
+    data: number[],
+    how: { readonly set: (leaf: number, holds: boolean) => void; readonly all: boolean },
+  ): void {
+    const now = this.#now;
+    for (const leaf of window.leaves) {
+      if (!how.all && !leaf.timed) continue;
+      leaf.now(data, state.at, now);
+      how.set(leaf.leaf, now.holds);
+      if (now.changesAt < state.next) state.next = now.changesAt;
+    }
+  }
+
+  #set(state: StreamState): (leaf: number, holds: boolean) => void {
+    return (leaf, holds) => {
+      if (hasBit(state.bits, leaf) !== holds) this.#flip(state.bits, leaf);
+    };
+  }
+
+  #flip(bits: number[], node: number): void {
+    bits[node >>> 5] = (bits[node >>> 5] ?? 0) ^ (1 << (node & 31));
+    const end = this.#parentStart[node + 1] ?? 0;
+    for (let index = this.#parentStart[node] ?? 0; index < end; index++) {
+      const parent = this.#parents[index] ?? 0;
+      const word = parent >>> 5;
+      this.#dirty[word] = (this.#dirty[word] ?? 0) | (1 << (parent & 31));
+      if (word < this.#dirtyFrom) this.#dirtyFrom = word;
+    }
+    if ((this.#audiencesOf[node]?.length ?? 0) > 0) this.#flipped.push(node);
+  }
+
+  readonly #flipped: number[] = [];
+
+  #profile(state: StreamState, profile: NonNullable<StreamNews["profile"]>): void {
+    const set = this.#set(state);
+    for (const group of this.#groups) {
+      if (profile.changed !== undefined && !concerned(group.reads, profile.changed)) continue;
+      const holding = group.holding(profile.attributes);
+      let index = 0;
+      for (let leaf = group.first; leaf < group.end; leaf++) {
+        const holds = holding[index] === leaf;
+        if (holds) index++;
+        set(leaf, holds);
+      }
+    }
+  }
+
+  #ask(state: StreamState, news: Pick<StreamNews, "person">): void {
+    if (news.person === undefined)
+      throw new Error(`Expected the person: the audiences of this plan need ${this.needs}.`);
+    this.#askPerson(state, news.person, this.#set(state));
+  }
+
+  #askPerson(
+    state: StreamState,
+    person: () => PersonView,
+    set: (leaf: number, holds: boolean) => void,
+  ): void {
+    if (this.needs === "nothing") return;
+    const context = this.#context;
+    const view = person();
+    context.begin(view, state.at);
+    for (const [number, leaf] of this.#clocks) set(number, truth(leaf.code.run(context)));
+    for (const [number, leaf] of this.#histories) {
+      if (typeof leaf.decide === "function") set(number, truth(leaf.decide(context)));
+      else {
+        const whole = this.#plan.evaluate(view, state.at);
+        set(number, whole.members.has(leaf.decide.audience));
+        if ((whole.nextChangeAt ?? Infinity) < state.next) state.next = whole.nextChangeAt ?? Infinity;
+      }
+    }
+    if (context.next < state.next) state.next = context.next;
+  }
+
+  #result(bits: readonly number[], node: number): boolean {
+    const { kinds, start, parts } = this.#program;
+    const kind = kinds[node];
+    const end = start[node + 1] ?? 0;
+    for (let index = start[node] ?? 0; index < end; index++) {
+      const part = parts[index] ?? 0;
+      const holds = ((bits[part >>> 5] ?? 0) & (1 << (part & 31))) !== 0;
+      if (kind === NOT) return !holds;
+      if (holds !== (kind === AND)) return holds;
+    }
+    return kind === AND;
+  }
+
+  /** Works out what the changed leaves change, parts before wholes. */
+  #propagate(
+    state: StreamState,
+    at: number,
+    before: StreamTransition[] | undefined,
+  ): StreamTransition[] | undefined {
+    const { bits } = state;
+    for (let word = this.#dirtyFrom; word < this.#dirty.length;) {
+      const open = this.#dirty[word] ?? 0;
+      if (open === 0) {
+        word++;
+        continue;
+      }
+      const lowest = open & -open;
+      this.#dirty[word] = open ^ lowest;
+      const node = (word << 5) + (31 - Math.clz32(lowest));
+      if (this.#result(bits, node) !== hasBit(bits, node)) this.#flip(bits, node);
+    }
+    this.#dirtyFrom = this.#dirty.length;
+    if (this.#flipped.length === 0) return before;
+    const changes = before ?? [];
+    for (const node of this.#flipped) {
+      for (const number of this.#audiencesOf[node] ?? []) {
+        const audience = this.#plan.audiences[number];
+        if (audience === undefined) continue;
+        changes.push({ audienceId: audience.id, version: audience.version, member: hasBit(bits, node), at });
+      }
+    }
+    this.#flipped.length = 0;
+    return changes;
+  }
+}
+
+function setBit(bits: number[], node: number): void {
+  bits[node >>> 5] = (bits[node >>> 5] ?? 0) | (1 << (node & 31));
+}
+
+function hasBit(bits: readonly number[], node: number): boolean {
+  return ((bits[node >>> 5] ?? 0) & (1 << (node & 31))) !== 0;
+}
