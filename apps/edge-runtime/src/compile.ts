@@ -29,13 +29,14 @@ export function compileSnapshot(
   const { plan, audiences } = compiled;
   const read = readActivities(snapshot.activities);
   const issues = [...parsed.value.issues, ...compiled.issues, ...read.issues];
-  for (const issue of issues) notice({ level: "warn", event: "snapshot.part", detail: issue.message });
+  for (const { path = [], message } of issues)
+    notice({ level: "warn", event: "snapshot.part", detail: `${path.join(".")} ${message}` });
   let artifact: string | undefined;
   return {
     snapshot,
     datastreams: new Map(snapshot.datastreams.map((datastream) => [datastream.id, datastream])),
     audiences,
-    edgeAudienceIds: new Set(audiences.map(({ id }) => id)),
+    edgeAudiences: new Map(audiences.map(({ id, version }) => [id, String(version)])),
     destinationsOf: destinationIndex(snapshot),
     evaluate: (person, now) => plan.evaluate(person, now).members,
     eventFields: topFields(plan.fields.events),

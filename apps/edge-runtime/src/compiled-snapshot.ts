@@ -10,7 +10,8 @@ export interface CompiledSnapshot {
   readonly datastreams: ReadonlyMap<string, Datastream>;
   /** The edge audiences whose queries can be evaluated. */
   readonly audiences: readonly AudienceDefinition[];
-  readonly edgeAudienceIds: ReadonlySet<string>;
+  /** Their versions as memberships name them, by audience id. */
+  readonly edgeAudiences: ReadonlyMap<string, string>;
   readonly destinationsOf: (datastream: Datastream) => readonly EdgeDestination[];
   /** Ids of the edge audiences that hold for a person at a moment (milliseconds since 1970). */
   readonly evaluate: (person: PersonView, now: number) => ReadonlySet<string>;

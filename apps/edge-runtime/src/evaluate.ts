@@ -42,9 +42,9 @@ export function evaluateEdge(
   const memberships: Record<string, SegmentMembershipEntry> = {};
   const members = foreignMembers(hubMemberships, compiled, now);
   const exited = new Set<string>();
-  for (const audience of compiled.audiences) {
-    const { id } = audience;
-    const version = String(audience.version);
+  const at = formatInstant(now);
+  // Only audiences somebody was or is in can change anything; the others are most of them.
+  const decide = (id: string, version: string): void => {
     const last = held.memberships[id];
     const known = last !== undefined && (last.version === undefined || last.version === version);
     const wasMember = known && isMember(last.status);
@@ -52,13 +52,15 @@ export function evaluateEdge(
     if (isIn) members.add(id);
     else if (wasMember) exited.add(id);
     if (known && wasMember === isIn) memberships[id] = last;
-    else if (isIn || last !== undefined) {
-      memberships[id] = {
-        status: isIn ? "realized" : "exited",
-        lastQualificationTime: formatInstant(now),
-        version,
-      };
-    }
+    else memberships[id] = { status: isIn ? "realized" : "exited", lastQualificationTime: at, version };
+  };
+  for (const id in held.memberships) {
+    const version = compiled.edgeAudiences.get(id);
+    if (version !== undefined) decide(id, version);
+  }
+  for (const id of after) {
+    const version = compiled.edgeAudiences.get(id);
+    if (version !== undefined && held.memberships[id] === undefined) decide(id, version);
   }
   const profile = {
     ...held,
@@ -93,12 +95,12 @@ function foreignMembers(
   compiled: CompiledSnapshot,
   now: number,
 ): Set<string> {
-  return hubMembers(hubMemberships, compiled.edgeAudienceIds, now);
+  return hubMembers(hubMemberships, compiled.edgeAudiences, now);
 }
 
 function hubMembers(
   hubMemberships: SegmentMembershipMap,
-  leftOut: ReadonlySet<string>,
+  leftOut: Pick<ReadonlySet<string>, "has">,
   now: number,
 ): Set<string> {
   const members = new Set<string>();
@@ -130,7 +132,7 @@ export function heldMembers(
   const members = foreignMembers(profile.hub?.segmentMembership ?? {}, compiled, now);
   for (const id in profile.memberships) {
     const entry = profile.memberships[id];
-    if (entry !== undefined && isMember(entry.status) && compiled.edgeAudienceIds.has(id)) members.add(id);
+    if (entry !== undefined && isMember(entry.status) && compiled.edgeAudiences.has(id)) members.add(id);
   }
   return members;
 }

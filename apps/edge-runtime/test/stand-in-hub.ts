@@ -18,7 +18,8 @@ export interface StandInHub {
   readonly received: Received[];
   /** Requests refused because they did not prove themselves. */
   readonly refused: () => number;
-  readonly lookups: () => number;
+  /** How often an identity was asked for. */
+  readonly lookups: (key: string) => number;
   /** Answers to lookups come after this long. */
   lookupDelayMs: number;
   /** Nothing is answered but with 503. */
@@ -33,7 +34,7 @@ export interface StandInHub {
 export async function startStandInHub(definitions: JsonObject = SNAPSHOT): Promise<StandInHub> {
   let snapshot = versioned(definitions);
   let refused = 0;
-  let lookups = 0;
+  const lookups = new Map<string, number>();
   let wake: (() => void)[] = [];
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
@@ -60,9 +61,10 @@ export async function startStandInHub(definitions: JsonObject = SNAPSHOT): Promi
       return known === etag ? send(304, {}, { etag }) : send(200, snapshot, { etag });
     }
     if (url.pathname === "/edge/lookup") {
-      lookups++;
       const { identity } = JSON.parse(body) as { identity: { namespace: string; id: string } };
-      const person = hub.persons.get(`${identity.namespace}:${identity.id}`);
+      const key = `${identity.namespace}:${identity.id}`;
+      lookups.set(key, (lookups.get(key) ?? 0) + 1);
+      const person = hub.persons.get(key);
       if (hub.lookupDelayMs > 0) await wait(hub.lookupDelayMs);
       return send(
         200,
@@ -92,7 +94,7 @@ export async function startStandInHub(definitions: JsonObject = SNAPSHOT): Promi
     port,
     received,
     refused: () => refused,
-    lookups: () => lookups,
+    lookups: (key) => lookups.get(key) ?? 0,
     lookupDelayMs: 0,
     isDown: false,
     losesAnswers: 0,
