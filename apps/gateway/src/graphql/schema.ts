@@ -22,6 +22,8 @@ import { SchemaResolver } from "./dataset/schema.resolver.ts";
 import { SearchResolver } from "./profile/search.resolver.ts";
 import { SimulationResolver } from "./identity/simulation.resolver.ts";
 import { ImportResolver } from "./dataset/import.resolver.ts";
+import { ConnectionResolver } from "./connection.resolver.ts";
+import { TryResolver } from "./try.resolver.ts";
 import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 
 const RESOLVERS = [
@@ -45,7 +47,9 @@ const RESOLVERS = [
   SearchResolver,
   SimulationResolver,
   ImportResolver,
+  ConnectionResolver,
   SubscriptionResolver,
+  TryResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;
 

@@ -6,7 +6,7 @@ import { demand } from "../failure.ts";
 import { DateTime } from "../scalars.ts";
 
 @ObjectType("DeadLetter", { description: "A record that a destination will not take as it is." })
-class DeadLetterType {
+export class DeadLetterType {
   @Field(() => ID, { description: "Id of the item." })
   readonly id!: string;
 
@@ -67,6 +67,7 @@ export class DeadLetterResolver {
   }
 }
 
-function deadLetterOf({ item, at, code, detail }: DeadLetter): DeadLetterType {
+/** A dead letter as the API tells it. */
+export function deadLetterOf({ item, at, code, detail }: DeadLetter): DeadLetterType {
   return { id: item.id, at, code, detail, persons: item.lanes };
 }
