@@ -39,6 +39,8 @@ export interface MembershipDocument {
 export interface FragmentsDocument {
   readonly _id: string;
   readonly v: number;
+  /** There when the body of a fragment is a text, which no filter can look into. */
+  readonly text?: true;
   readonly fragments: readonly FragmentDocument[];
 }
 

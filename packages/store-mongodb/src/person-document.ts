@@ -45,18 +45,16 @@ export function encodePerson(person: PersonState): {
 
 /** The document of a person's attributes. */
 export function encodeFragments(person: PersonState): FragmentsDocument {
-  return {
-    _id: toStored(person.personId),
-    v: person.version,
-    fragments: person.fragments.map(({ datasetId, owner, at, times, state, body }) => ({
-      dataset: toStored(datasetId),
-      owner: toStored(owner),
-      at,
-      ...(times === undefined ? {} : { times: JSON.stringify(times) }),
-      ...(state === undefined ? {} : { state: JSON.stringify(state) }),
-      body: encodeBody(body),
-    })),
-  };
+  const fragments = person.fragments.map(({ datasetId, owner, at, times, state, body }) => ({
+    dataset: toStored(datasetId),
+    owner: toStored(owner),
+    at,
+    ...(times === undefined ? {} : { times: JSON.stringify(times) }),
+    ...(state === undefined ? {} : { state: JSON.stringify(state) }),
+    body: encodeBody(body),
+  }));
+  const isText = fragments.some(({ body }) => typeof body === "string");
+  return { _id: toStored(person.personId), v: person.version, ...(isText ? { text: true } : {}), fragments };
 }
 
 /** The person of its two documents, or undefined when they are not of the same commit. */

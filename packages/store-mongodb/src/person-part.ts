@@ -107,12 +107,15 @@ function stagesOf(part: PersonPart | undefined, after: string): readonly Documen
     id: { $in: candidates.audienceIds.map(toStored) },
     status: { $in: STANDING },
   };
-  return [{ ...ids, memberships: { $elemMatch: audiences } }, { $and: [ids, candidates.match] }];
+  return [
+    { ...ids, memberships: { $elemMatch: audiences } },
+    { ...ids, ...candidates.match },
+  ];
 }
 
 function idsOf(part: PersonPart | undefined, after?: string): { _id?: Document } {
   const from = part?.from === undefined ? undefined : toStored(part.from);
-  const begin = after === undefined ? undefined : toStored(after);
+  const begin = after === undefined || after === "" ? undefined : toStored(after);
   const lower =
     begin !== undefined && (from === undefined || begin >= from)
       ? { $gt: begin }
