@@ -17,7 +17,7 @@ export class AccessResolver {
 
   @Mutation(() => RoleType, { description: "Makes or changes a role. For administrators." })
   async saveRole(
-    @Arg("input", () => RoleInput) input: RoleInput,
+    @Arg("input", () => RoleInput, { description: "The role." }) input: RoleInput,
     @Ctx() context: GatewayContext,
   ): Promise<RoleType> {
     demandAdministrator(context);
@@ -42,8 +42,8 @@ export class AccessResolver {
 
   @Mutation(() => NewApiKey, { description: "Makes an API key that holds roles. For administrators." })
   async createApiKey(
-    @Arg("name", () => String) name: string,
-    @Arg("roleIds", () => [ID]) roleIds: string[],
+    @Arg("name", () => String, { description: "Name for people." }) name: string,
+    @Arg("roleIds", () => [ID], { description: "Roles it holds." }) roleIds: string[],
     @Ctx() context: GatewayContext,
   ): Promise<NewApiKey> {
     demandAdministrator(context);
@@ -55,7 +55,10 @@ export class AccessResolver {
   @Mutation(() => Boolean, {
     description: "Takes an API key out of force at once; false when there is none. For administrators.",
   })
-  async revokeApiKey(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): Promise<boolean> {
+  async revokeApiKey(
+    @Arg("id", () => ID, { description: "The key." }) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<boolean> {
     demandAdministrator(context);
     context.gateway.audit(context, { action: "apiKey.revoke", subject: id });
     return context.gateway.access.revokeApiKey(id);
@@ -66,7 +69,8 @@ export class AccessResolver {
       "Who looked at whom and who changed what, newest first, of the last 10,000. Permission: View User Activity Log.",
   })
   auditLog(
-    @Arg("first", () => Int, { defaultValue: 100 }) first: number,
+    @Arg("first", () => Int, { defaultValue: 100, description: "At most so many lines, 1 to 1,000." })
+    first: number,
     @Arg("identity", () => IdentityInput, { nullable: true, description: "Only who looked at this one." })
     identity: IdentityInput | undefined,
     @Ctx() context: GatewayContext,

@@ -29,7 +29,7 @@ export class AudienceResolver {
     description: "One audience; null when there is none of this id. Permission: View Segments.",
   })
   async audience(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The audience." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<Audience | undefined> {
     demand(context, "view-segments");
@@ -42,7 +42,7 @@ export class AudienceResolver {
       "Checks a query before it is saved: all that is wrong, and how it may be evaluated. Permission: View Segments.",
   })
   checkAudience(
-    @Arg("expression", () => ExpressionInput) expression: ExpressionInput,
+    @Arg("expression", () => ExpressionInput, { description: "The query." }) expression: ExpressionInput,
     @Ctx() context: GatewayContext,
   ): AudienceCheck {
     demand(context, "view-segments");
@@ -57,8 +57,9 @@ export class AudienceResolver {
     description: "Why a person is, or is not, in a published audience. Permission: View Profiles.",
   })
   async explainMembership(
-    @Arg("audienceId", () => ID) audienceId: string,
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("audienceId", () => ID, { description: "The audience." }) audienceId: string,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Arg("asOf", () => DateTime, { nullable: true, description: "A past moment; now without it." })
     asOf: Date | undefined,
     @Ctx() context: GatewayContext,
@@ -75,7 +76,7 @@ export class AudienceResolver {
       "Makes an audience, published unless it says draft. Whatever is wrong comes as one error with extensions.issues. Permission: Manage Segments.",
   })
   async createAudience(
-    @Arg("input", () => CreateAudienceInput) input: CreateAudienceInput,
+    @Arg("input", () => CreateAudienceInput, { description: "What it is to be." }) input: CreateAudienceInput,
     @Ctx() context: GatewayContext,
   ): Promise<Audience> {
     demand(context, "manage-segments");
@@ -88,8 +89,8 @@ export class AudienceResolver {
     description: "Edits an audience; its version grows. Permission: Manage Segments.",
   })
   async updateAudience(
-    @Arg("id", () => ID) id: string,
-    @Arg("input", () => CreateAudienceInput) input: CreateAudienceInput,
+    @Arg("id", () => ID, { description: "The audience." }) id: string,
+    @Arg("input", () => CreateAudienceInput, { description: "What it is to be." }) input: CreateAudienceInput,
     @Ctx() context: GatewayContext,
   ): Promise<Audience> {
     demand(context, "manage-segments");
@@ -103,7 +104,7 @@ export class AudienceResolver {
       "Moves an audience between draft, published, inactive and deleted. Permission: Manage Segments.",
   })
   async setAudienceStatus(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The audience." }) id: string,
     @Arg("status", () => String, { description: "published, inactive or deleted." }) status: string,
     @Ctx() context: GatewayContext,
   ): Promise<Audience> {
@@ -121,7 +122,9 @@ export class AudienceResolver {
       "Evaluates audiences for every person and answers when it is done; all published ones without ids. Permission: Evaluate a Segment to an Audience.",
   })
   async evaluateAudiences(
-    @Arg("ids", () => [ID], { nullable: true }) ids: string[] | undefined,
+    @Arg("ids", () => [ID], { nullable: true, description: "Published audiences; all without it." }) ids:
+      | string[]
+      | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<Audience[]> {
     demand(context, "evaluate-segment");

@@ -58,7 +58,7 @@ export class DatasetResolver {
       "Defines a dataset {id, name, kind, primaryIdentity, schema, labels, eventExpirationDays}; it keeps its kind. Permission: Manage Datasets.",
   })
   async saveDataset(
-    @Arg("definition", () => JsonObjectScalar) definition: object,
+    @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
     @Ctx() context: GatewayContext,
   ): Promise<DatasetType> {
     demand(context, "manage-datasets");
@@ -78,8 +78,9 @@ export class DatasetResolver {
       "Saves a merge policy {name, identityGraph: {type}, attributeMerge, default, isActiveOnEdge}; a new one without id; at most 5. Permission: Manage Merge Policies.",
   })
   async saveMergePolicy(
-    @Arg("definition", () => JsonObjectScalar) definition: object,
-    @Arg("id", () => ID, { nullable: true }) id: string | undefined,
+    @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
+    @Arg("id", () => ID, { nullable: true, description: "The merge policy to change; a new one without it." })
+    id: string | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
     demand(context, "manage-merge-policies");
@@ -101,7 +102,7 @@ export class DatasetResolver {
       "Saves a datastream under its id; edges read it with their next snapshot. Permission: Manage Destinations.",
   })
   async saveDatastream(
-    @Arg("definition", () => JsonObjectScalar) definition: object,
+    @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
     return saveEdgeDocument(context, "datastream", definition);
@@ -120,7 +121,7 @@ export class DatasetResolver {
       "Saves an activity under its id; edges read it with their next snapshot. Permission: Manage Destinations.",
   })
   async saveActivity(
-    @Arg("definition", () => JsonObjectScalar) definition: object,
+    @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
     return saveEdgeDocument(context, "activity", definition);
@@ -130,7 +131,8 @@ export class DatasetResolver {
     description: "What could not be taken, in id order, at most 1,000 at a time. Permission: Manage Sources.",
   })
   async quarantine(
-    @Arg("first", () => Int, { defaultValue: 100 }) first: number,
+    @Arg("first", () => Int, { defaultValue: 100, description: "At most so many, 1 to 1,000." })
+    first: number,
     @Arg("after", () => ID, { nullable: true, description: "Id to go on behind." }) after: string | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<QuarantinedItem[]> {
@@ -147,7 +149,7 @@ export class DatasetResolver {
       "Sends quarantined items again, as after a dataset was mended; those that fail again go back. Permission: Manage Sources.",
   })
   async replayQuarantine(
-    @Arg("ids", () => [ID]) ids: string[],
+    @Arg("ids", () => [ID], { description: "Ids of quarantined items." }) ids: string[],
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
     demand(context, "manage-sources");

@@ -41,7 +41,8 @@ export class DataflowResolver {
       "Checks a dataflow as it would stand, without saving it: mapping, identities, schedule and limits, all at once. Permission: View Destinations.",
   })
   checkDataflow(
-    @Arg("input", () => UpdateDataflowInput) input: UpdateDataflowInput,
+    @Arg("input", () => UpdateDataflowInput, { description: "The dataflow as it is to stand." })
+    input: UpdateDataflowInput,
     @Ctx() context: GatewayContext,
   ): DataflowCheckType {
     demand(context, "view-destinations");
@@ -70,7 +71,8 @@ export class DataflowResolver {
       "Edits a dataflow: audiences, mapping, schedule, name, on or off. Refused with every violation at once; members of audiences that come or go are told. Permission: Activate Destinations.",
   })
   async updateDataflow(
-    @Arg("input", () => UpdateDataflowInput) input: UpdateDataflowInput,
+    @Arg("input", () => UpdateDataflowInput, { description: "The dataflow as it is to stand." })
+    input: UpdateDataflowInput,
     @Ctx() context: GatewayContext,
   ): Promise<DataflowType> {
     demand(context, "activate-destinations");
@@ -88,7 +90,7 @@ export class DataflowResolver {
       "Holds back what a destination is to be told; it waits in order until it is resumed. Permission: Activate Destinations.",
   })
   async pauseDestination(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The destination." }) id: string,
     @Arg("reason", () => String, { defaultValue: "paused by hand", description: "For people." })
     reason: string,
     @Ctx() context: GatewayContext,
@@ -106,7 +108,7 @@ export class DataflowResolver {
     description: "Tells a paused destination what waited, in order. Permission: Activate Destinations.",
   })
   async resumeDestination(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The destination." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<DeliveryBacklog> {
     demand(context, "activate-destinations");
@@ -121,7 +123,7 @@ export class DataflowResolver {
     description: "How much waits at a streaming destination. Permission: View Destinations.",
   })
   deliveryBacklog(
-    @Arg("destinationId", () => ID) id: string,
+    @Arg("destinationId", () => ID, { description: "The destination." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<DeliveryBacklog> {
     demand(context, "view-destinations");
@@ -158,7 +160,8 @@ export class DataflowResolver {
   })
   async previewMapping(
     @Arg("mapping", () => [JsonObjectScalar], { description: "As for activateAudiences." }) mapping: object[],
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Ctx() context: GatewayContext,
   ): Promise<readonly MappingPreviewType[]> {
     demand(context, "view-profiles");
@@ -172,8 +175,9 @@ export class DataflowResolver {
       "Why a person is, or is not, told to a destination by a dataflow: by the rules of activation itself. Permission: View Profiles.",
   })
   async explainActivation(
-    @Arg("dataflowId", () => ID) dataflowId: string,
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("dataflowId", () => ID, { description: "The dataflow." }) dataflowId: string,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Ctx() context: GatewayContext,
   ): Promise<ActivationExplanationType> {
     demand(context, "view-profiles");

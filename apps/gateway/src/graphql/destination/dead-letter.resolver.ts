@@ -38,8 +38,9 @@ export class DeadLetterResolver {
     description: "What a destination refused, oldest first, at most 1,000. Permission: View Destinations.",
   })
   async deadLetters(
-    @Arg("destinationId", () => ID) destinationId: string,
-    @Arg("first", () => Int, { defaultValue: 100 }) first: number,
+    @Arg("destinationId", () => ID, { description: "The destination." }) destinationId: string,
+    @Arg("first", () => Int, { defaultValue: 100, description: "At most so many, 1 to 1,000." })
+    first: number,
     @Ctx() context: GatewayContext,
   ): Promise<DeadLetterType[]> {
     demand(context, "view-destinations");
@@ -53,8 +54,9 @@ export class DeadLetterResolver {
       "Sends dead letters to their destination again; all, up to 1,000, without ids. Permission: Activate Destinations.",
   })
   async replayDeadLetters(
-    @Arg("destinationId", () => ID) destinationId: string,
-    @Arg("ids", () => [ID], { nullable: true }) ids: string[] | undefined,
+    @Arg("destinationId", () => ID, { description: "The destination." }) destinationId: string,
+    @Arg("ids", () => [ID], { nullable: true, description: "Ids of items; all, up to 1,000, without it." })
+    ids: string[] | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<ReplayReport> {
     demand(context, "activate-destinations");

@@ -44,7 +44,10 @@ export class DestinationResolver {
     nullable: true,
     description: "One destination; null when there is none of this id. Permission: View Destinations.",
   })
-  destination(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): Destination | undefined {
+  destination(
+    @Arg("id", () => ID, { description: "The destination." }) id: string,
+    @Ctx() context: GatewayContext,
+  ): Destination | undefined {
     demand(context, "view-destinations");
     const live = context.sandbox.hub.destinations().get(id);
     return live === undefined ? undefined : destinationOf(live);
@@ -55,7 +58,11 @@ export class DestinationResolver {
       "Makes a destination. Whatever is wrong comes as one error with extensions.issues. Permission: Manage Destinations.",
   })
   async createDestination(
-    @Arg("input", () => CreateDestinationInput) { name, type, settings }: CreateDestinationInput,
+    @Arg("input", () => CreateDestinationInput, { description: "What it is to be." }) {
+      name,
+      type,
+      settings,
+    }: CreateDestinationInput,
     @Ctx() context: GatewayContext,
   ): Promise<Destination> {
     demand(context, "manage-destinations");
@@ -73,7 +80,8 @@ export class DestinationResolver {
       "Sends audiences to a destination, now and whenever they change. File destinations get a first file at once. Permission: Activate Destinations.",
   })
   async activateAudiences(
-    @Arg("input", () => ActivateAudiencesInput) input: ActivateAudiencesInput,
+    @Arg("input", () => ActivateAudiencesInput, { description: "What it is to be." })
+    input: ActivateAudiencesInput,
     @Ctx() context: GatewayContext,
   ): Promise<Activation> {
     const { destinationId, audienceIds, mapping, name } = input;
@@ -106,8 +114,9 @@ export class DestinationResolver {
       "Writes full files of a file destination now; of all its audiences without audienceIds. Permission: Export Audience for Segment.",
   })
   async exportAudiences(
-    @Arg("destinationId", () => ID) destinationId: string,
-    @Arg("audienceIds", () => [ID], { nullable: true }) audienceIds: string[] | undefined,
+    @Arg("destinationId", () => ID, { description: "The destination." }) destinationId: string,
+    @Arg("audienceIds", () => [ID], { nullable: true, description: "Only these audiences; all without it." })
+    audienceIds: string[] | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<readonly ExportedFile[]> {
     demand(context, "export-audience");

@@ -34,8 +34,9 @@ export class GovernanceResolver {
       "Sets the labels of a field; an empty list removes them. Refused when an active dataflow would violate a policy. Permission: Apply Data Usage Labels.",
   })
   async labelField(
-    @Arg("path", () => String) path: string,
-    @Arg("labels", () => [String]) labels: string[],
+    @Arg("path", () => String, { description: "Dotted path, such as person.name." }) path: string,
+    @Arg("labels", () => [String], { description: "Labels such as core/C2; an empty list removes them." })
+    labels: string[],
     @Ctx() context: GatewayContext,
   ): Promise<LabelledField[]> {
     demand(context, "apply-labels");
@@ -58,7 +59,7 @@ export class GovernanceResolver {
       "Saves a policy {id, name, status, marketingActionRefs, deny}; of a core policy only the status changes. Permission: Manage Data Usage Policies.",
   })
   async saveDataUsagePolicy(
-    @Arg("policy", () => JsonObjectScalar) policy: object,
+    @Arg("policy", () => JsonObjectScalar, { description: "The policy." }) policy: object,
     @Ctx() context: GatewayContext,
   ): Promise<SavedPolicy> {
     demand(context, "manage-policies");
@@ -72,7 +73,9 @@ export class GovernanceResolver {
       "The one switch: enables the core policies, all or those named, and the consent policies. Permission: Manage Data Usage Policies.",
   })
   async enableCorePolicies(
-    @Arg("ids", () => [ID], { nullable: true }) ids: string[] | undefined,
+    @Arg("ids", () => [ID], { nullable: true, description: "Which core policies; all without it." }) ids:
+      | string[]
+      | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<EnabledPolicies> {
     demand(context, "manage-policies");
@@ -96,9 +99,13 @@ export class GovernanceResolver {
       "Enables or disables a consent policy; undecided says what no answer means: permit or refuse. Permission: Manage Data Usage Policies.",
   })
   async setConsentPolicy(
-    @Arg("id", () => ID) id: string,
-    @Arg("status", () => String) status: string,
-    @Arg("undecided", () => String, { nullable: true }) undecided: string | null | undefined,
+    @Arg("id", () => ID, { description: "The consent policy." }) id: string,
+    @Arg("status", () => String, { description: "DRAFT, ENABLED or DISABLED." }) status: string,
+    @Arg("undecided", () => String, {
+      nullable: true,
+      description: "What no answer means: permit or refuse; as it was without it.",
+    })
+    undecided: string | null | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<ConsentPolicyType> {
     demand(context, "manage-policies");
@@ -125,7 +132,7 @@ export class GovernanceResolver {
       "Chooses refuse, report or pause for dataflows that a change makes violate a policy. Permission: Manage Data Usage Policies.",
   })
   async setOnPolicyViolation(
-    @Arg("choice", () => String) choice: string,
+    @Arg("choice", () => String, { description: "refuse, report or pause." }) choice: string,
     @Ctx() context: GatewayContext,
   ): Promise<string> {
     demand(context, "manage-policies");

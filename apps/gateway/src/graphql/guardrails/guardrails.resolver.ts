@@ -22,7 +22,8 @@ export class GuardrailsResolver {
       "All limits with current use, trend and the date of reaching them; only those that were measured unless all is true. Permission: View Guardrails.",
   })
   async guardrails(
-    @Arg("all", () => Boolean, { defaultValue: false }) all: boolean,
+    @Arg("all", () => Boolean, { defaultValue: false, description: "Also limits that nothing is known of." })
+    all: boolean,
     @Ctx() context: GatewayContext,
   ): Promise<LimitUse[]> {
     demand(context, "view-guardrails");
@@ -35,7 +36,7 @@ export class GuardrailsResolver {
       "Every limit that one more published audience of an evaluation (batch, streaming, edge) would touch. Permission: View Guardrails.",
   })
   preflightAudience(
-    @Arg("evaluation", () => String) evaluation: string,
+    @Arg("evaluation", () => String, { description: "batch, streaming or edge." }) evaluation: string,
     @Ctx() context: GatewayContext,
   ): LimitCheckType[] {
     demand(context, "view-guardrails");
@@ -62,8 +63,13 @@ export class GuardrailsResolver {
       "Takes a profile of limits (adobe: as documented; tessera: what this engine holds) with other values for some. Permission: Manage Guardrails.",
   })
   async setLimits(
-    @Arg("profile", () => String) profile: string,
-    @Arg("overrides", () => JsonObjectScalar, { nullable: true }) overrides: object | undefined,
+    @Arg("profile", () => String, { description: "adobe (the documented values) or tessera." })
+    profile: string,
+    @Arg("overrides", () => JsonObjectScalar, {
+      nullable: true,
+      description: "Other values, by id of the limit.",
+    })
+    overrides: object | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<LimitUse[]> {
     demand(context, "manage-guardrails");

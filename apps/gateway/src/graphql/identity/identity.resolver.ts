@@ -12,7 +12,8 @@ export class IdentityResolver {
       "The identity graph around an identity; null when it is unknown. Permission: View Identity Graph.",
   })
   async identityGraph(
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Ctx() context: GatewayContext,
   ): Promise<IdentityGraph | undefined> {
     demand(context, "view-identity-graph");

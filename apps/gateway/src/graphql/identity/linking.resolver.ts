@@ -20,8 +20,8 @@ export class LinkingResolver {
     description: "Why two identities are, or are not, one person. Permission: View Identity Graph.",
   })
   async explainLink(
-    @Arg("a", () => IdentityInput) a: IdentityInput,
-    @Arg("b", () => IdentityInput) b: IdentityInput,
+    @Arg("a", () => IdentityInput, { description: "One identity." }) a: IdentityInput,
+    @Arg("b", () => IdentityInput, { description: "The other identity." }) b: IdentityInput,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
     demand(context, "view-identity-graph");
@@ -33,7 +33,10 @@ export class LinkingResolver {
       "Puts linking rules in force and derives all persons anew under them, in a job. Permission: Manage Identity Namespaces.",
   })
   setLinkingRules(
-    @Arg("rules", () => JsonObjectScalar) rules: object,
+    @Arg("rules", () => JsonObjectScalar, {
+      description: "{namespaces: [{namespace, type, unique, priority}], cap}",
+    })
+    rules: object,
     @Ctx() context: GatewayContext,
   ): JobType {
     demand(context, "manage-identity-namespaces");
@@ -50,7 +53,10 @@ export class LinkingResolver {
       "Tries linking rules on the stored history, in a job, and changes nothing: how many persons would join, split or lose identities, the worst clusters, a sample, and the memberships that would follow stand in the job's result. Permission: Manage Identity Namespaces.",
   })
   rehearseLinkingRules(
-    @Arg("rules", () => JsonObjectScalar) rules: object,
+    @Arg("rules", () => JsonObjectScalar, {
+      description: "{namespaces: [{namespace, type, unique, priority}], cap}",
+    })
+    rules: object,
     @Ctx() context: GatewayContext,
   ): JobType {
     demand(context, "manage-identity-namespaces");
@@ -67,8 +73,8 @@ export class LinkingResolver {
       "Two identities are two persons from now on: both get back what is theirs. Permission: Manage Identity Namespaces.",
   })
   async unlinkIdentities(
-    @Arg("a", () => IdentityInput) a: IdentityInput,
-    @Arg("b", () => IdentityInput) b: IdentityInput,
+    @Arg("a", () => IdentityInput, { description: "One identity." }) a: IdentityInput,
+    @Arg("b", () => IdentityInput, { description: "The other identity." }) b: IdentityInput,
     @Arg("relink", () => String, {
       defaultValue: "never",
       description: "never, or observed: until a later record shows both.",
@@ -89,7 +95,8 @@ export class LinkingResolver {
     description: "A bad value: it links nothing any more, anywhere. Permission: Manage Identity Namespaces.",
   })
   async blockIdentity(
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Ctx() context: GatewayContext,
   ): Promise<boolean> {
     demand(context, "manage-identity-namespaces");

@@ -15,8 +15,8 @@ export class IngestionResolver {
       "Takes experience events into a dataset, which opens by itself when it is new; at most 10,000 (more: POST /collect/events). Permission: Manage Sources.",
   })
   async ingestEvents(
-    @Arg("datasetId", () => String) datasetId: string,
-    @Arg("events", () => [Json]) events: unknown[],
+    @Arg("datasetId", () => String, { description: "1 to 100 letters, digits, _ . -" }) datasetId: string,
+    @Arg("events", () => [Json], { description: "XDM experience events." }) events: unknown[],
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
     admit(context, events);
@@ -32,8 +32,8 @@ export class IngestionResolver {
       "Takes profile records into a dataset, which opens by itself when it is new; at most 10,000 (more: POST /collect/records). Permission: Manage Sources.",
   })
   async ingestRecords(
-    @Arg("datasetId", () => String) datasetId: string,
-    @Arg("records", () => [Json]) records: unknown[],
+    @Arg("datasetId", () => String, { description: "1 to 100 letters, digits, _ . -" }) datasetId: string,
+    @Arg("records", () => [Json], { description: "XDM profile records." }) records: unknown[],
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
     admit(context, records);

@@ -18,7 +18,10 @@ export class JobResolver {
     nullable: true,
     description: "One job; null when it is not known. Permission: View Segments.",
   })
-  job(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): JobType | undefined {
+  job(
+    @Arg("id", () => ID, { description: "The job." }) id: string,
+    @Ctx() context: GatewayContext,
+  ): JobType | undefined {
     demand(context, "view-segments");
     const job = context.gateway.jobs.get(id);
     return job?.sandbox === context.sandbox.name ? jobOf(job) : undefined;
@@ -29,7 +32,9 @@ export class JobResolver {
       "Evaluates audiences in a job; all published ones without ids. Permission: Evaluate a Segment to an Audience.",
   })
   startEvaluation(
-    @Arg("ids", () => [ID], { nullable: true }) ids: string[] | undefined,
+    @Arg("ids", () => [ID], { nullable: true, description: "Published audiences; all without it." }) ids:
+      | string[]
+      | undefined,
     @Ctx() context: GatewayContext,
   ): JobType {
     demand(context, "evaluate-segment");
@@ -62,7 +67,10 @@ export class JobResolver {
   @Mutation(() => JobType, {
     description: "Stops a job at its next step. Permission: Evaluate a Segment to an Audience.",
   })
-  cancelJob(@Arg("id", () => ID) id: string, @Ctx() context: GatewayContext): JobType {
+  cancelJob(
+    @Arg("id", () => ID, { description: "The job." }) id: string,
+    @Ctx() context: GatewayContext,
+  ): JobType {
     demand(context, "evaluate-segment");
     const { gateway, sandbox } = context;
     const job = gateway.jobs.get(id)?.sandbox === sandbox.name ? gateway.jobs.cancel(id) : undefined;

@@ -20,7 +20,7 @@ export class PrivacyResolver {
     description: "One privacy job with the receipts of every system. Permission: View Privacy Requests.",
   })
   async privacyJob(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<PrivacyJobType | undefined> {
     demand(context, "view-privacy-jobs");
@@ -34,7 +34,7 @@ export class PrivacyResolver {
       "The one file of a complete access job: everything about the person, nothing merged; gone after 30 days. Permission: Manage Privacy Requests.",
   })
   async privacyResult(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<object | undefined> {
     demand(context, "manage-privacy-jobs");
@@ -47,7 +47,8 @@ export class PrivacyResolver {
       "Takes a privacy request {companyContexts, users: [{key, action, userIDs}], include, expandIds, regulation} and works on it: access or deletion, with a receipt of each system. Permission: Manage Privacy Requests.",
   })
   async submitPrivacyRequest(
-    @Arg("request", () => JsonObjectScalar) request: object,
+    @Arg("request", () => JsonObjectScalar, { description: "The request, as the privacy API takes it." })
+    request: object,
     @Ctx() context: GatewayContext,
   ): Promise<SubmittedPrivacyRequest> {
     demand(context, "manage-privacy-jobs");
@@ -65,7 +66,7 @@ export class PrivacyResolver {
     description: "Opens the failed steps of a job again. Permission: Manage Privacy Requests.",
   })
   async retryPrivacyJob(
-    @Arg("id", () => ID) id: string,
+    @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<PrivacyJobType> {
     demand(context, "manage-privacy-jobs");

@@ -17,7 +17,8 @@ export class ProfileResolver {
     description: "The person an identity belongs to; null when it is unknown. Permission: View Profiles.",
   })
   async profile(
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Arg("mergePolicyId", () => ID, { nullable: true, description: "The default policy without it." })
     mergePolicyId: string | undefined,
     @Arg("asOf", () => DateTime, { nullable: true, description: "The person as known at that time." })
@@ -35,7 +36,8 @@ export class ProfileResolver {
       "Persons by identity, in the order asked, null for an unknown one; at most 1,000. Permission: View Profiles.",
   })
   async profiles(
-    @Arg("identities", () => [IdentityInput]) identities: IdentityInput[],
+    @Arg("identities", () => [IdentityInput], { description: "Any identities, at most 1,000." })
+    identities: IdentityInput[],
     @Arg("mergePolicyId", () => ID, { nullable: true, description: "The default policy without it." })
     mergePolicyId: string | undefined,
     @Ctx() context: GatewayContext,

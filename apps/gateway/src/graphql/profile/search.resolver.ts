@@ -115,7 +115,8 @@ export class SearchResolver {
       "Everything that is kept about one person, nothing merged: identities, records, events, memberships, what waits and what was told. Permission: Manage Profiles, and all labels.",
   })
   async exportPerson(
-    @Arg("identity", () => IdentityInput) identity: IdentityInput,
+    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
+    identity: IdentityInput,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
     demand(context, "manage-profiles");

@@ -39,7 +39,8 @@ export class SubscriptionResolver {
   })
   membershipChanged(
     @Root() change: MembershipChange,
-    @Arg("audienceIds", () => [ID], { nullable: true }) _audienceIds: string[] | undefined,
+    @Arg("audienceIds", () => [ID], { nullable: true, description: "Only these audiences; all without it." })
+    _audienceIds: string[] | undefined,
   ): MembershipChangeType {
     return change;
   }
@@ -51,7 +52,9 @@ export class SubscriptionResolver {
   })
   jobChanged(
     @Root() job: Job,
-    @Arg("id", () => ID, { nullable: true }) _id: string | undefined,
+    @Arg("id", () => ID, { nullable: true, description: "The job; all of the sandbox without it." }) _id:
+      | string
+      | undefined,
     @Ctx() _context: GatewayContext,
   ): JobType {
     return jobOf(job);
