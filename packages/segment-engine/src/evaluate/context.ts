@@ -1,5 +1,5 @@
 import type { ExperienceEvent, JsonObject, SegmentMembershipMap } from "@tessera/xdm";
-import { isMember } from "@tessera/xdm";
+import { isMember, UPS } from "@tessera/xdm";
 import { instantOf } from "../time/calendar.ts";
 import type { Clock } from "../time/moving-time.ts";
 
@@ -61,24 +61,20 @@ export class EvaluationContext implements Clock {
       times.length === person.events.length ? person.events : person.events.slice(0, times.length);
   }
 
-  /** Whether the person is in an audience that the plan does not hold, by the memberships given. */
+  /** Whether the person is in an audience that the plan does not hold, by the memberships given; of `ups` by default. */
   memberElsewhere(id: string, namespace: string | undefined): boolean {
     const map = this.memberships;
     if (typeof map !== "object" || map === null) return false;
-    const spaces = namespace === undefined ? Object.keys(map) : [namespace];
-    return spaces.some((space) => {
-      const inSpace = own(map, space);
-      const entry = own(inSpace, id);
-      const status = own(entry, "status");
-      if (status !== "realized" && status !== "existing" && status !== "exited") return false;
-      const until = own(entry, "validUntil");
-      if (typeof until === "string") {
-        const end = instantOf(until);
-        if (end <= this.now) return false;
-        this.note(end);
-      }
-      return isMember(status);
-    });
+    const entry = own(own(map, namespace ?? UPS), id);
+    const status = own(entry, "status");
+    if (status !== "realized" && status !== "existing" && status !== "exited") return false;
+    const until = own(entry, "validUntil");
+    if (typeof until === "string") {
+      const end = instantOf(until);
+      if (end <= this.now) return false;
+      this.note(end);
+    }
+    return isMember(status);
   }
 }
 
