@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { build } from "esbuild";
+import { webSdk } from "../../example/web-sdk.ts";
 
 /** The pages of a made-up shop, with the Web SDK bundled into them. */
 export interface ShopPages {
@@ -31,24 +30,4 @@ export async function startShopPages(tls: {
         server.closeAllConnections();
       }),
   };
-}
-
-/**
- * The published Web SDK of the pinned version: its own base code, then the build it is served as. (What npm's entry
- * bundles is a newer core.) It leaves `alloy` on the page.
- */
-async function webSdk(): Promise<string> {
-  const base = await build({
-    stdin: {
-      contents: `import baseCode from "@adobe/alloy/baseCode.js"; baseCode(window, ["alloy"]);`,
-      resolveDir: import.meta.dirname,
-    },
-    bundle: true,
-    write: false,
-    format: "iife",
-    platform: "browser",
-    logLevel: "silent",
-  });
-  const sdk = await readFile(new URL("../dist/alloy.min.js", import.meta.resolve("@adobe/alloy")), "utf8");
-  return `${base.outputFiles[0]?.text ?? ""}\n${sdk}`;
 }
