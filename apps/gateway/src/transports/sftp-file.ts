@@ -72,11 +72,15 @@ export async function writeSftpFile(
     };
     try {
       await client.put(Readable.from(counted(), { objectMode: false }), partial);
+      // A server whose disk is full may say so to single writes alone, which the client does not report.
+      const { size } = await client.stat(partial);
+      if (size !== bytes) throw new Error(`${size} of ${bytes} bytes were stored`);
       await client.posixRename(partial, location);
     } catch (error) {
       await client.delete(partial, true).catch(() => undefined);
       throw error;
     }
+    await removeLeftovers(client, folder, request.name);
     return { location: `sftp://${host}:${port}${posix.resolve("/", location)}`, bytes };
   }
 }
@@ -98,4 +102,13 @@ async function* inPieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
     size = 0;
   }
   if (size > 0) yield Buffer.concat(held);
+}
+
+/** Takes back what tries of the same file left when their connection broke. Whoever still writes it tries again. */
+async function removeLeftovers(client: SftpClient, folder: string, name: string): Promise<void> {
+  const isLeftover = (other: string): boolean =>
+    other.startsWith(`.${name}.`) && /^[0-9a-f]{12}\.partial$/.test(other.slice(name.length + 2));
+  const listed = await client.list(folder, ({ name: other }) => isLeftover(other)).catch(() => []);
+  for (const { name: leftover } of listed)
+    await client.delete(posix.join(folder, leftover), true).catch(() => undefined);
 }
