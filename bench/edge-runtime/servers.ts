@@ -26,6 +26,9 @@ export interface Server {
   readonly stop: () => Promise<void>;
 }
 
+/** What a command is prefixed with to run on one core alone. */
+export const onCore = (core: string): readonly string[] => ["taskset", "-c", core];
+
 /** Where the hub of the measured edges is, and a folder for their data. */
 export interface Surroundings {
   readonly hubUrl: string;
@@ -33,7 +36,7 @@ export interface Surroundings {
   readonly folder: string;
 }
 
-export async function startNode(
+async function startNode(
   name: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -120,7 +123,8 @@ async function pinned(
   command: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<Server> {
-  const child = spawn("taskset", ["-c", SERVER_CORE, ...command], {
+  const [program = "", ...args] = [...onCore(SERVER_CORE), ...command];
+  const child = spawn(program, args, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "inherit"],
   });

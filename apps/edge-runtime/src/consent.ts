@@ -93,11 +93,7 @@ function parseIab(item: Record<string, unknown>, options: ConsentOptions): Resul
  * Whether a TCF string lets events be collected: yes where GDPR does not apply; else purpose 1 (storing and reading
  * on the device) and, when a vendor number is set, that vendor must be consented to.
  */
-export function tcfConsent(
-  text: string,
-  gdprApplies: boolean,
-  options: ConsentOptions,
-): GeneralConsent | undefined {
+function tcfConsent(text: string, gdprApplies: boolean, options: ConsentOptions): GeneralConsent | undefined {
   const tcf = parseTcf(text);
   if (tcf === undefined) return undefined;
   if (!gdprApplies) return "in";

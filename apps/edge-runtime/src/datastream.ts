@@ -4,7 +4,7 @@ import { err, isObject, type Issue, ok, type Result } from "@tessera/xdm";
 export type IpObfuscation = "none" | "partial" | "full";
 
 /** What the platform service of a datastream does with events. */
-export interface PlatformService {
+interface PlatformService {
   readonly eventDatasets: readonly [string, ...string[]];
   readonly profileDataset?: string;
   /** Evaluate edge audiences in the request. */

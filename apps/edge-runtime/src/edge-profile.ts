@@ -64,7 +64,7 @@ export interface EdgeProfileStore {
 }
 
 /** A value now or later. */
-export type MaybePromise<T> = T | Promise<T>;
+type MaybePromise<T> = T | Promise<T>;
 
 /** After this long without activity an edge profile is gone: 14 days, in milliseconds. */
 export const EDGE_PROFILE_TTL = 14 * 24 * 3600 * 1000;

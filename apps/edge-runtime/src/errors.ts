@@ -1,5 +1,5 @@
 /** How an error ends a request: `fatal` answers problem+json, `partial` stands in `errors[]` (207), `warning` in `warnings[]`. */
-export type ErrorEffect = "fatal" | "partial" | "warning";
+type ErrorEffect = "fatal" | "partial" | "warning";
 
 /** One documented error of the edge: its HTTP status, a title that never changes, and what it does to the request. */
 export interface ErrorDefinition {
@@ -42,7 +42,7 @@ export const EDGE_ERRORS = {
 } as const satisfies Record<string, ErrorDefinition>;
 
 /** A code of `EDGE_ERRORS`. */
-export type EdgeErrorCode = keyof typeof EDGE_ERRORS;
+type EdgeErrorCode = keyof typeof EDGE_ERRORS;
 
 /** One error with the words for this request. `detail` names what was expected and what came, never personal data. */
 export interface EdgeError {

@@ -22,7 +22,7 @@ export interface HttpHub {
 }
 
 /** What asking for a snapshot gave. */
-export type SnapshotAnswer =
+type SnapshotAnswer =
   | { readonly kind: "snapshot"; readonly json: unknown; readonly text: string }
   | { readonly kind: "unchanged" }
   | { readonly kind: "unavailable"; readonly status?: number };
@@ -79,7 +79,7 @@ async function askPerson(
 }
 
 /** The answer if it comes within the budget; else `late`, with the answer still to come. */
-export async function withinBudget(answer: Promise<LookupAnswer>, budgetMs: number): Promise<LookupAnswer> {
+async function withinBudget(answer: Promise<LookupAnswer>, budgetMs: number): Promise<LookupAnswer> {
   if (budgetMs <= 0) return { outcome: "late", eventually: answer };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<LookupAnswer>((resolve) => {

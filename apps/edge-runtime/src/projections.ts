@@ -53,10 +53,7 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
 }
 
 /** Brings what the hub says of a person into every profile held of their identities; tells how many changed. */
-export async function applyPerson(
-  edge: Pick<Edge, "profiles" | "clock">,
-  person: HubPerson,
-): Promise<number> {
+async function applyPerson(edge: Pick<Edge, "profiles" | "clock">, person: HubPerson): Promise<number> {
   const now = edge.clock();
   const changes = await Promise.all(
     person.identities.map((identity) =>

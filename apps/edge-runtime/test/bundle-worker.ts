@@ -8,9 +8,9 @@ export interface WorkerBundle {
 }
 
 /** Bundles a worker entry for workerd. A Node built-in anywhere in it makes the bundling fail. */
-export async function bundleWorker(entry = "../src/worker.ts"): Promise<WorkerBundle> {
+export async function bundleWorker(entry: URL): Promise<WorkerBundle> {
   const bundle = await build({
-    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
+    entryPoints: [fileURLToPath(entry)],
     bundle: true,
     write: false,
     minify: true,

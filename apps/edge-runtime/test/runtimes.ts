@@ -16,7 +16,7 @@ export interface RunningEdge {
 }
 
 /** How an edge under test is started. */
-export interface EdgeUnderTest {
+interface EdgeUnderTest {
   readonly hubUrl: string;
   readonly token?: string;
   readonly lookupBudgetMs?: number;
@@ -36,7 +36,7 @@ export const RUNTIMES: readonly (readonly [name: string, start: StartEdge])[] = 
   ["workerd", startOnWorkerd],
 ];
 
-export async function startOnNode(options: EdgeUnderTest): Promise<RunningEdge> {
+async function startOnNode(options: EdgeUnderTest): Promise<RunningEdge> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "edge-")));
   let shift = 0;
   const { hubUrl, lookupBudgetMs, cookieSecret } = options;
@@ -67,8 +67,8 @@ export async function startOnNode(options: EdgeUnderTest): Promise<RunningEdge> 
 
 let bundled: ReturnType<typeof bundleWorker> | undefined;
 
-export async function startOnWorkerd(options: EdgeUnderTest): Promise<RunningEdge> {
-  bundled ??= bundleWorker("./shifted-worker.ts");
+async function startOnWorkerd(options: EdgeUnderTest): Promise<RunningEdge> {
+  bundled ??= bundleWorker(new URL("./shifted-worker.ts", import.meta.url));
   const { code } = await bundled;
   const { hubUrl, lookupBudgetMs, cookieSecret, tls } = options;
   const miniflare = new Miniflare({

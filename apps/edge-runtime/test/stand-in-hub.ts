@@ -5,7 +5,7 @@ import { digest, type JsonObject } from "@tessera/xdm";
 import { PERSONS, SNAPSHOT, TOKEN } from "./definitions.ts";
 
 /** One thing an edge handed over. */
-export interface Received {
+interface Received {
   readonly path: string;
   readonly body: JsonObject & { readonly _id?: string };
 }

@@ -1,7 +1,7 @@
 /** The parts of the Workers runtime the edge uses, as the platform documents them. */
 
 /** A stub of one Durable Object. */
-export interface DurableStub {
+interface DurableStub {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
 
@@ -12,7 +12,7 @@ export interface DurableNamespace {
 }
 
 /** The storage of a Durable Object. */
-export interface DurableStorage {
+interface DurableStorage {
   get<T>(key: string): Promise<T | undefined>;
   put(key: string, value: unknown): Promise<void>;
   put(entries: Record<string, unknown>): Promise<void>;
