@@ -306,6 +306,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     configuration: () => configuration,
     reload: async () => {
       await reload();
+      await reloadSuppressions();
       await gate.reload();
       await reloadDestinations();
     },
