@@ -48,6 +48,8 @@ export interface GatewayConfig {
   /** Folder that local file destinations may write to. */
   readonly filesFolder: string;
   readonly roles: readonly Role[];
+  /** How long a piece of work stays with a process that says nothing, on a store that several share; milliseconds. */
+  readonly leaseMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -77,6 +79,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   queueLimit: 20_000,
   filesFolder: "./data/files",
   roles: ROLES,
+  leaseMs: 15_000,
   logLevel: "info",
 };
 
@@ -198,6 +201,7 @@ export function parseConfig(env: {
       rolesOf,
       `a list of ${ROLES.join(", ")}, separated by commas`,
     ),
+    leaseMs: whole("TESSERA_LEASE_MS", DEFAULT_CONFIG.leaseMs, [500, 600_000]),
     logLevel: read(
       "TESSERA_LOG_LEVEL",
       DEFAULT_CONFIG.logLevel,
