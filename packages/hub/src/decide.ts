@@ -10,7 +10,8 @@ import {
   type StoredRecord,
 } from "@tessera/profile-store";
 import { compareKeys, type ExperienceEvent, isMember, type MembershipChange, UPS } from "@tessera/xdm";
-import { type DigestedEvent, eventDigestOf } from "./event-digest.ts";
+import type { DigestedEvent } from "./event-digest.ts";
+import { eventStatesOf } from "./event-state.ts";
 import type { Configuration } from "./configuration.ts";
 import { attributesAt, computedOf, type Known } from "./attributes-at.ts";
 import { type Following, followMemberships } from "./follow-memberships.ts";
@@ -179,9 +180,10 @@ function follow(
   const held = retireMemberships(stored, configuration);
   const { fresh } = known;
   const anew = mustFollowAnew(resolution, ruling);
-  const digest = eventDigestOf(plan);
-  const digested = known.past === undefined && continues !== undefined ? digest.read(continues) : undefined;
-  const all = inOrder(digested ?? known.past?.filter(hasBody) ?? [], fresh.filter(hasBody));
+  const states = eventStatesOf(plan, policy);
+  const usable =
+    continues !== undefined && known.past === undefined && !anew ? states.take(continues) : undefined;
+  const all = inOrder(usable?.events ?? known.past?.filter(hasBody) ?? [], fresh.filter(hasBody));
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
   const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
   // Computed attributes change with every event, whether an audience reads them yet or not.
@@ -191,16 +193,22 @@ function follow(
       ? [...all.map(({ at }) => at), ...known.records.map((record) => record.at)]
       : [...fresh.map((event) => event.at), ...(resolution.records.length > 0 ? [now] : [])]
   ).filter((moment) => moment >= begin);
+  const valuesAt = computing?.attributesAt ?? attributesAt(known, policy);
   const following = followMemberships({
     personId,
     plan,
+    stream: states.stream,
     since,
-    attributesAt: computing?.attributesAt ?? attributesAt(known, policy),
+    attributesAt: valuesAt,
+    // Where neither records nor computed attributes can have changed them, they are those of before.
+    ...(computing === undefined && resolution.records.length === 0
+      ? { attributesBefore: valuesAt(Infinity) }
+      : {}),
     ...(computing === undefined ? {} : { alsoNext: computing.nextChangeAt }),
-    events: all.map(({ body }) => body),
+    events: all,
+    ...(usable === undefined ? {} : { state: usable.state }),
     memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
     from,
-    ...(anew || continues?.nextChangeAt === undefined ? {} : { planned: continues.nextChangeAt }),
     moments,
     now,
   });
@@ -208,13 +216,10 @@ function follow(
     anew || held !== stored
       ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
       : following.changes;
-  const appended =
-    digested !== undefined &&
-    all.every((event, index) => index >= digested.length || event === digested[index]);
-  const eventState =
-    appended && continues?.eventState !== undefined
-      ? digest.write(all, { state: continues.eventState, stored: digested.length })
-      : digest.write(all);
+  const before =
+    usable === undefined || continues === undefined ? undefined : { person: continues, past: usable };
+  const isKept = following.state !== undefined && (plan.audiences.length > 0 || computing !== undefined);
+  const eventState = isKept ? states.keep(following.state, all, before) : undefined;
   return { ...following, changes, eventState, fragments: computing?.fragments() ?? known.fragments };
 }
 

@@ -1,4 +1,3 @@
-import type { PersonState } from "@tessera/profile-store";
 import type { AudiencePlan } from "@tessera/segment-engine";
 import {
   digest,
@@ -22,7 +21,7 @@ export interface DigestedEvent {
  */
 export interface EventDigest {
   /** The past events, or undefined when the raw ones have to be read. */
-  readonly read: (person: PersonState) => readonly DigestedEvent[] | undefined;
+  readonly read: (state: Uint8Array) => readonly DigestedEvent[] | undefined;
   /**
    * The state to keep once `events` (all, in order of time) are known; `before` is what the first `stored` of them were
    * read from. Undefined when it would grow too large, or cannot say what the plan reads.
@@ -56,20 +55,13 @@ function createEventDigest({ fields }: AudiencePlan): EventDigest {
   if (fields.events.includes("*")) return { read: () => undefined, write: () => undefined };
   const paths = fields.events.filter((path) => path !== "timestamp").map((path) => path.split("."));
   const key = digest(fields.events.join("\n")).slice(0, 12);
-  const decoded = new WeakMap<Uint8Array, readonly DigestedEvent[]>();
 
   return {
-    read: ({ eventState, eventCount }) => {
-      if (eventCount === 0) return [];
-      if (eventState === undefined || eventState.length === 0) return undefined;
-      const held = decoded.get(eventState);
-      if (held !== undefined) return held;
-      const text = TEXT.decode(eventState);
+    read: (state) => {
+      const text = TEXT.decode(state);
       if (!text.startsWith(key + SEPARATOR)) return undefined;
       const rows = JSON.parse(`[${text.slice(key.length + 1)}]`) as Row[];
-      const events = rows.map((row) => eventOfRow(row, paths));
-      decoded.set(eventState, events);
-      return events;
+      return rows.map((row) => eventOfRow(row, paths));
     },
     write: (events, before) => {
       const from = before?.stored ?? 0;
@@ -80,7 +72,6 @@ function createEventDigest({ fields }: AudiencePlan): EventDigest {
       );
       const state = before === undefined ? added : joined(before.state, added);
       if (state.length > LARGEST) return undefined;
-      decoded.set(state, events);
       return state;
     },
   };

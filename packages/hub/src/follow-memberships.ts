@@ -1,8 +1,13 @@
 import type { MembershipState } from "@tessera/profile-store";
 import { compareMemberships } from "@tessera/profile-store";
-import type { AudiencePlan } from "@tessera/segment-engine";
+import type {
+  AudiencePlan,
+  PersonView,
+  StreamPlan,
+  StreamState,
+  StreamTransition,
+} from "@tessera/segment-engine";
 import {
-  type ExperienceEvent,
   formatInstant,
   type JsonObject,
   type MembershipChange,
@@ -10,6 +15,7 @@ import {
   UPS,
 } from "@tessera/xdm";
 import { membershipMap } from "@tessera/profile-store";
+import type { DigestedEvent } from "./event-digest.ts";
 
 /** Exited memberships are forgotten this long after the exit (30 days, domain facts of segmentMembership). */
 const EXITED_KEPT_MS: number = 30 * 86_400_000;
@@ -18,20 +24,23 @@ const EXITED_KEPT_MS: number = 30 * 86_400_000;
 export interface Followed {
   readonly personId: string;
   readonly plan: AudiencePlan;
+  readonly stream: StreamPlan;
   /** Since when (ms) each audience of the plan is in force in its present version. */
   readonly since: ReadonlyMap<string, number>;
-  /** The merged attributes as they stood at a moment. */
+  /** The merged attributes as they stood at a moment; the very same object while nothing changes them. */
   readonly attributesAt: (ms: number) => JsonObject;
-  /** All events within the look-back, in (time, id) order. */
-  readonly events: readonly ExperienceEvent[];
+  /** The attributes that `state` was left with, when they are known. */
+  readonly attributesBefore?: JsonObject;
+  /** Events in (time, id) order: all of them, or those after `from` when `state` stands for the others. */
+  readonly events: readonly DigestedEvent[];
+  /** The state as of `from`; changed here. Without it, it is made of `events`. */
+  readonly state?: StreamState;
   /** Memberships as they stood at `from`; of audiences of the plan and of others. */
   readonly memberships: readonly MembershipState[];
   /** The moment up to which memberships were followed already, exclusive of what follows. */
   readonly from: number;
   /** The moments after `from` at which something new was learnt: event times, arrival of records. */
   readonly moments: readonly number[];
-  /** The earliest moment after `from` at which a membership can change with nothing new, as found before. */
-  readonly planned?: number;
   /** The next moment at which attributes change by themselves, as of the last moment they were asked for. */
   readonly alsoNext?: () => number | undefined;
   readonly now: number;
@@ -43,37 +52,105 @@ export interface Following {
   readonly changes: readonly MembershipChange[];
   readonly evaluatedAt: number;
   readonly nextChangeAt: number | undefined;
+  /** The state as of `evaluatedAt`; undefined while nothing was evaluated, or when it does not know of all events. */
+  readonly state: StreamState | undefined;
 }
 
 /**
- * Follows one person's memberships from `from` to `now`: evaluates at every moment at which a result can change (an
+ * Follows one person's memberships from `from` to `now`: looks at every moment at which a result can change (an
  * event, a record, a window that lapses, an audience that begins) and at no other. The outcome depends on what is
  * known, not on how it was cut into batches. Memberships that do not change are given back as the very same list.
  */
 export function followMemberships(input: Followed): Following {
-  const { plan, since, now, events } = input;
-  const standing = new Standing(input.memberships, audiencesOf(plan, since));
+  const { stream, events, from, now } = input;
+  const audiences = audiencesOf(input.plan, input.since);
+  const standing = new Standing(input.memberships, audiences);
+  const view = viewer(input, standing.elsewhere());
   const changes: MembershipChange[] = [];
-  const stops = stopsOf(input);
-  const elsewhere = standing.elsewhere();
-  let evaluatedAt = input.from;
-  let planned = input.planned;
+  const tell = (steps: readonly Step[]): void => {
+    for (const { from: was, to } of steps) {
+      if (was !== to.status) changes.push(changeOf(input.personId, was, to));
+    }
+  };
+  const stops = stopsOf(input, audiences);
+  let { state } = input;
+  // A state that had to be made of the history may know other things than the one that memberships were left with.
+  let isNew = state === undefined;
+  if (isNew && from > -Infinity) state = stream.rebuild(view.at(from), from);
+  let before = isNew ? undefined : input.attributesBefore;
+  let evaluatedAt = from;
   let stop = 0;
+  let fed = events.findIndex(({ at }) => at > from);
+  if (fed < 0) fed = events.length;
   for (;;) {
-    const next = Math.min(stops[stop] ?? Infinity, planned ?? Infinity);
+    const known = state === undefined ? Infinity : Math.min(state.next, events[fed]?.at ?? Infinity);
+    const next = Math.min(stops[stop] ?? Infinity, known, input.alsoNext?.() ?? Infinity);
     if (next > now) break;
     while ((stops[stop] ?? Infinity) <= next) stop += 1;
-    const view = { attributes: input.attributesAt(next), events, segmentMembership: elsewhere };
-    const evaluation = plan.evaluate(view, next);
-    for (const { from, to } of standing.decide(evaluation.members, next)) {
-      if (from !== to.status) changes.push(changeOf(input.personId, from, to));
+    const first = fed;
+    while ((events[fed]?.at ?? Infinity) <= next) fed += 1;
+    if (state === undefined) {
+      const person = view.at(next);
+      before = person.attributes;
+      state = stream.rebuild(person, next);
+    } else {
+      const attributes = view.attributesAt(next);
+      const transitions = stream.apply(state, {
+        at: next,
+        ...(first === fed ? {} : { events: events.slice(first, fed).map(({ body }) => body) }),
+        ...(attributes === before ? {} : { profile: { attributes } }),
+        person: () => view.at(next),
+      });
+      before = attributes;
+      if (!isNew) tell(standing.take(transitions));
     }
+    if (isNew) tell(standing.decide(stream.members(state), next));
+    else if (audiences.beginnings.has(next)) tell(standing.begin(stream.members(state), next));
+    isNew = false;
     evaluatedAt = next;
-    planned = earlier(evaluation.nextChangeAt, input.alsoNext?.());
   }
-  for (const { from, to } of standing.lapse(now)) changes.push(changeOf(input.personId, from, to));
+  tell(standing.lapse(now));
   const memberships = standing.memberships();
-  return { memberships, changes, evaluatedAt, nextChangeAt: earliest(planned, memberships) };
+  const ahead = events[fed]?.at;
+  const planned = earlier(earlier(finite(state?.next), ahead), input.alsoNext?.());
+  return {
+    memberships,
+    changes,
+    evaluatedAt,
+    nextChangeAt: earliest(planned, memberships),
+    // Events of the future are not in the state: they are looked up again when their time comes.
+    state: ahead === undefined ? state : undefined,
+  };
+}
+
+/** A person as the engine sees them at a moment. */
+interface Viewer {
+  readonly attributesAt: (ms: number) => JsonObject;
+  readonly at: (ms: number) => PersonView;
+}
+
+function viewer({ attributesAt, events }: Followed, elsewhere: SegmentMembershipMap): Viewer {
+  const bodies = events.map(({ body }) => body);
+  if (elsewhere === NOWHERE) {
+    return {
+      attributesAt,
+      at: (ms) => ({ attributes: attributesAt(ms), events: bodies, segmentMembership: NOWHERE }),
+    };
+  }
+  const known = new WeakMap<JsonObject, JsonObject>();
+  const withMemberships = (ms: number): JsonObject => {
+    const attributes = attributesAt(ms);
+    const held = known.get(attributes) ?? {
+      ...attributes,
+      segmentMembership: elsewhere as unknown as JsonObject,
+    };
+    known.set(attributes, held);
+    return held;
+  };
+  return {
+    attributesAt: withMemberships,
+    at: (ms) => ({ attributes: withMemberships(ms), events: bodies, segmentMembership: elsewhere }),
+  };
 }
 
 /** The earlier of two moments that may not be. */
@@ -81,12 +158,16 @@ export function earlier(a: number | undefined, b: number | undefined): number | 
   return a === undefined ? b : b === undefined ? a : Math.min(a, b);
 }
 
+function finite(moment: number | undefined): number | undefined {
+  return moment === Infinity ? undefined : moment;
+}
+
 /** The moments after `from` and up to `now` at which something was learnt or an audience began, in order. */
-function stopsOf({ plan, since, moments, from, now }: Followed): readonly number[] {
+function stopsOf({ moments, from, now }: Followed, { beginnings, last }: Audiences): readonly number[] {
   const stops: number[] = [];
   for (const moment of moments) if (moment > from && moment <= now) stops.push(moment);
-  if (audiencesOf(plan, since).last > from) {
-    for (const moment of since.values()) if (moment > from && moment <= now) stops.push(moment);
+  if (last > from) {
+    for (const moment of beginnings) if (moment > from && moment <= now) stops.push(moment);
   }
   return stops.length < 2 ? stops : [...new Set(stops)].sort((a, b) => a - b);
 }
@@ -95,7 +176,8 @@ function stopsOf({ plan, since, moments, from, now }: Followed): readonly number
 interface Audiences {
   readonly numbers: ReadonlyMap<string, number>;
   readonly list: readonly { readonly id: string; readonly version: number; readonly since: number }[];
-  /** When the last of them came into force. */
+  /** When they came into force, and when the last of them did. */
+  readonly beginnings: ReadonlySet<number>;
   readonly last: number;
 }
 
@@ -105,13 +187,12 @@ function audiencesOf(plan: AudiencePlan, since: ReadonlyMap<string, number>): Au
   const known = prepared.get(plan);
   if (known !== undefined) return known;
   const list = plan.audiences.map(({ id, version }) => ({ id, version, since: since.get(id) ?? Infinity }));
+  const beginnings = new Set(list.map(({ since: begin }) => begin).filter(Number.isFinite));
   const made: Audiences = {
     numbers: new Map(list.map(({ id }, number) => [id, number])),
     list,
-    last: list.reduce(
-      (last, { since: begin }) => (begin === Infinity ? last : Math.max(last, begin)),
-      -Infinity,
-    ),
+    beginnings,
+    last: Math.max(...beginnings),
   };
   prepared.set(plan, made);
   return made;
@@ -131,9 +212,6 @@ class Standing {
   readonly #audiences: Audiences;
   readonly #held: (MembershipState | undefined)[] = [];
   #others: MembershipState[] = [];
-  #members: number[] = [];
-  /** Whether an audience of the plan has a newer version than a membership of it. */
-  #isOld = false;
   #changed = false;
 
   constructor(given: readonly MembershipState[], audiences: Audiences) {
@@ -146,9 +224,6 @@ class Standing {
         continue;
       }
       this.#held[number] = membership;
-      if (membership.status !== "exited") this.#members.push(number);
-      this.#isOld ||=
-        membership.status !== "exited" && membership.version !== audiences.list[number]?.version;
     }
   }
 
@@ -165,28 +240,42 @@ class Standing {
       const number = numbers.get(id);
       if (number === undefined) continue;
       const held = this.#held[number];
-      if (
-        held === undefined ||
-        held.status === "exited" ||
-        (this.#isOld && held.version !== list[number]?.version)
-      )
+      if (held === undefined || held.status === "exited" || held.version !== list[number]?.version)
         touched.push(number);
     }
-    for (const number of this.#members) if (!members.has(list[number]?.id ?? "")) touched.push(number);
+    this.#held.forEach((held, number) => {
+      if (held !== undefined && held.status !== "exited" && !members.has(held.audienceId))
+        touched.push(number);
+    });
     if (touched.length === 0) return NO_STEPS;
-    const steps = touched.sort((a, b) => a - b).flatMap((number) => this.#step(number, members, at) ?? []);
-    if (steps.length > 0) {
-      this.#changed = true;
-      this.#members = [];
-      this.#isOld = false;
-      this.#held.forEach((held, number) => {
-        if (held === undefined) return;
-        if (held.status === "exited") return;
-        this.#members.push(number);
-        this.#isOld ||= held.version !== list[number]?.version;
+    return touched
+      .sort((a, b) => a - b)
+      .flatMap((number) => this.#step(number, members.has(list[number]?.id ?? ""), at) ?? []);
+  }
+
+  /** Takes the audiences that come into force at a moment. */
+  begin(members: ReadonlySet<string>, at: number): readonly Step[] {
+    return this.#audiences.list.flatMap(({ id, version, since }, number) => {
+      if (since !== at) return [];
+      const held = this.#held[number];
+      const was = held !== undefined && held.status !== "exited";
+      const is = members.has(id);
+      return was === is && (!is || held?.version === version) ? [] : (this.#step(number, is, at) ?? []);
+    });
+  }
+
+  /** Takes the changes that a stream tells of, in the order of the plan for each moment. */
+  take(transitions: readonly StreamTransition[]): readonly Step[] {
+    if (transitions.length === 0) return NO_STEPS;
+    const { numbers } = this.#audiences;
+    return transitions
+      .map((transition) => ({ ...transition, number: numbers.get(transition.audienceId) ?? -1 }))
+      .sort((a, b) => a.at - b.at || a.number - b.number)
+      .flatMap(({ number, member, at }) => {
+        const held = this.#held[number];
+        const was = held !== undefined && held.status !== "exited";
+        return number < 0 || was === member ? [] : (this.#step(number, member, at) ?? []);
       });
-    }
-    return steps;
   }
 
   /** Forgets exits older than 30 days and ends memberships from elsewhere whose time is over. */
@@ -220,19 +309,20 @@ class Standing {
     return [...held, ...this.#others].sort(compareMemberships);
   }
 
-  #step(number: number, members: ReadonlySet<string>, at: number): Step | undefined {
+  #step(number: number, member: boolean, at: number): Step | undefined {
     const audience = this.#audiences.list[number];
     if (audience === undefined || audience.since > at) return undefined;
     const { id: audienceId, version } = audience;
     const held = this.#held[number];
     const to = {
       namespace: UPS,
-      status: members.has(audienceId) ? ("realized" as const) : ("exited" as const),
+      status: member ? ("realized" as const) : ("exited" as const),
       audienceId,
       version,
       at,
     };
     this.#held[number] = to;
+    this.#changed = true;
     return { from: held?.status ?? "none", to };
   }
 }

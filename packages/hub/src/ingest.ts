@@ -4,7 +4,7 @@ import type { Identity, IdentityKey, MembershipChange } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
 import { latestOf } from "./attributes-at.ts";
-import { eventDigestOf } from "./event-digest.ts";
+import { eventStatesOf } from "./event-state.ts";
 import { dropRepeats } from "./drop-repeats.ts";
 import type { EventItem, ParsedBatch, RecordItem } from "./ingest-batch.ts";
 import { linkObservations, type Linking, observationOf, replayClusters } from "./link-batch.ts";
@@ -113,21 +113,17 @@ export async function loadHistory(
   return history;
 }
 
-/** A merge, a split or something late needs all of the truth; records need the records before them; else the digest is enough. */
+/** A merge, a split or something late needs all of the truth; records need the records before them; else the state is enough. */
 function needsHistory(resolution: Resolution, ingestion: Ingestion): boolean {
   const { continues, sources, records } = resolution;
-  const { continuous, computed } = ingestion.configuration;
+  const { continuous, computed, policy } = ingestion.configuration;
   if (sources.length === 0) return false;
   if (continues === undefined || records.length > 0 || mustFollowAnew(resolution, ingestion)) return true;
   if (continuous.audiences.length === 0 && computed.length === 0) return false;
-  const digested = eventDigestOf(continuous).read(continues);
-  if (digested === undefined) return true;
-  const last = digested.at(-1)?.at ?? -Infinity;
-  // An event of the future may come before or after a new one: their ids decide, which the digest does not hold.
-  if (last >= (resolution.events[0]?.at ?? Infinity)) return true;
-  // What was followed up to now was followed with the attributes of now; and whole events are still to be counted.
-  if (latestOf(continues.fragments) > continues.evaluatedAt) return true;
-  return computed.length > 0 && last > continues.evaluatedAt;
+  // What was followed up to now was followed with the attributes of now.
+  return (
+    !eventStatesOf(continuous, policy).has(continues) || latestOf(continues.fragments) > continues.evaluatedAt
+  );
 }
 
 function isEmpty(commit: HubCommit): boolean {

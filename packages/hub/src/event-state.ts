@@ -1,0 +1,112 @@
+import type { MergePolicy, PersonState } from "@tessera/profile-store";
+import { type AudiencePlan, compileStream, type StreamPlan, type StreamState } from "@tessera/segment-engine";
+import { digest } from "@tessera/xdm";
+import { type DigestedEvent, type EventDigest, eventDigestOf } from "./event-digest.ts";
+
+/**
+ * What is kept of a person so that the next event is followed without loading the history: where the audiences stand
+ * in their event windows; where some audiences cannot be kept up event by event, also the past events as far as they are read.
+ */
+export interface PastState {
+  readonly state: StreamState;
+  /** The past events as far as audiences read them; empty where nobody asks for them. */
+  readonly events: readonly DigestedEvent[];
+}
+
+/** Keeps and reads the event state of persons, for one plan under one merge policy. */
+export interface EventStates {
+  readonly stream: StreamPlan;
+  /** The past of a person, or undefined when it has to be made of the history: never kept, or by other definitions. */
+  readonly take: (person: PersonState) => PastState | undefined;
+  /** Whether `take` would give something. */
+  readonly has: (person: PersonState) => boolean;
+  /** `events`: all that the state was made of, in order; the first of them were taken from `before`. */
+  readonly keep: (
+    state: StreamState,
+    events: readonly DigestedEvent[],
+    before?: { readonly person: PersonState; readonly past: PastState },
+  ) => Uint8Array | undefined;
+}
+
+const HEAD = 8;
+const made = new WeakMap<AudiencePlan, WeakMap<MergePolicy, EventStates>>();
+
+/** The event states of a plan under a merge policy. */
+export function eventStatesOf(plan: AudiencePlan, policy: MergePolicy): EventStates {
+  const ofPlan = made.get(plan) ?? new WeakMap<MergePolicy, EventStates>();
+  made.set(plan, ofPlan);
+  const known = ofPlan.get(policy);
+  if (known !== undefined) return known;
+  const states = createEventStates(plan, policy);
+  ofPlan.set(policy, states);
+  return states;
+}
+
+function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates {
+  const stream = compileStream(plan);
+  const needsEvents = stream.needs === "history";
+  const digests = eventDigestOf(plan);
+  const mark = Number.parseInt(
+    digest(`${policy.id}\n${policy.version}\n${JSON.stringify(policy.attributeMerge)}`).slice(0, 8),
+    16,
+  );
+  // A state is changed in place: it is taken out when it is used, and put back under its new bytes.
+  const decoded = new WeakMap<Uint8Array, PastState>();
+  const past = (bytes: Uint8Array | undefined): PastState | undefined => {
+    if (bytes === undefined || bytes.length < HEAD) return undefined;
+    const held = decoded.get(bytes);
+    if (held !== undefined) return held;
+    const found = read(bytes, { stream, digests: needsEvents ? digests : undefined, mark });
+    if (found !== undefined) decoded.set(bytes, found);
+    return found;
+  };
+  return {
+    stream,
+    has: ({ eventState }) => past(eventState) !== undefined,
+    take: ({ eventState }) => {
+      const found = past(eventState);
+      if (eventState !== undefined) decoded.delete(eventState);
+      return found;
+    },
+    keep: (state, events, before) => {
+      const bytes = stream.encode(state);
+      const kept = needsEvents ? digests.write(events, digestBefore(before)) : NOTHING;
+      if (kept === undefined) return undefined;
+      const all = new Uint8Array(HEAD + bytes.length + kept.length);
+      const view = new DataView(all.buffer);
+      view.setUint32(0, mark);
+      view.setUint32(4, bytes.length);
+      all.set(bytes, HEAD);
+      all.set(kept, HEAD + bytes.length);
+      decoded.set(all, { state, events: needsEvents ? events : NONE });
+      return all;
+    },
+  };
+}
+
+const NOTHING = new Uint8Array(0);
+const NONE: readonly DigestedEvent[] = [];
+
+function digestBefore(
+  before: { readonly person: PersonState; readonly past: PastState } | undefined,
+): Parameters<EventDigest["write"]>[1] {
+  const bytes = before?.person.eventState;
+  if (before === undefined || bytes === undefined || before.past.events.length === 0) return undefined;
+  return { state: bytes.subarray(HEAD + lengthIn(bytes)), stored: before.past.events.length };
+}
+
+function read(
+  bytes: Uint8Array,
+  by: { readonly stream: StreamPlan; readonly digests: EventDigest | undefined; readonly mark: number },
+): PastState | undefined {
+  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) !== by.mark) return undefined;
+  const end = HEAD + lengthIn(bytes);
+  const state = by.stream.decode(bytes.subarray(HEAD, end));
+  if (state === undefined) return undefined;
+  const events = by.digests === undefined ? NONE : by.digests.read(bytes.subarray(end));
+  return events === undefined ? undefined : { state, events };
+}
+
+function lengthIn(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);
+}
