@@ -35,3 +35,5 @@ export {
   type StreamTransition,
 } from "./stream/stream-plan.ts";
 export { type StreamState } from "./stream/state.ts";
+export { compileRows, type RowPlan } from "./rows/row-plan.ts";
+export { type AudienceBits, countMembers, hasMember } from "./rows/sliced.ts";

@@ -4,7 +4,10 @@ import { describe, expect, it } from "vitest";
 import {
   type AudiencePlan,
   compileAudiences,
+  compileRows,
   compileStream,
+  countMembers,
+  hasMember,
   type PersonView,
   type StreamState,
 } from "../index.ts";
@@ -195,6 +198,31 @@ function firstChange(person: PersonView, from: number, to: number): number {
     if (sorted(plan.evaluate(person, at).members).join() !== before) return at;
   }
 }
+
+describe("compileRows", () => {
+  it("finds for many persons at once what evaluation finds for each", () => {
+    const rows = compileRows(plan);
+    const person = fc.tuple(attributes, fc.array(news, { maxLength: 20 })).map(([own, list]): PersonView => ({
+      attributes: own as JsonObject,
+      events: momentsOf(list).flatMap((moment) => moment.events),
+    }));
+    fc.assert(
+      fc.property(fc.array(person, { maxLength: 70 }), fc.nat(400), (persons, hours) => {
+        const now = START + hours * HOUR;
+        const bits = rows.evaluate(persons, now);
+        const expected = persons.map((one) => plan.evaluate(one, now).members);
+        plan.audiences.forEach(({ id }, audience) => {
+          const members = persons.flatMap((_, index) => (hasMember(bits, audience, index) ? [index] : []));
+          expect([id, members]).toEqual([id, expected.flatMap((own, index) => (own.has(id) ? [index] : []))]);
+          expect(countMembers(bits, audience)).toBe(members.length);
+        });
+        const [one] = persons;
+        if (one) expect([...rows.members(one, now)].sort()).toEqual(sorted(expected[0] ?? new Set()));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
 
 describe("fallbacks", () => {
   it("names the audiences that are worked out over all events, and why", () => {

@@ -1,0 +1,155 @@
+import type { JsonObject } from "@tessera/xdm";
+import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
+import { truth } from "../evaluate/values.ts";
+import type { AudiencePlan } from "../plan.ts";
+import { instantOf } from "../time/calendar.ts";
+import { type AttributeGroup, attributeGroups } from "./attribute-index.ts";
+import { EventDispatch } from "./dispatch.ts";
+import { EventFold } from "./event-fold.ts";
+import type { ClockLeaf, HistoryLeaf } from "./leaf.ts";
+import { AttributeReader } from "./attribute-reader.ts";
+import { programOf } from "./program.ts";
+import { type AudienceBits, audienceBits, SlicedProgram } from "./sliced.ts";
+
+/** All audiences of a plan made ready to decide many persons: results are those of `plan.evaluate`. */
+export interface RowPlan {
+  /** Decides persons at a moment (ms), 32 at a time. Audiences are in the plan's order. */
+  evaluate(persons: readonly PersonView[], now: number): AudienceBits;
+  /** The ids of the audiences one person is in. */
+  members(person: PersonView, now: number): readonly string[];
+}
+
+/**
+ * Makes a plan ready for rows: conditions on one path are looked up by its value, each distinct condition is worked
+ * out once for all audiences, one pass over the events fills all windows, and a small program joins the results of 32
+ * persons at once. No code is generated.
+ */
+export function compileRows(plan: AudiencePlan): RowPlan {
+  return new Rows(plan);
+}
+
+class Rows implements RowPlan {
+  readonly #plan: AudiencePlan;
+  readonly #context = new EvaluationContext();
+  readonly #groups: readonly AttributeGroup[];
+  readonly #reader: AttributeReader;
+  readonly #dispatch: EventDispatch;
+  readonly #fold: EventFold;
+  readonly #sliced: SlicedProgram;
+  readonly #others: readonly (readonly [number, ClockLeaf | HistoryLeaf])[];
+  readonly #single: AudienceBits;
+  readonly #looksAtEvents: boolean;
+  #lane = 1;
+  #event: JsonObject = {};
+
+  constructor(plan: AudiencePlan) {
+    this.#plan = plan;
+    const program = programOf(plan);
+    const { leaves, conditions } = program;
+    this.#groups = attributeGroups(leaves, this.#context);
+    this.#reader = new AttributeReader(this.#groups.map((group) => group.path));
+    this.#dispatch = new EventDispatch(conditions, this.#context);
+    this.#fold = new EventFold(leaves, conditions.length, this.#context);
+    this.#sliced = new SlicedProgram(program);
+    this.#others = leaves.flatMap((leaf, number) =>
+      leaf.kind === "clock" || leaf.kind === "history" ? [[number, leaf] as const] : [],
+    );
+    this.#looksAtEvents = conditions.length > 0;
+    this.#single = audienceBits(plan.audiences.length, 1);
+  }
+
+  evaluate(persons: readonly PersonView[], now: number): AudienceBits {
+    const bits = audienceBits(this.#plan.audiences.length, persons.length);
+    this.#fold.begin(now);
+    for (let first = 0; first < persons.length; first += 32) {
+      this.#sliced.clear();
+      const end = Math.min(first + 32, persons.length);
+      for (let person = first; person < end; person++) {
+        const view = persons[person];
+        if (view) this.#person(view, now, 1 << (person & 31));
+      }
+      this.#sliced.run(bits, first >>> 5);
+    }
+    return bits;
+  }
+
+  members(person: PersonView, now: number): readonly string[] {
+    const { words } = this.#single;
+    this.#fold.begin(now);
+    this.#sliced.clear();
+    this.#person(person, now, 1);
+    this.#sliced.run(this.#single, 0);
+    const members: string[] = [];
+    const { audiences } = this.#plan;
+    for (let audience = 0; audience < words.length; audience++) {
+      const definition = words[audience] === 0 ? undefined : audiences[audience];
+      if (definition) members.push(definition.id);
+    }
+    return members;
+  }
+
+  #person(person: PersonView, now: number, lane: number): void {
+    const { nodes } = this.#sliced;
+    const { attributes } = person;
+    this.#lane = lane;
+    const values = this.#reader.read(attributes);
+    const groups = this.#groups;
+    for (let index = 0; index < groups.length; index++) {
+      const holding = groups[index]?.holdingFor(values[index], attributes) ?? NONE;
+      for (let at = 0; at < holding.length; at++) {
+        const leaf = holding[at] ?? 0;
+        nodes[leaf] = (nodes[leaf] ?? 0) | lane;
+      }
+    }
+    if (this.#looksAtEvents) this.#events(person, now);
+    if (this.#others.length > 0) this.#rest(person, now);
+  }
+
+  readonly #into = {
+    hit: (leaf: number): void => {
+      const { nodes } = this.#sliced;
+      nodes[leaf] = (nodes[leaf] ?? 0) | this.#lane;
+    },
+    numbers: (value: number): readonly number[] => {
+      const folded = this.#fold.values[value];
+      if (folded === undefined) return [];
+      this.#context.env[folded.slot] = this.#event;
+      const taken = folded.code.run(this.#context);
+      if (typeof taken === "number") return [taken];
+      return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
+    },
+  };
+
+  #events(person: PersonView, now: number): void {
+    const dispatch = this.#dispatch;
+    const fold = this.#fold;
+    fold.person();
+    for (const event of person.events) {
+      const stamp = event.timestamp;
+      const time = typeof stamp === "string" ? instantOf(stamp) : Number.NaN;
+      if (time > now) break;
+      const count = dispatch.match(event);
+      if (count === 0) continue;
+      this.#event = event;
+      for (let index = 0; index < count; index++)
+        fold.event(dispatch.found[index] ?? 0, time === time ? time : -Infinity, this.#into);
+    }
+    fold.end(this.#into.hit);
+  }
+
+  /** What is worked out by the plan's own code. */
+  #rest(person: PersonView, now: number): void {
+    const context = this.#context;
+    context.begin(person, now);
+    for (const [leaf, other] of this.#others) {
+      const decide = other.kind === "clock" ? other.code.run : other.decide;
+      const holds =
+        typeof decide === "function"
+          ? truth(decide(context))
+          : this.#plan.evaluate(person, now).members.has(decide.audience);
+      if (holds) this.#into.hit(leaf);
+    }
+  }
+}
+
+const NONE: Int32Array = new Int32Array(0);
