@@ -1,5 +1,6 @@
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
 import { readJson } from "./from-json.ts";
+import { parsePql } from "./parse.ts";
 import { printPql } from "./print.ts";
 
 /**
@@ -10,5 +11,9 @@ import { printPql } from "./print.ts";
  */
 export function jsonToPql(json: unknown): Result<string, Issue[]> {
   const read = readJson(json);
-  return read.ok ? ok(printPql(read.value)) : err(read.error);
+  if (!read.ok) return err(read.error);
+  // The tree may say what no text can: a parameter 0, more than a text may hold.
+  const text = printPql(read.value);
+  const again = parsePql(text);
+  return again.ok ? ok(text) : err(again.error);
 }
