@@ -13,6 +13,8 @@ import { openSandbox, type Sandbox } from "./sandbox.ts";
 import { startScheduleWorker } from "./schedules/schedule-worker.ts";
 import { dropStore, openStore } from "./store.ts";
 import { createSender } from "./transports/send.ts";
+import { createLeasedWork } from "./workers/leased-work.ts";
+import { startSharedWork } from "./workers/shared-work.ts";
 
 /** What sandboxes are opened with. */
 export interface SandboxParts {
@@ -100,7 +102,7 @@ function filesFolderOf({ filesFolder, defaultSandbox }: GatewayConfig, name: str
 }
 
 /** Opens one sandbox and starts what this process does in it. */
-async function startSandbox(parts: SandboxParts, name: string, store: HubStore): Promise<Running> {
+async function startSandbox(parts: SandboxParts, name: string, given: HubStore): Promise<Running> {
   const { config, clock, newId, log, metrics, jobs, secret, privacySalt } = parts;
   const { organisation, edgeUrl, adminToken: token } = config;
   const does = (role: Role): boolean => config.roles.includes(role);
@@ -108,10 +110,14 @@ async function startSandbox(parts: SandboxParts, name: string, store: HubStore):
     log.error({ err: error, sandbox: name }, `${what} failed`);
   const filesFolder = filesFolderOf(config, name);
   const send = createSender({ filesFolder, secret, now: clock });
-  const timers = does("timers");
+  const leased = createLeasedWork(given, { leaseMs: config.leaseMs, onError });
+  const store = leased?.store ?? given;
+  const timers = does("timers") && leased === undefined;
   const options = { name, organisation, store, catalog: CATALOG, clock, newId, timers, privacySalt, onError };
   const sandbox = await openSandbox(options);
-  await finishRebuild(sandbox);
+  await (leased === undefined
+    ? finishRebuild(sandbox)
+    : leased.alone("rebuild", () => finishRebuild(sandbox)));
   sandbox.follow((changes) => {
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
   });
@@ -127,8 +133,11 @@ async function startSandbox(parts: SandboxParts, name: string, store: HubStore):
     organisation,
     sandbox: name,
     runs,
+    leased,
     onError,
   });
+  const workers =
+    leased && startSharedWork(leased, { config, sandbox, exports: delivery.exports, jobs, clock, onError });
   const privacy = createPrivacyJobs({
     sandbox,
     journal: delivery.store,
@@ -139,15 +148,17 @@ async function startSandbox(parts: SandboxParts, name: string, store: HubStore):
     ...(projector === undefined ? {} : { forgetOnEdge: projector.forget }),
   });
   if (does("batch")) privacy.resume().catch((error: unknown) => onError("privacy jobs", error));
-  const schedule = does("batch")
-    ? startScheduleWorker({ sandbox, exports: delivery.exports, jobs, clock, onError })
-    : undefined;
+  const schedule =
+    does("batch") && leased === undefined
+      ? startScheduleWorker({ sandbox, exports: delivery.exports, jobs, clock, onError })
+      : undefined;
   return {
     sandbox,
     delivery,
     privacy,
     close: async () => {
       await schedule?.close();
+      await workers?.close();
       await jobs.finish(name);
       await projector?.close();
       await delivery.close();

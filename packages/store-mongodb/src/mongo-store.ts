@@ -53,6 +53,8 @@ export interface MongoStore extends HubStore {
    * those persons only. Closing it closes nothing.
    */
   under(lease: Lease, part?: PersonPart): HubStore;
+  /** A text that is another one whenever a document of these kinds was written. */
+  versionsOf(kinds: readonly string[]): Promise<string>;
   /** Makes the indexes that `scan` of candidates uses, for attributes such as `homeAddress.city`. */
   indexAttributes(paths: readonly string[]): Promise<void>;
   /** How the deployment would look for the candidates of `part`. */
@@ -136,6 +138,16 @@ class DatabaseStore implements MongoStore {
       },
       close: async () => undefined,
     };
+  }
+
+  async versionsOf(kinds: readonly string[]): Promise<string> {
+    const found = await asked(() =>
+      this.#c.documents
+        .find({ k: { $in: kinds.map(toStored) } }, { ...AT_ONCE, projection: { v: 1 } })
+        .sort({ k: 1, id: 1 })
+        .toArray(),
+    );
+    return found.map(({ _id, v }) => `${_id} ${v}`).join("\n");
   }
 
   async indexAttributes(paths: readonly string[]): Promise<void> {

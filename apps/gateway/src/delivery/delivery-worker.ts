@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import {
   createDeliveryEngine,
   createRelayedOutbox,
+  type DeliveryEngine,
   type DeliveryStore,
   type DestinationMetrics,
   type OutboxItem,
@@ -13,6 +14,7 @@ import { parseInstant } from "@tessera/xdm";
 import { jsonObjectOf, NOTHING } from "../documents.ts";
 import { createDeliveryTraces, type DeliveryTraces } from "../observe/tracing.ts";
 import type { Sender } from "../transports/send.ts";
+import type { LeasedWork } from "../workers/leased-work.ts";
 import { createExportScheduler, type ExportScheduler } from "./export-schedule.ts";
 import { createJournal } from "./journal.ts";
 import type { ExportPorts } from "./write-exports.ts";
@@ -40,6 +42,8 @@ export interface DeliveryWorkerOptions {
   readonly sandbox: string;
   /** Whether this process tells the streaming destinations. */
   readonly runs: boolean;
+  /** How they are divided among processes that share the store. */
+  readonly leased?: LeasedWork | undefined;
   readonly onError: (what: string, error: unknown) => void;
 }
 
@@ -48,44 +52,77 @@ export interface DeliveryWorkerOptions {
  * became of an item stands in the journal before the item leaves the outbox.
  */
 export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
-  const { hub, store, send, clock, organisation, sandbox, onError } = options;
+  const { hub, store, clock, organisation, sandbox, leased, onError } = options;
+  // A destination is not told by a process that lost its lease meanwhile.
+  const send: Sender =
+    leased === undefined
+      ? options.send
+      : async (request, signal) => (leased.mayAct() ? options.send(request, signal) : LEASE_LOST);
   const traces = createDeliveryTraces(sandbox);
-  const delivery = createRelayedOutbox({ source: sourceOf(store, traces), journal: createJournal(store) });
-  const engine = createDeliveryEngine(
-    {
-      outbox: delivery,
-      destination: (id) => hub.destinations().get(id)?.configured,
-      dataflow: (id) =>
-        [...hub.destinations().values()].flatMap(({ dataflows }) => dataflows).find((flow) => flow.id === id),
-      send: traces.traced(send),
-      sleep: (ms, signal) =>
-        wait(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
-      now: clock,
-      random: Math.random,
-      report: (destinationId, error) => onError(`delivery to ${destinationId}`, error),
-    },
-    { worker: "gateway", orgId: organisation, sandbox },
-  );
+  const newStore = (): DeliveryStore =>
+    createRelayedOutbox({ source: sourceOf(store, traces), journal: createJournal(store) });
+  const delivery = newStore();
+  const newEngine = (outbox: DeliveryStore): DeliveryEngine =>
+    createDeliveryEngine(
+      {
+        outbox,
+        destination: (id) => hub.destinations().get(id)?.configured,
+        dataflow: (id) =>
+          [...hub.destinations().values()]
+            .flatMap(({ dataflows }) => dataflows)
+            .find((flow) => flow.id === id),
+        send: traces.traced(send),
+        sleep: (ms, signal) =>
+          wait(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
+        now: clock,
+        random: Math.random,
+        report: (destinationId, error) => onError(`delivery to ${destinationId}`, error),
+      },
+      { worker: "gateway", orgId: organisation, sandbox },
+    );
   const exportPorts = { send, clock, delivery };
   const stop = new AbortController();
   const streaming = (): readonly string[] =>
     [...hub.destinations().values()]
       .filter(({ configured }) => configured.kind.startsWith("streaming"))
       .map(({ stored }) => stored.id);
-  const running = options.runs
-    ? engine.run(streaming, stop.signal).catch((error: unknown) => onError("delivery", error))
+  const engines = new Map<string, DeliveryEngine>();
+  const divided = options.runs
+    ? leased?.divide({
+        role: "deliver",
+        parts: streaming,
+        // What is held in memory of an earlier time is not used again: others have worked on it since.
+        work: async (id, held) => {
+          const engine = newEngine(newStore());
+          engines.set(id, engine);
+          await engine.run(() => [id], held.ended);
+        },
+      })
     : undefined;
+  const engine = newEngine(delivery);
+  const running =
+    options.runs && divided === undefined
+      ? engine.run(streaming, stop.signal).catch((error: unknown) => onError("delivery", error))
+      : undefined;
   return {
     store: delivery,
     exports: createExportScheduler({ hub, store }, exportPorts),
     exportPorts,
-    metrics: engine.metrics,
+    metrics: () => [engine, ...engines.values()].flatMap((one) => one.metrics()),
     close: async () => {
       stop.abort();
+      await divided?.close();
       await running;
     },
   };
 }
+
+/** Nothing was sent; what is told of it goes nowhere, since the lease of its destination is lost. */
+const LEASE_LOST = {
+  kind: "failure",
+  reason: "network",
+  detail: "This process lost its lease on the destination; who has it now goes on.",
+} as const;
 
 function sourceOf(store: HubStore, traces: DeliveryTraces): OutboxSource {
   return {

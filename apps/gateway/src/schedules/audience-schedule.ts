@@ -46,15 +46,25 @@ export function nextEvaluation({ cron, timezone, lastAt }: AudienceSchedule): nu
   return new Cron(cron, { timezone, paused: true }).nextRun(new Date(lastAt))?.getTime();
 }
 
-/** Takes the audiences that are due, each for one process only. */
-export async function claimDueAudiences(store: HubStore, now: number): Promise<readonly string[]> {
+/** Takes the audiences that are due, each for one process only; `before` is told of them beforehand. */
+export async function claimDueAudiences(
+  store: HubStore,
+  now: number,
+  before?: (audienceIds: readonly string[]) => Promise<void>,
+): Promise<readonly string[]> {
+  const isDue = (schedule: AudienceSchedule): boolean => {
+    const next = nextEvaluation(schedule);
+    return next !== undefined && next <= now;
+  };
+  const ids = [...(await audienceSchedules(store))].flatMap(([id, schedule]) =>
+    isDue(schedule) ? [id] : [],
+  );
+  if (ids.length > 0) await before?.(ids);
   const due: string[] = [];
-  for (const id of (await audienceSchedules(store)).keys()) {
-    const claimed = await claimDocument(store, { kind: KIND, id }, (body) => {
-      if (body === undefined) return undefined;
-      const next = nextEvaluation(body as unknown as AudienceSchedule);
-      return next !== undefined && next <= now ? { ...body, lastAt: now } : undefined;
-    });
+  for (const id of ids) {
+    const claimed = await claimDocument(store, { kind: KIND, id }, (body) =>
+      body !== undefined && isDue(body as unknown as AudienceSchedule) ? { ...body, lastAt: now } : undefined,
+    );
     if (claimed) due.push(id);
   }
   return due;

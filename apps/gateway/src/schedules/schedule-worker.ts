@@ -23,6 +23,8 @@ export function startScheduleWorker(options: {
   readonly clock: () => number;
   readonly onError: (what: string, error: unknown) => void;
   readonly period?: number;
+  /** Orders evaluations from all processes that share the store; without it they run as jobs of this one. */
+  readonly order?: ((audienceIds: readonly string[]) => Promise<void>) | undefined;
 }): ScheduleWorker {
   const { sandbox, exports, jobs, clock, onError, period = PERIOD } = options;
   let closed = false;
@@ -35,8 +37,12 @@ export function startScheduleWorker(options: {
           .filter(({ status }) => status === "published")
           .map(({ id }) => id),
       );
-      const due = (await claimDueAudiences(sandbox.store, clock())).filter((id) => published.has(id));
-      if (due.length > 0) evaluate(due);
+      // Ordered before it is claimed: a process that ends in between leaves nothing undone.
+      const due = await claimDueAudiences(sandbox.store, clock(), async (ids) =>
+        options.order?.(ids.filter((id) => published.has(id))),
+      );
+      const wanted = due.filter((id) => published.has(id));
+      if (wanted.length > 0 && options.order === undefined) evaluate(wanted);
       await exports.run();
       await expire();
     } catch (error) {

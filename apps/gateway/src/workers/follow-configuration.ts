@@ -1,0 +1,58 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { MongoStore } from "@tessera/store-mongodb";
+
+/** Kinds of documents that a hub and a gateway keep in memory. */
+const KINDS: readonly string[] = [
+  "activity",
+  "audience",
+  "computedAttribute",
+  "consentPolicy",
+  "dataflow",
+  "dataset",
+  "datastream",
+  "destination",
+  "fieldGroup",
+  "fieldLabels",
+  "governance",
+  "graphDecision",
+  "guardrails",
+  "linkingRules",
+  "mergePolicy",
+  "policy",
+  "schema",
+  "suppression",
+];
+const PERIOD = 500;
+
+/** Reads the configuration anew whenever another process changed it. */
+export function followConfiguration(
+  store: Pick<MongoStore, "versionsOf">,
+  options: {
+    readonly reload: () => Promise<void>;
+    readonly onError: (what: string, error: unknown) => void;
+    readonly periodMs?: number;
+  },
+): { readonly close: () => Promise<void> } {
+  const { reload, onError, periodMs = PERIOD } = options;
+  const stop = new AbortController();
+  let known: string | undefined;
+  const loop = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        const now = await store.versionsOf(KINDS);
+        if (now !== known) await reload();
+        known = now;
+      } catch (error) {
+        onError("following the configuration", error);
+      }
+      await wait(periodMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  const running = loop();
+  return {
+    close: async () => {
+      stop.abort();
+      await running;
+    },
+  };
+}
