@@ -47,6 +47,8 @@ export interface Configuration {
   readonly whole: AudiencePlan;
   /** Since when each continuous audience is in force. */
   readonly since: ReadonlyMap<string, number>;
+  /** When the first of them came into force; `Infinity` without any. */
+  readonly firstSince: number;
   /** The moments at which continuous audiences came into force. */
   readonly beginnings: ReadonlySet<number>;
   readonly schemas: SchemaBook;
@@ -94,6 +96,7 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     continuous: compiled(continuous),
     whole: compiled(published),
     since: new Map(continuous.map((audience) => [audience.id, audience.since])),
+    firstSince: Math.min(...continuous.map((audience) => audience.since)),
     beginnings: new Set(continuous.map((audience) => audience.since)),
   };
 }

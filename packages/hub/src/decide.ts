@@ -50,34 +50,19 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
   const writes: PersonWrite[] = [];
   const memberships: MembershipChange[] = [];
   const decisions: DecidedPerson[] = [];
-  const counters: Record<string, number> = {};
-  const count = (person: PersonState, by: number): void => {
-    for (const held of person.memberships) {
-      if (isMember(held.status)) counters[memberCounter(held)] = (counters[memberCounter(held)] ?? 0) + by;
-    }
-  };
-  const counted = new Set<PersonState>();
+  const tally = new Tally();
   for (const resolution of resolutions.persons) {
     const decided = decidePerson(resolution, ruling);
     writes.push({ kind: "put", person: decided.after, fragmentsChanged: decided.fragmentsChanged });
-    memberships.push(...decided.changes);
+    for (const change of decided.changes) memberships.push(change);
     decisions.push(decided);
-    const [source] = resolution.sources;
-    // Most events change no membership: then there is nothing to count.
-    if (
-      resolution.sources.length === 1 &&
-      source?.memberships === decided.after.memberships &&
-      !counted.has(source)
-    )
-      continue;
-    for (const one of resolution.sources) counted.add(one);
-    count(decided.after, 1);
+    if (resolution.continues !== undefined && resolution.sources.length === 1) tally.changes(decided.changes);
+    else tally.person(decided.after, resolution.sources);
   }
   for (const { person, successor } of resolutions.removed) {
     writes.push({ kind: "remove", personId: person.personId, expectedVersion: person.version, successor });
-    counted.add(person);
+    tally.gone(person);
   }
-  for (const person of counted) count(person, -1);
   return {
     persons: writes,
     events: decisions.flatMap(({ events }) => events),
@@ -86,8 +71,47 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
     outbox: ruling.activate(transitionsOf(decisions), ruling.now),
     quarantine: [],
     documents: [],
-    counters: Object.fromEntries(Object.entries(counters).filter(([, delta]) => delta !== 0)),
+    counters: tally.counters(),
   };
+}
+
+/** Counts how many more members each audience has. */
+class Tally {
+  readonly #counters: Record<string, number> = {};
+  readonly #gone = new Set<PersonState>();
+
+  /** Someone who goes on: what changed is all there is to count. */
+  changes(changes: readonly MembershipChange[]): void {
+    for (const change of changes) {
+      this.#add(change, (isMemberOf(change.to) ? 1 : 0) - (isMemberOf(change.from) ? 1 : 0));
+    }
+  }
+
+  /** Someone made of others, or of nobody. */
+  person(after: PersonState, sources: readonly PersonState[]): void {
+    for (const held of after.memberships) if (isMember(held.status)) this.#add(held, 1);
+    for (const source of sources) this.gone(source);
+  }
+
+  /** Someone who is no more as they were; several may be made of them. */
+  gone(person: PersonState): void {
+    if (this.#gone.size === this.#gone.add(person).size) return;
+    for (const held of person.memberships) if (isMember(held.status)) this.#add(held, -1);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return Object.fromEntries(Object.entries(this.#counters).filter(([, delta]) => delta !== 0));
+  }
+
+  #add(held: { readonly namespace: string; readonly audienceId: string }, by: number): void {
+    if (by === 0) return;
+    const name = memberCounter(held);
+    this.#counters[name] = (this.#counters[name] ?? 0) + by;
+  }
+}
+
+function isMemberOf(status: MembershipChange["from"]): boolean {
+  return status !== "none" && isMember(status);
 }
 
 /** The name of the counter of an audience's members. */
@@ -187,7 +211,7 @@ function follow(
   const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
   const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
   // Computed attributes change with every event, whether an audience reads them yet or not.
-  const begin = computing === undefined ? Math.min(...since.values()) : -Infinity;
+  const begin = computing === undefined ? configuration.firstSince : -Infinity;
   const moments = (
     anew
       ? [...all.map(({ at }) => at), ...known.records.map((record) => record.at)]

@@ -6,7 +6,9 @@ import { fromStored, toStored } from "@tessera/profile-store";
 
 const STATUSES: readonly MembershipStatus[] = ["realized", "existing", "exited"];
 const HAS_EXPIRY = 4;
-const FORMAT = 1;
+/** 1: moments of memberships in full. 2: each as its distance from the one before. */
+const FORMAT = 2;
+const FARTHEST = 2 ** 50;
 const UTF8 = new TextDecoder();
 
 /** What a person's row keeps beside its columns. */
@@ -46,16 +48,17 @@ export class PersonStateCodec {
   decode(bytes: Uint8Array): StateOfRow {
     const row = new RowReader(bytes);
     const format = row.varint();
-    if (format !== FORMAT) throw new Error(`A person's row has format ${format}, expected ${FORMAT}.`);
+    if (format < 1 || format > FORMAT)
+      throw new Error(`A person's row has format ${format}, expected 1 to ${FORMAT}.`);
     const identities = readKeys(row);
     const eventCount = row.number();
     const evaluatedAt = row.number();
     const regions = row.text();
     const membershipBytes = row.view();
-    const memberships = this.#decodeMemberships(membershipBytes);
+    const memberships = this.#decodeMemberships(membershipBytes, format);
     const graphBytes = row.view();
     const graph = JSON.parse(UTF8.decode(graphBytes)) as object;
-    this.#memberships.set(memberships, membershipBytes);
+    if (format === FORMAT) this.#memberships.set(memberships, membershipBytes);
     this.#graphs.set(graph, graphBytes);
     return {
       identities,
@@ -91,10 +94,12 @@ export class PersonStateCodec {
     const part = this.#part;
     part.begin();
     part.varint(memberships.length);
+    let before = 0;
     for (const { namespace, audienceId, status, at, version, validUntil } of memberships) {
       part.varint(this.#names.audienceOf(namespace, audienceId));
       part.varint(STATUSES.indexOf(status) + (validUntil === undefined ? 0 : HAS_EXPIRY));
-      part.number(at);
+      writeMoment(part, at, before);
+      before = at;
       part.number(version);
       if (validUntil !== undefined) part.number(validUntil);
     }
@@ -103,19 +108,38 @@ export class PersonStateCodec {
     return bytes;
   }
 
-  #decodeMemberships(bytes: Uint8Array): readonly MembershipState[] {
+  #decodeMemberships(bytes: Uint8Array, format: number): readonly MembershipState[] {
     const part = new RowReader(bytes);
+    let before = 0;
     return Array.from({ length: part.varint() }, () => {
       const [namespace, audienceId] = this.#names.audience(part.varint());
       const flags = part.varint();
       const status = STATUSES[flags % HAS_EXPIRY] ?? "exited";
-      const at = part.number();
+      const at = format === 1 ? part.number() : readMoment(part, before);
+      before = at;
       const version = part.number();
       return flags < HAS_EXPIRY
         ? { namespace, audienceId, status, at, version }
         : { namespace, audienceId, status, at, version, validUntil: part.number() };
     });
   }
+}
+
+/** A moment as its distance from another, odd when it lies before it; -1 announces one that is written in full. */
+function writeMoment(row: RowWriter, at: number, before: number): void {
+  const distance = at - before;
+  if (Number.isInteger(distance) && Math.abs(distance) < FARTHEST && before + distance === at) {
+    row.number(distance < 0 ? -2 * distance - 1 : 2 * distance);
+    return;
+  }
+  row.number(-1);
+  row.number(at);
+}
+
+function readMoment(row: RowReader, before: number): number {
+  const distance = row.number();
+  if (distance === -1) return row.number();
+  return before + (distance % 2 === 0 ? distance / 2 : -(distance + 1) / 2);
 }
 
 function readKeys(row: RowReader): readonly IdentityKey[] {
