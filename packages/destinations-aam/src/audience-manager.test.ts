@@ -8,6 +8,7 @@ import {
   isAfterSharing,
   optOutPath,
   shareAudience,
+  totalAamPlan,
 } from "./index.ts";
 
 const NOW = "2026-01-31T12:00:00Z";
@@ -364,6 +365,56 @@ describe("plan", () => {
       refused: ["aam.identity.none"],
     });
     expect(JSON.stringify([first, second])).not.toContain("a@example.test");
+  });
+
+  it("adds the ways, the moments and the reasons up; a newly shared audience waits for its first use", () => {
+    const parsed = audienceManager.parseSettings(settings);
+    if (!parsed.ok) throw new Error("settings");
+    const ids = (n: number): [string, string][] => [
+      ["ECID", ECID.replace(/^./, String(n))],
+      ["CRMID", "c1"],
+    ];
+    const plans = explainAamPlan(
+      [
+        item("edge", ids(1), [["aud-1", "realized"]], FRESH),
+        item("edge, shared at ten", ids(2), [["aud-2", "realized"]], FRESH),
+        item("hub", ids(3), [["aud-1", "exited"]]),
+        item("hub too", [...ids(4), ["GAID", DEVICE]], [["aud-1", "realized"]], {
+          VA6: "2026-01-17T11:59:59Z",
+        }),
+        item("nobody", [["Email", "a@example.test"]], [["aud-1", "realized"]], FRESH),
+      ],
+      parsed.value,
+      context,
+    );
+    expect(plans[1]?.expected).toEqual({
+      label: "minutes",
+      earliest: "2026-01-31T14:00:00.000Z",
+      latest: "2026-01-31T14:00:00.000Z",
+    });
+    const totals = totalAamPlan(plans);
+    expect(totals).toEqual({
+      items: 5,
+      refusedItems: 1,
+      routes: {
+        edge: 2,
+        hub: 2,
+        hubBecause: { noRegion: 1, stale: 1 },
+        hosts: { "use.demdex.net": 2, "irl1.demdex.net": 2 },
+      },
+      expected: {
+        minutes: { items: 2, earliest: "2026-01-31T12:01:00.000Z", latest: "2026-01-31T14:00:00.000Z" },
+        "12-24 hours": {
+          items: 2,
+          earliest: "2026-02-01T00:00:00.000Z",
+          latest: "2026-02-01T12:00:00.000Z",
+        },
+      },
+      shared: { ECID: 4, GAID: 1 },
+      leftOut: { customNamespace: 4, rawEmail: 1 },
+      refused: { "aam.identity.none": 1 },
+    });
+    expect(JSON.stringify(totals)).not.toMatch(/example|\d{38}/);
   });
 });
 

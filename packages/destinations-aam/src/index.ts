@@ -1,6 +1,7 @@
 export { audienceManager } from "./audience-manager.ts";
 export { type AamAudienceSettings, type AamSettings } from "./settings.ts";
 export { type AamItemPlan, explainAamPlan } from "./plan.ts";
+export { type AamPlanTotals, totalAamPlan } from "./plan-totals.ts";
 export { DCS_REGIONS, dcsRegion, type DcsRegion } from "./regions.ts";
 export {
   expectedLatency,
@@ -54,17 +55,20 @@ export {
   parseInboundLine,
 } from "./files/inbound-line.ts";
 export {
-  type InboundCheckpoint,
   inboundFileName,
   type InboundFileSpec,
   inboundFolder,
-  type InboundPart,
-  type InboundPartResult,
-  type InboundWriteOptions,
   isGlobalDeviceSource,
   writeInboundFiles,
 } from "./files/inbound-file.ts";
-export { idSyncChunks, idSyncFileName, idSyncLine, type IdSyncSpec } from "./files/id-sync-file.ts";
+export {
+  type InboundCheckpoint,
+  type InboundPart,
+  type InboundPartResult,
+  type InboundWriteOptions,
+  type RecordSource,
+} from "./files/line-files.ts";
+export { idSyncFileName, idSyncLine, type IdSyncSpec, writeIdSyncFiles } from "./files/id-sync-file.ts";
 export {
   parseTraitRule,
   type SignalCondition,

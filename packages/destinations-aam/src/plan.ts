@@ -8,7 +8,7 @@ import type {
   PlannedRequest,
 } from "@tessera/destinations";
 import { digest, isMember } from "@tessera/xdm";
-import { isAfterSharing } from "./audience-sharing.ts";
+import { isAfterSharing, shareAudience } from "./audience-sharing.ts";
 import { type DataSources, dcsCalls, DEFAULT_DATA_SOURCES } from "./dcs-request.ts";
 import { inboundFileName } from "./files/inbound-file.ts";
 import { type InboundItem, inboundLines } from "./files/inbound-line.ts";
@@ -20,7 +20,10 @@ import type { AamSettings } from "./settings.ts";
 export interface AamItemPlan {
   readonly item: string;
   readonly route: RegionRoute;
+  /** When the person can be used there; for an audience that was shared just now, not before its first use. */
   readonly expected: ExpectedLatency;
+  /** How many entries and exits are told. */
+  readonly told: number;
   /** How many identities are told, by namespace. */
   readonly shared: { readonly [namespace: string]: number };
   readonly leftOut: readonly LeftOutIdentities[];
@@ -48,15 +51,34 @@ export function explainAamPlan(
     const decided = decide(item, settings, context.now);
     const shared: Record<string, number> = {};
     for (const { namespace } of decided.identities) shared[namespace] = (shared[namespace] ?? 0) + 1;
+    const { realized, removedTraits, identities } = decided;
     return {
       item: item.id,
       route: decided.route,
-      expected: expectedLatency(decided.route.kind, context.now),
+      expected: fromFirstUse(expectedLatency(decided.route.kind, context.now), realized, settings),
+      told: identities.length === 0 ? 0 : realized.length + removedTraits.length,
       shared,
       leftOut: decided.leftOut,
       refused: decided.refused,
     };
   });
+}
+
+/** A newly shared audience is usable after 4 hours, whatever the way: the latest of an item's audiences counts. */
+function fromFirstUse(
+  expected: ExpectedLatency,
+  audienceIds: readonly string[],
+  { audiences }: AamSettings,
+): ExpectedLatency {
+  let { earliest, latest } = expected;
+  for (const audienceId of audienceIds) {
+    const since = Object.hasOwn(audiences, audienceId) ? audiences[audienceId]?.sharedSince : undefined;
+    if (since === undefined) continue;
+    const { usable } = shareAudience({ audienceId, name: audienceId }, since).firstUse;
+    if (usable > earliest) earliest = usable;
+    if (usable > latest) latest = usable;
+  }
+  return { ...expected, earliest, latest };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { MAX_GET_BYTES, MAX_POST_BYTES } from "../dcs-request.ts";
-import { utf8Length } from "../files/inbound-line.ts";
+import { utf8Length } from "../files/utf8-length.ts";
 
 /** A request to `/event`, `/id` or `/demoptout.jpg`, as a fetch handler sees it. Header names are lower case. */
 export interface AamRequest {

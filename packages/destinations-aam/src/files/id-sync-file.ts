@@ -1,5 +1,12 @@
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
 import { unixSeconds } from "./inbound-file.ts";
+import {
+  type InboundPart,
+  type InboundWriteOptions,
+  type LineFormat,
+  type RecordSource,
+  writeLineFiles,
+} from "./line-files.ts";
 
 /** An ID synchronisation file: which data source each column of ids belongs to; the first column holds device ids. */
 export interface IdSyncSpec {
@@ -45,24 +52,19 @@ export function idSyncLine(spec: IdSyncSpec, ids: readonly string[]): Result<str
   return ok(ids.join("\t"));
 }
 
-/** Rows to bytes, in chunks of about 64 KB; refused rows are handed to `onRefused` with their position. */
-export async function* idSyncChunks(
+/** Rows of ids to files with the limits, splits and checkpoints of inbound files; refused rows are told by position. */
+export function writeIdSyncFiles(
   spec: IdSyncSpec,
-  rows: AsyncIterable<readonly string[]> | Iterable<readonly string[]>,
-  onRefused: (row: number, issue: Issue) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const encoder = new TextEncoder();
-  let text = "";
-  let row = 0;
-  for await (const ids of rows) {
-    const line = idSyncLine(spec, ids);
-    if (line.ok) text += `${line.value}\n`;
-    else onRefused(row, line.error);
-    row += 1;
-    if (text.length >= 1 << 16) {
-      yield encoder.encode(text);
-      text = "";
-    }
-  }
-  if (text !== "") yield encoder.encode(text);
+  source: RecordSource<readonly string[]>,
+  options: InboundWriteOptions = {},
+): AsyncGenerator<InboundPart, void, undefined> {
+  const format: LineFormat<readonly string[]> = {
+    nameOf: (part) => idSyncFileName(spec, part),
+    gzip: spec.gzip,
+    linesOf: (ids) => {
+      const line = idSyncLine(spec, ids);
+      return line.ok ? [line.value] : line.error;
+    },
+  };
+  return writeLineFiles(format, source, options);
 }

@@ -3,7 +3,6 @@ import { gunzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  idSyncChunks,
   idSyncFileName,
   idSyncLine,
   inboundFileName,
@@ -12,7 +11,9 @@ import {
   type InboundItem,
   inboundLines,
   type InboundRecord,
+  type InboundCheckpoint,
   parseInboundLine,
+  writeIdSyncFiles,
   writeInboundFiles,
 } from "../index.ts";
 
@@ -237,6 +238,25 @@ describe("inbound files", () => {
     expect(users).toEqual(records.map(({ userId }) => userId).filter((id) => id !== ""));
   });
 
+  it("100,000 changes: about 64 KB at a time, no record read ahead of its chunk", async () => {
+    let given = 0;
+    const source = function* (skip: number): Generator<InboundRecord> {
+      for (given = skip; given < 100_000; given += 1)
+        yield { userId: String(given).padStart(38, "3"), items: [{ kind: "trait", sid: given % 500 }] };
+    };
+    let bytes = 0;
+    let lines = 0;
+    for await (const part of writeInboundFiles(spec, source)) {
+      for await (const chunk of part.chunks) {
+        expect(chunk.length).toBeLessThan(66_000);
+        bytes += chunk.length;
+        expect(given * 40).toBeLessThan(bytes + 66_000);
+      }
+      lines += part.result().lines;
+    }
+    expect(lines).toBe(100_000);
+  });
+
   it("hand a broken source on as an error, with gzip too", async () => {
     async function* broken(): AsyncGenerator<InboundRecord> {
       for (let index = 0; index < 20_000; index += 1)
@@ -293,9 +313,36 @@ describe("ID synchronisation files", () => {
       ["68079982765673198504052656074456196039", "someone@example.test"],
       ["67412682083411995725538770443620307584", "XYZ3017B"],
     ];
-    const bytes = await collect(idSyncChunks(ids, rows, (row, issue) => refused.push([row, issue.code])));
-    expect(bytes.toString()).toBe(golden("id-sync.sync"));
+    for await (const part of writeIdSyncFiles(ids, (skip) => rows.slice(skip))) {
+      expect(part.name).toBe("adobe_id_0_12345_1769860800.sync.1");
+      expect((await collect(part.chunks)).toString()).toBe(golden("id-sync.sync"));
+      for (const { record, issue } of part.result().refused) refused.push([record, issue.code]);
+    }
     expect(refused).toEqual([[1, "aam.idSync.personal"]]);
+  });
+
+  it("split and compress like inbound files, and are resumed without a double or a hole", async () => {
+    const rows = Array.from({ length: 1000 }, (_, n) => [`${n}`.padStart(38, "1"), `XYZ${n}`]);
+    const zipped = { ...ids, gzip: true };
+    const read: string[] = [];
+    let resume: InboundCheckpoint | undefined;
+    const names: string[] = [];
+    for (;;) {
+      const parts = writeIdSyncFiles(zipped, (skip) => rows.slice(skip), {
+        maxRawBytes: 10_000,
+        ...(resume && { resume }),
+      });
+      const next = await parts.next();
+      if (next.done === true) break;
+      names.push(next.value.name);
+      const text = gunzipSync(await collect(next.value.chunks)).toString();
+      expect(text.length).toBeLessThanOrEqual(10_000);
+      read.push(...text.slice(0, -1).split("\n"));
+      // The process ends here; another goes on with what was kept.
+      resume = JSON.parse(JSON.stringify(next.value.result().checkpoint)) as InboundCheckpoint;
+    }
+    expect(names).toEqual(names.map((_, n) => `adobe_id_0_12345_1769860800.sync.${n + 1}.gz`));
+    expect(read).toEqual(rows.map((row) => row.join("\t")));
   });
 
   it.each([

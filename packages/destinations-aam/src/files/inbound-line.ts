@@ -1,4 +1,5 @@
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
+import { utf8Length } from "./utf8-length.ts";
 
 /** One item of a line: a trait added or removed by its number, a signal as key and value, or an integration code. */
 export type InboundItem =
@@ -83,18 +84,6 @@ function validSid(sid: number): boolean {
 
 function quotable(text: string): boolean {
   return text !== "" && !text.startsWith("-") && !text.includes('"') && !CONTROL.test(text);
-}
-
-/** The UTF-8 length of a text in bytes. */
-export function utf8Length(text: string): number {
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index);
-    if (unit < 0x80) continue;
-    if (unit >= 0xd800 && unit < 0xdc00) index += 1;
-    bytes += unit < 0x800 ? 1 : 2;
-  }
-  return bytes;
 }
 
 function refused(code: string, expected: string): Issue {

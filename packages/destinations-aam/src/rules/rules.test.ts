@@ -1,8 +1,9 @@
-import { evaluatePql } from "@tessera/segment-engine";
+import { checkPql, evaluatePql } from "@tessera/segment-engine";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   compileRules,
+  AAM_NAMESPACE,
   importThirdParty,
   parseSegmentRule,
   parseTraitRule,
@@ -261,7 +262,18 @@ describe("third-party data", () => {
     const [first] = importThirdParty({ ...source, mode: "sync" }, lines);
     const segmentMembership = first?.kind === "membership" ? first.membership.segmentMembership : {};
     const asks = (pql: string): unknown => evaluatePql(pql, { segmentMembership }, { now: NOW });
-    expect(asks('inSegment("24")')).toEqual({ ok: true, value: true });
-    expect(asks('inSegment("28")')).toEqual({ ok: true, value: false });
+    expect(asks('inSegment("24", "AAM")')).toEqual({ ok: true, value: true });
+    expect(asks('inSegment("28", "AAM")')).toEqual({ ok: true, value: false });
+  });
+
+  it("makes the audience that asks batch-only, whatever else it asks", () => {
+    for (const rest of ["", ' and person.name.firstName = "Ada"']) {
+      const { eligibility } = checkPql(`inSegment("24", "${AAM_NAMESPACE}")${rest}`);
+      expect(eligibility).toMatchObject({
+        batch: { eligible: true },
+        streaming: { eligible: false, reasons: [{ code: "foreign-audience" }] },
+        edge: { eligible: false, reasons: [{ code: "foreign-audience" }] },
+      });
+    }
   });
 });
