@@ -5,6 +5,7 @@ import { serves } from "./activation.ts";
 import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { Datastream } from "./datastream.ts";
 import type { EdgeNotice } from "./edge.ts";
+import { createFollower } from "./follow-audiences.ts";
 import { type EdgeDestination, type EdgeSnapshot, parseSnapshot } from "./snapshot.ts";
 
 const DAY = 24 * 3600 * 1000;
@@ -39,6 +40,7 @@ export function compileSnapshot(
     edgeAudiences: new Map(audiences.map(({ id, version }) => [id, String(version)])),
     destinationsOf: destinationIndex(snapshot),
     evaluate: (person, now) => plan.evaluate(person, now).members,
+    follow: createFollower(plan),
     eventFields: topFields(plan.fields.events),
     lookBackMs: Math.min(Math.max(plan.fields.lookBack ?? LONGEST_LOOK_BACK, DAY), LONGEST_LOOK_BACK),
     activities: indexActivities(read.activities),
@@ -50,16 +52,9 @@ export function compileSnapshot(
   };
 }
 
-type Plan = Pick<AudiencePlan, "evaluate" | "fields">;
-
-const EMPTY_PLAN: Plan = {
-  evaluate: () => ({ members: new Set(), nextChangeAt: undefined }),
-  fields: { attributes: [], events: [], readsEvents: false, lookBack: 0 },
-};
-
 /** Compiles all audiences together; when that fails, finds the ones that are wrong and compiles the others. */
 function compileEach(audiences: readonly AudienceDefinition[]): {
-  readonly plan: Plan;
+  readonly plan: AudiencePlan;
   readonly audiences: readonly AudienceDefinition[];
   readonly issues: readonly Issue[];
 } {
@@ -67,9 +62,10 @@ function compileEach(audiences: readonly AudienceDefinition[]): {
   if (whole.ok) return { plan: whole.value, audiences, issues: [] };
   const good = audiences.filter((audience) => compileAudiences([audience]).ok);
   const rest = compileAudiences(good);
-  return rest.ok
-    ? { plan: rest.value, audiences: good, issues: whole.error }
-    : { plan: EMPTY_PLAN, audiences: [], issues: [...whole.error, ...rest.error] };
+  if (rest.ok) return { plan: rest.value, audiences: good, issues: whole.error };
+  const none = compileAudiences([]);
+  if (!none.ok) throw new Error("No audience at all cannot be wrong.");
+  return { plan: none.value, audiences: [], issues: [...whole.error, ...rest.error] };
 }
 
 /** The fields of events that are kept: those beneath which something is read. */

@@ -2,6 +2,7 @@ import type { ActivityIndex } from "@tessera/destinations-target";
 import type { PersonView } from "@tessera/segment-engine";
 import type { AudienceDefinition, Issue } from "@tessera/xdm";
 import type { Datastream } from "./datastream.ts";
+import type { AudienceFollower } from "./follow-audiences.ts";
 import type { EdgeDestination, EdgeSnapshot } from "./snapshot.ts";
 
 /** A snapshot made ready to answer requests. */
@@ -13,6 +14,8 @@ export interface CompiledSnapshot {
   /** Their versions as memberships name them, by audience id. */
   readonly edgeAudiences: ReadonlyMap<string, string>;
   readonly destinationsOf: (datastream: Datastream) => readonly EdgeDestination[];
+  /** The edge audiences that hold after a visitor's step. */
+  readonly follow: AudienceFollower;
   /** Ids of the edge audiences that hold for a person at a moment (milliseconds since 1970). */
   readonly evaluate: (person: PersonView, now: number) => ReadonlySet<string>;
   /** Top-level fields of events that some edge audience reads; `undefined` when one reads whole events. */

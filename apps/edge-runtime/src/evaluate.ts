@@ -38,7 +38,8 @@ export function evaluateEdge(
   const attributes = held.hub?.attributes ?? {};
   const hubMemberships = held.hub?.segmentMembership ?? {};
   const before = ownBefore(held, compiled, hubMemberships, now);
-  const after = compiled.evaluate({ attributes, events, segmentMembership: hubMemberships }, now);
+  const person = { attributes, events, segmentMembership: hubMemberships };
+  const after = compiled.follow({ before: held.events, after: events, event, source: held.hub, person }, now);
   const memberships: Record<string, SegmentMembershipEntry> = {};
   const members = foreignMembers(hubMemberships, compiled, now);
   const exited = new Set<string>();
