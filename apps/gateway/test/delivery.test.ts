@@ -80,7 +80,7 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
   harness.setNow(moment + 1_000);
   expect(await letters()).toMatchObject([{ code: "http.422" }]);
   const replayed = await harness.graphql(
-    `mutation($d:ID!){replayDeadLetters(destinationId:$d){replayed superseded}}`,
+    `mutation($d:ID!){replayDeadLetters(destinationId:$d,attributes:{mended:"by hand"}){replayed superseded}}`,
     {
       d: destinationId,
     },
@@ -89,6 +89,7 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
     dataOf<{ replayDeadLetters: { replayed: string[] } }>(replayed).replayDeadLetters.replayed,
   ).toHaveLength(1);
   await expect.poll(() => received.join(), { timeout: 10_000 }).toContain("C2");
+  expect(received.at(-1)).toContain("by hand");
   expect(await letters()).toEqual([]);
   expect(await store.documents(`deadLetter:${destinationId}`)).toEqual([]);
 }, 40_000);

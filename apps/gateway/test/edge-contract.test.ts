@@ -91,6 +91,14 @@ describe("what edges rely on", () => {
     expect(Object.values(received[0]?.projections[0]?.segmentMembership.ups ?? {})).toMatchObject([
       { status: "realized" },
     ]);
+    harness.setNow(NOW + 2_000);
+    const attribute = { identityMap: { CRMID: [{ id: "L1", primary: true }] }, loyalty: { tier: "gold" } };
+    await harness.request("/collect/records?datasetId=crm", {
+      method: "POST",
+      body: JSON.stringify([attribute]),
+    });
+    await expect.poll(() => received.length, { timeout: 5_000 }).toBe(2);
+    expect(received[1]?.projections[0]).toMatchObject({ attributes: { loyalty: { tier: "gold" } } });
   });
 });
 

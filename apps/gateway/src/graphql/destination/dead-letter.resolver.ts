@@ -1,9 +1,9 @@
-import { type DeadLetter, replayDeadLetters } from "@tessera/destinations";
-import { formatInstant } from "@tessera/xdm";
+import { type ActivationItem, type DeadLetter, replayDeadLetters } from "@tessera/destinations";
+import { formatInstant, type JsonObject, type JsonValue, parseJson } from "@tessera/xdm";
 import { Arg, Ctx, Field, ID, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
-import { demand } from "../failure.ts";
-import { DateTime } from "../scalars.ts";
+import { demand, failure } from "../failure.ts";
+import { DateTime, JsonObjectScalar } from "../scalars.ts";
 
 @ObjectType("DeadLetter", { description: "A record that a destination will not take as it is." })
 export class DeadLetterType {
@@ -57,6 +57,12 @@ export class DeadLetterResolver {
     @Arg("destinationId", () => ID, { description: "The destination." }) destinationId: string,
     @Arg("ids", () => [ID], { nullable: true, description: "Ids of items; all, up to 1,000, without it." })
     ids: string[] | undefined,
+    @Arg("attributes", () => JsonObjectScalar, {
+      nullable: true,
+      description:
+        "Mends them: values by target field that take the place of what was sent; null takes one out.",
+    })
+    attributes: object | null | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<ReplayReport> {
     demand(context, "activate-destinations");
@@ -65,8 +71,18 @@ export class DeadLetterResolver {
     return replayDeadLetters(gateway.delivery(sandbox.name).store, {
       query: { destinationId, limit: 1_000, ...(ids && { ids }) },
       now: formatInstant(gateway.clock()),
+      ...(attributes && { fix: (item) => mended(item, attributes) }),
     });
   }
+}
+
+/** An item with other values for some fields. */
+function mended(item: ActivationItem, attributes: object): ActivationItem {
+  const json = parseJson(attributes);
+  if ("badPath" in json) throw failure("BAD_USER_INPUT", "attributes: expected JSON data.");
+  const next: Record<string, JsonValue | undefined> = { ...item.attributes, ...(json.value as JsonObject) };
+  for (const [name, value] of Object.entries(next)) if (value === null) delete next[name];
+  return { ...item, attributes: next };
 }
 
 /** A dead letter as the API tells it. */
