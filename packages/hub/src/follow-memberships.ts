@@ -17,6 +17,9 @@ import {
 import { membershipMap } from "@tessera/profile-store";
 import type { DigestedEvent } from "./event-digest.ts";
 
+/** No memberships of audiences beyond the plan. */
+const NOWHERE: SegmentMembershipMap = {};
+
 /** Exited memberships are forgotten this long after the exit (30 days, domain facts of segmentMembership). */
 const EXITED_KEPT_MS: number = 30 * 86_400_000;
 
@@ -64,8 +67,11 @@ export interface Following {
 export function followMemberships(input: Followed): Following {
   const { stream, events, from, now } = input;
   const audiences = audiencesOf(input.plan, input.since);
-  const standing = new Standing(input.memberships, audiences);
-  const view = viewer(input, standing.elsewhere());
+  const { elsewhere, lapseAt } = summaryOf(input.memberships, audiences);
+  let moved: Standing | undefined;
+  // Most events change no membership: then their places are not looked up at all.
+  const standing = (): Standing => (moved ??= new Standing(input.memberships, audiences));
+  const view = viewer(input, elsewhere);
   const changes: MembershipChange[] = [];
   const tell = (steps: readonly Step[]): void => {
     for (const { from: was, to } of steps) {
@@ -102,24 +108,24 @@ export function followMemberships(input: Followed): Following {
         person: () => view.at(next),
       });
       before = attributes;
-      if (!isNew) tell(standing.take(transitions));
+      if (!isNew && transitions.length > 0) tell(standing().take(transitions));
     }
-    if (isNew) tell(standing.decide(stream.members(state), next));
-    else if (audiences.beginnings.has(next)) tell(standing.begin(stream.members(state), next));
+    if (isNew) tell(standing().decide(stream.members(state), next));
+    else if (audiences.beginnings.has(next)) tell(standing().begin(stream.members(state), next));
     isNew = false;
     evaluatedAt = next;
   }
-  tell(standing.lapse(now));
-  const memberships = standing.memberships();
+  if (moved !== undefined || lapseAt <= now) tell(standing().lapse(now));
+  const memberships = moved?.memberships() ?? input.memberships;
   const ahead = events[fed]?.at;
   const planned = earlier(earlier(finite(state?.next), ahead), input.alsoNext?.());
   return {
     memberships,
     changes,
     evaluatedAt,
-    nextChangeAt: earliest(planned, memberships),
+    nextChangeAt: earlier(planned, finite(summaryOf(memberships, audiences).lapseAt)),
     // Events of the future are not in the state: they are looked up again when their time comes.
-    state: ahead === undefined ? state : undefined,
+    state: ahead === undefined && !isNew ? state : undefined,
   };
 }
 
@@ -204,7 +210,38 @@ interface Step {
 }
 
 const NO_STEPS: readonly Step[] = [];
-const NOWHERE: SegmentMembershipMap = {};
+
+/** What a list of memberships comes to, beside its places in the plan. */
+interface Summary {
+  /** What is held of audiences beyond the plan. */
+  readonly elsewhere: SegmentMembershipMap;
+  /** When the first of them ends or is forgotten by itself; `Infinity` when none is. */
+  readonly lapseAt: number;
+}
+
+const summaries = new WeakMap<Audiences, WeakMap<readonly MembershipState[], Summary>>();
+
+function summaryOf(memberships: readonly MembershipState[], audiences: Audiences): Summary {
+  const known = summaries.get(audiences) ?? new WeakMap<readonly MembershipState[], Summary>();
+  summaries.set(audiences, known);
+  const held = known.get(memberships);
+  if (held !== undefined) return held;
+  let lapseAt = Infinity;
+  const others: MembershipState[] = [];
+  for (const membership of memberships) {
+    if (membership.namespace !== UPS || !audiences.numbers.has(membership.audienceId))
+      others.push(membership);
+    lapseAt = Math.min(lapseAt, lapseOf(membership));
+  }
+  const made: Summary = { elsewhere: others.length === 0 ? NOWHERE : membershipMap(others), lapseAt };
+  known.set(memberships, made);
+  return made;
+}
+
+/** When a membership ends or is forgotten by itself. */
+function lapseOf({ status, at, validUntil }: MembershipState): number {
+  return status === "exited" ? at + EXITED_KEPT_MS : (validUntil ?? Infinity);
+}
 
 /** The memberships of one person while they are followed: those of the plan by its numbers, all others beside them. */
 class Standing {
@@ -225,11 +262,6 @@ class Standing {
       }
       this.#held[number] = membership;
     }
-  }
-
-  /** What is held of audiences beyond the plan. */
-  elsewhere(): SegmentMembershipMap {
-    return this.#others.length === 0 ? NOWHERE : membershipMap(this.#others);
   }
 
   /** Takes the members found at a moment; gives what changed, in the order of the plan. */
@@ -281,8 +313,7 @@ class Standing {
   /** Forgets exits older than 30 days and ends memberships from elsewhere whose time is over. */
   lapse(now: number): readonly Step[] {
     let isDue = false;
-    const due = (held: MembershipState): boolean =>
-      held.status === "exited" ? held.at + EXITED_KEPT_MS <= now : (held.validUntil ?? Infinity) <= now;
+    const due = (held: MembershipState): boolean => lapseOf(held) <= now;
     for (const held of this.#held) if (held !== undefined && due(held)) isDue = true;
     for (const held of this.#others) if (due(held)) isDue = true;
     if (!isDue) return NO_STEPS;
@@ -333,13 +364,4 @@ function changeOf(
   { namespace, audienceId, status, at, version }: MembershipState,
 ): MembershipChange {
   return { personId, namespace, audienceId, from, to: status, at: formatInstant(at), version };
-}
-
-function earliest(planned: number | undefined, memberships: readonly MembershipState[]): number | undefined {
-  let first = planned ?? Infinity;
-  for (const held of memberships) {
-    if (held.status === "exited") first = Math.min(first, held.at + EXITED_KEPT_MS);
-    else if (held.validUntil !== undefined) first = Math.min(first, held.validUntil);
-  }
-  return first === Infinity ? undefined : first;
 }

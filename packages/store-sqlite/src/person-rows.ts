@@ -186,7 +186,11 @@ export class PersonRows {
 
   /** The row of a person's id; an unknown one gets an empty row. */
   internId(personId: string): number {
-    return this.rowOf(personId) ?? this.#added([toStored(personId), 0, 0, null, null]);
+    return (
+      this.#warmById.get(personId)?.row ??
+      this.rowOf(personId) ??
+      this.#added([toStored(personId), 0, 0, null, null])
+    );
   }
 
   idOf(row: number): string {
