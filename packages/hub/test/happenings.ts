@@ -5,7 +5,7 @@ import type { StoredAudience } from "../src/configuration.ts";
 import { createHub, type Hub } from "../src/hub.ts";
 
 /** Where the clock of these tests stands. */
-const NOW = Date.parse("2026-02-01T00:00:00Z");
+export const NOW = Date.parse("2026-02-01T00:00:00Z");
 const HOUR = 3_600_000;
 const BEGIN = NOW - 20 * HOUR;
 
@@ -31,8 +31,16 @@ const AUDIENCES = [
   ),
   audience("many", 'xEvent[eventType = "view"].count() >= 2', NOW - 8 * HOUR),
   audience("both", 'inSegment("buyers") and inSegment("many")', NOW - 4 * HOUR),
+  audience(
+    "soon after",
+    'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "view"), B: WHAT(eventType = "buy") WHEN(<= 5 hours after A)])',
+    NOW - 6 * HOUR,
+  ),
   audience("germans", 'homeAddress.country = "DE"', BEGIN),
 ];
+
+/** One that cannot be kept up event by event: with it, past events are carried along as far as they are read. */
+const HARD = audience("last", 'xEvent.topN(timestamp, 1).head().eventType = "buy"', BEGIN);
 
 /** Something that happened to somebody under some identities. */
 export interface Happening {
@@ -42,9 +50,9 @@ export interface Happening {
   readonly cookies: readonly string[];
 }
 
-/** Happenings among three customers and three browsers within 30 hours. */
+/** Happenings among three customers and three browsers within 30 hours, some of them yet to come. */
 export const happening: fc.Arbitrary<Happening> = fc.record({
-  at: fc.integer({ min: 0, max: 30 }).map((steps) => NOW - steps * HOUR),
+  at: fc.integer({ min: -2, max: 30 }).map((steps) => NOW - steps * HOUR),
   type: fc.constantFrom("view", "buy"),
   crm: fc.option(fc.constantFrom("a", "b", "c"), { nil: undefined }),
   cookies: fc.uniqueArray(fc.constantFrom("s1", "s2", "s3"), { minLength: 1, maxLength: 2 }),
@@ -63,11 +71,19 @@ export function eventOf({ at, type, crm, cookies }: Happening, index: number): o
   };
 }
 
+/** How a hub of these tests is opened. */
+export interface HubChoice {
+  /** Whether one of the audiences cannot be kept up event by event. */
+  readonly hard?: boolean;
+  readonly clock?: () => number;
+}
+
 /** A hub with a handful of audiences that began at different times. */
-export async function openHub(store: HubStore): Promise<Hub> {
-  for (const definition of AUDIENCES) await saveAudience(store, definition);
+export async function openHub(store: HubStore, choice: HubChoice = {}): Promise<Hub> {
+  for (const definition of choice.hard === true ? [...AUDIENCES, HARD] : AUDIENCES)
+    await saveAudience(store, definition);
   let ids = 0;
-  return createHub({ store, clock: () => NOW, newId: () => `id-${(ids += 1)}` });
+  return createHub({ store, clock: choice.clock ?? (() => NOW), newId: () => `id-${(ids += 1)}` });
 }
 
 /** All persons without what only counts writes. */
