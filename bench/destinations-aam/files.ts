@@ -1,5 +1,5 @@
 // A million membership changes to Audience Manager's batch files: throughput, memory, and a kill in the middle.
-//   npx node --conditions=@tessera/source bench/destinations-aam/files.ts [--json] [--changes=1000000]
+//   npx node --expose-gc --conditions=@tessera/source bench/destinations-aam/files.ts [--json] [--changes=1000000]
 // Checked: every change stands in the files once, read by a reader that knows only the format; a writer that is
 // killed (SIGKILL) several times and goes on from its checkpoint leaves the same bytes as one that was not.
 import { spawn } from "node:child_process";
