@@ -69,6 +69,14 @@ export function describeStore(address: StoreAddress): string {
   }
 }
 
+/** What someone is told whose request met an outage of the store. */
+export const STORE_AWAY = "The store cannot be reached right now. Send the request again in a moment.";
+
+/** Whether a failure is one of the store that the same request can get over later. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof Error && "retryable" in error && error.retryable === true;
+}
+
 /** The database that a MongoDB URI names, `tessera` when it names none. */
 function databaseOf(uri: string): string {
   const name = /^[^/]+\/\/[^/]+\/([^?]*)/.exec(uri)?.[1] ?? "";

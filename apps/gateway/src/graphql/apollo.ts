@@ -4,6 +4,7 @@ import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
 import type { GatewayContext } from "./context.ts";
 import { gatewaySchema } from "./schema.ts";
+import { isRetryable, STORE_AWAY } from "../store.ts";
 
 /** The Apollo server over the gateway's schema. Errors nobody foresaw are logged and told without their inside. */
 export function createApollo({
@@ -33,9 +34,12 @@ export function createApollo({
       if (formatted.extensions?.["code"] !== "INTERNAL_SERVER_ERROR") return formatted;
       log.error({ err: original }, "a resolver failed");
       const { locations, path } = formatted;
+      const again = isRetryable(original);
       return {
-        message: "Something went wrong here; it is logged. Try again, or tell the operator.",
-        extensions: { code: "INTERNAL_SERVER_ERROR" },
+        message: again
+          ? STORE_AWAY
+          : "Something went wrong here; it is logged. Try again, or tell the operator.",
+        extensions: { code: again ? "UNAVAILABLE" : "INTERNAL_SERVER_ERROR" },
         ...(locations && { locations }),
         ...(path && { path }),
       };

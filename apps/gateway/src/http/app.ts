@@ -12,6 +12,7 @@ import { collectRoute } from "./collect.ts";
 import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
 import { graphqlRoute } from "./graphql-route.ts";
 import { door, refuse, type RouteEnv } from "./request-scope.ts";
+import { isRetryable, STORE_AWAY } from "../store.ts";
 
 /** What the routes are made of. */
 export interface AppParts {
@@ -81,6 +82,8 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
   });
   app.onError((error, context) => {
     log.error({ err: error, requestId: context.get("requestId") }, "a route failed");
+    if (isRetryable(error))
+      return refuse(context, 503, { code: "UNAVAILABLE", message: STORE_AWAY, retryAfter: 2 });
     const message = "Something went wrong here; it is logged. Try again, or tell the operator.";
     return refuse(context, 500, { code: "INTERNAL_SERVER_ERROR", message });
   });
