@@ -17,5 +17,9 @@ export const CODES: Readonly<Record<string, string>> = {
   "audience.format": "The format of the expression is not `pql/text` or `pql/json`.",
   "evaluate.now": "`now` is not an ISO 8601 date-time.",
   "evaluate.profile": "The profile is not a JSON object, or `xEvent` is not a list of objects.",
+  "composition.audiences": "A composition starts with no audience.",
+  "composition.exclude": "A composition takes out an audience that it starts with.",
+  "composition.parts": "A split has no parts, or two of one name.",
+  "composition.limit": "A rank keeps no whole number of persons.",
   "composition.percent": "The percentages of a split are not between 0 and 100, or add up to more than 100.",
 };

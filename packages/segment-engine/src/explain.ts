@@ -235,7 +235,10 @@ function timesOf(when: (Pql & { readonly kind: "occurs" })["when"]): readonly Pq
 function missingOf(pql: Pql, values: ExplainedCondition["values"]): string {
   const absent = values.filter((one) => one.value === null).map((one) => one.text);
   if (absent.length > 0) return `a value of ${absent.join(" and of ")}`;
-  if (pql.kind === "quantifier" && pql.quantifier === "forall")
+  if (
+    (pql.kind === "quantifier" && pql.quantifier === "forall") ||
+    (pql.kind === "call" && pql.name === "forall")
+  )
     return "that every item fulfils the condition";
   if (pql.kind === "quantifier" && pql.quantifier === "none") return "that no item fulfils the condition";
   if (pql.kind === "quantifier" || pql.kind === "select" || (pql.kind === "call" && isListTest(pql))) {

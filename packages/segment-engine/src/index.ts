@@ -19,6 +19,21 @@ export { printPql } from "./pql/print.ts";
 export { pqlToJson } from "./pql/to-json.ts";
 export { jsonToPql } from "./pql/json-to-pql.ts";
 export { evaluatePql, personOf } from "./evaluate-pql.ts";
+export { compileValue, evaluateValue, type ValuePlan } from "./evaluate-value.ts";
+export {
+  checkComposition,
+  type ComposedPerson,
+  composes,
+  type Composition,
+  type CompositionEnd,
+  type CompositionStart,
+  partOf,
+  rankPersons,
+  type SplitPart,
+  valueAt,
+} from "./composition.ts";
+export { type Estimate, estimateCount } from "./estimate.ts";
+export { CODES as SEGMENT_ERRORS } from "./errors.ts";
 export { type AudiencePlan, compileAudiences, type Evaluation } from "./plan.ts";
 export { type PersonView } from "./evaluate/context.ts";
 export { type PlanFields } from "./fields.ts";

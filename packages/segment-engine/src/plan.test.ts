@@ -82,7 +82,10 @@ describe("compileAudiences", () => {
   });
 
   it("asks the given memberships for audiences it does not hold", () => {
-    const plan = planOf(audience("a", `inSegment("elsewhere")`), audience("b", `inSegment("x", "AAM")`));
+    const plan = planOf(
+      audience("a", `inSegment("elsewhere", "csv")`),
+      audience("b", `inSegment("x", "AAM")`),
+    );
     const entry = { lastQualificationTime: "2026-03-01T00:00:00Z" };
     const members = plan.evaluate(
       {

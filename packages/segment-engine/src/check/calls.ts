@@ -3,7 +3,17 @@ import { FUNCTION_NAMES, functionNamed } from "../pql/functions.ts";
 import { didYouMean } from "../pql/nearest.ts";
 import { callProblems } from "../pql/parse-call.ts";
 import type { Checker, Names } from "./checker.ts";
-import { ANY, BOOLEAN, compatible, fieldType, NUMBER, STRING, TIME, type Type, typeName } from "./types.ts";
+import {
+  ANY,
+  BOOLEAN,
+  compatible,
+  fieldType,
+  NUMBER,
+  STRING,
+  TIME,
+  type Type,
+  typeName,
+} from "./value-types.ts";
 
 type Call = Pql & { readonly kind: "call" };
 

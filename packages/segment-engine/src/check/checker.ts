@@ -16,7 +16,7 @@ import {
   type Type,
   typeName,
   typeOfSchema,
-} from "./types.ts";
+} from "./value-types.ts";
 
 /** What names mean where an expression stands. */
 export interface Names {

@@ -10,6 +10,7 @@ import type {
 } from "../ast.ts";
 import { MAX_DEPTH } from "./cursor.ts";
 import { FUNCTION_NAMES, functionNamed } from "./functions.ts";
+import { JsonFaults, NULL, type Path } from "./json-faults.ts";
 import { AGGREGATIONS, ARITHMETIC, COMPARISONS, QUANTIFIERS } from "./json-words.ts";
 import { didYouMean } from "./nearest.ts";
 import { callProblems } from "./parse-call.ts";
@@ -30,44 +31,12 @@ export function readJson(json: unknown): Result<Pql, Issue[]> {
   return reader.issues.length > 0 ? err(reader.issues) : ok(read);
 }
 
-const NULL: Pql = { kind: "literal", type: "Null", value: null };
-type Path = readonly (string | number)[];
-
 interface Place {
   readonly names: readonly string[];
   readonly depth: number;
 }
 
-class JsonReader {
-  readonly issues: Issue[] = [];
-
-  fault(path: Path, code: string, expected: string, came: string): Pql {
-    return this.#report(path, { code, expected, came, advice: "Correct the JSON form." });
-  }
-
-  #report(
-    path: Path,
-    what: {
-      readonly code: string;
-      readonly expected: string;
-      readonly came: string;
-      readonly advice: string;
-    },
-  ): Pql {
-    const { code, expected, came, advice } = what;
-    if (this.issues.length < 50) {
-      const place = path.length === 0 ? "" : `${path.join(".")}: `;
-      this.issues.push({
-        code,
-        path,
-        expected,
-        came,
-        message: `${place}Expected ${expected}, came ${came}. ${advice}`,
-      });
-    }
-    return NULL;
-  }
-
+class JsonReader extends JsonFaults {
   node(json: unknown, path: Path, place: Place): Pql {
     if (place.depth > MAX_DEPTH) return this.fault(path, "pql.size", `at most ${MAX_DEPTH} levels`, "more");
     const inner = { ...place, depth: place.depth + 1 };
@@ -172,7 +141,7 @@ class JsonReader {
     const name = this.#text(json["varName"], [...path, "varName"]);
     if (place.names.includes(name)) return { kind: "variable", name };
     const advice = "Declare the variable around it.";
-    return this.#report([...path, "varName"], {
+    return this.report([...path, "varName"], {
       code: "pql.variable",
       expected: "a declared variable",
       came: name,
@@ -232,7 +201,7 @@ class JsonReader {
     if (spec === undefined) {
       const advice = didYouMean(name, FUNCTION_NAMES, "See the list of functions.");
       const expected = "the name of a function";
-      return this.#report([...path, "fnName"], { code: "pql.function", expected, came: name, advice });
+      return this.report([...path, "fnName"], { code: "pql.function", expected, came: name, advice });
     }
     const args = params.map((param, index): Pql =>
       spec.args[index] === "each" && param.kind !== "lambda"
@@ -240,7 +209,7 @@ class JsonReader {
         : param,
     );
     for (const problem of callProblems(spec, args)) {
-      this.#report([...path, "params"], problem);
+      this.report([...path, "params"], problem);
     }
     return { kind: "call", name: spec.name, args };
   }

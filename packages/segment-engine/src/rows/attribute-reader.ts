@@ -1,10 +1,13 @@
 import type { JsonObject } from "@tessera/xdm";
 import { fieldOf } from "../evaluate/values.ts";
 
-interface Node {
+/** The name of a field, and whether it can be asked for without asking whether it is the object's own. */
+export interface FieldName {
   readonly name: string;
-  /** Whether the name can be asked for without asking whether it is the object's own. */
   readonly plain: boolean;
+}
+
+interface Node extends FieldName {
   readonly into: number[];
   readonly children: Node[];
 }
@@ -22,7 +25,7 @@ export class AttributeReader {
       for (const name of path) {
         let next = node.children.find((child) => child.name === name);
         if (next === undefined) {
-          next = { name, plain: !(name in Object.prototype), into: [], children: [] };
+          next = { ...fieldName(name), into: [], children: [] };
           node.children.push(next);
         }
         node = next;
@@ -49,8 +52,14 @@ export class AttributeReader {
   }
 }
 
-function fieldAt(object: unknown, { name, plain }: Node): unknown {
-  if (typeof object !== "object" || object === null) return undefined;
-  if (plain && !Array.isArray(object)) return (object as Record<string, unknown>)[name];
-  return fieldOf(object, name);
+/** A name made ready. */
+export function fieldName(name: string): FieldName {
+  return { name, plain: !(name in Object.prototype) };
+}
+
+/** The field of a JSON value, like `fieldOf`. */
+export function fieldAt(object: unknown, field: FieldName | undefined): unknown {
+  if (typeof object !== "object" || object === null || field === undefined) return undefined;
+  if (field.plain && !Array.isArray(object)) return (object as Record<string, unknown>)[field.name];
+  return fieldOf(object, field.name);
 }

@@ -2,7 +2,8 @@ import type { ExperienceEvent, JsonObject } from "@tessera/xdm";
 import type { Pql } from "../ast.ts";
 import type { Code } from "../evaluate/code.ts";
 import type { EvaluationContext } from "../evaluate/context.ts";
-import { fieldOf, truth } from "../evaluate/values.ts";
+import { truth } from "../evaluate/values.ts";
+import { fieldAt, type FieldName, fieldName } from "./attribute-reader.ts";
 import { equalityOf } from "./item-condition.ts";
 
 /** A distinct condition on one event. Its number is its place in the list of conditions. */
@@ -26,9 +27,9 @@ interface Entry {
 }
 
 interface Branch {
-  readonly path: readonly string[];
+  readonly fields: readonly FieldName[];
   readonly byValue: ReadonlyMap<unknown, Tree>;
-  readonly rest: Tree;
+  readonly rest: Tree | undefined;
 }
 
 interface Tree {
@@ -43,6 +44,7 @@ export class EventDispatch {
   readonly #context: EvaluationContext;
   /** The conditions found last, in `found[0]` to `found[count - 1]`. */
   readonly found: Int32Array;
+  #count = 0;
 
   constructor(conditions: readonly EventCondition[], context: EvaluationContext) {
     this.#context = context;
@@ -52,25 +54,27 @@ export class EventDispatch {
 
   /** How many conditions the event fulfils; their numbers are in `found`. */
   match(event: ExperienceEvent | JsonObject): number {
-    let count = 0;
-    const context = this.#context;
-    context.generation++;
-    const visit = (tree: Tree): void => {
-      for (const number of tree.accepted) this.found[count++] = number;
-      for (const entry of tree.tested) {
-        context.env[entry.slot] = event;
-        if (truth(entry.code.run(context))) this.found[count++] = entry.number;
-      }
-      const { branch } = tree;
-      if (branch === undefined) return;
-      let value: unknown = event;
-      for (const name of branch.path) value = fieldOf(value, name);
-      const next = branch.byValue.get(value);
-      if (next !== undefined) visit(next);
-      visit(branch.rest);
-    };
-    visit(this.#tree);
-    return count;
+    this.#count = 0;
+    this.#context.generation++;
+    this.#visit(this.#tree, event);
+    return this.#count;
+  }
+
+  #visit(tree: Tree, event: JsonObject): void {
+    const { accepted, tested, branch } = tree;
+    for (let index = 0; index < accepted.length; index++) this.found[this.#count++] = accepted[index] ?? 0;
+    for (let index = 0; index < tested.length; index++) {
+      const entry = tested[index];
+      if (entry === undefined) continue;
+      this.#context.env[entry.slot] = event;
+      if (truth(entry.code.run(this.#context))) this.found[this.#count++] = entry.number;
+    }
+    if (branch === undefined) return;
+    let value: unknown = event;
+    for (let index = 0; index < branch.fields.length; index++) value = fieldAt(value, branch.fields[index]);
+    const next = branch.byValue.get(value);
+    if (next !== undefined) this.#visit(next, event);
+    if (branch.rest !== undefined) this.#visit(branch.rest, event);
   }
 }
 
@@ -116,9 +120,9 @@ function grow(entries: readonly Entry[], used: ReadonlySet<string>): Tree {
     accepted: [],
     tested: [],
     branch: {
-      path: path.split(SEPARATOR),
+      fields: path.split(SEPARATOR).map(fieldName),
       byValue: new Map([...byValue].map(([value, list]) => [value, grow(list, inner)])),
-      rest: grow(rest, inner),
+      rest: rest.length === 0 ? undefined : grow(rest, inner),
     },
   };
 }

@@ -39,7 +39,7 @@ export class EventFold {
   readonly #touched: Uint8Array;
   readonly #sequenceList: number[] = [];
   readonly #result: LeafNow = { holds: false, changesAt: Infinity };
-  #now = 0;
+  #now = Number.NaN;
 
   constructor(leaves: readonly Leaf[], conditions: number, context: EvaluationContext) {
     const windows = new Map<string, Window | undefined>();
@@ -94,6 +94,7 @@ export class EventFold {
 
   /** Begins with a moment. */
   begin(now: number): void {
+    if (now === this.#now) return;
     this.#now = now;
     this.#windows.forEach((window, number) => {
       this.#from[number] = window === undefined ? -Infinity : earliestIn(window, now);

@@ -33,6 +33,7 @@ export interface FoldLeaf {
 /** A value of an event. With `spread` a list counts as its items. */
 export interface FoldedValue {
   readonly key: string;
+  readonly node: Pql;
   readonly code: Code;
   readonly slot: number;
   readonly spread: boolean;

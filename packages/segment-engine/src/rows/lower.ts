@@ -212,6 +212,7 @@ export class Lowering {
     const each = this.compiler.each({ kind: "lambda", params: [], body: folded.value }, EMPTY);
     const taken: FoldedValue = {
       key: `${each.code.id} ${folded.spread}`,
+      node: folded.value,
       code: each.code,
       slot: each.slots[0] ?? 0,
       spread: folded.spread,

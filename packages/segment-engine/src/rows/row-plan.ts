@@ -37,7 +37,8 @@ class Rows implements RowPlan {
   readonly #fold: EventFold;
   readonly #sliced: SlicedProgram;
   readonly #others: readonly (readonly [number, ClockLeaf | HistoryLeaf])[];
-  readonly #single: AudienceBits;
+  readonly #ids: readonly string[];
+  readonly #found: Int32Array;
   readonly #looksAtEvents: boolean;
   #lane = 1;
   #event: JsonObject = {};
@@ -55,7 +56,8 @@ class Rows implements RowPlan {
       leaf.kind === "clock" || leaf.kind === "history" ? [[number, leaf] as const] : [],
     );
     this.#looksAtEvents = conditions.length > 0;
-    this.#single = audienceBits(plan.audiences.length, 1);
+    this.#ids = plan.audiences.map(({ id }) => id);
+    this.#found = new Int32Array(this.#ids.length);
   }
 
   evaluate(persons: readonly PersonView[], now: number): AudienceBits {
@@ -74,17 +76,12 @@ class Rows implements RowPlan {
   }
 
   members(person: PersonView, now: number): readonly string[] {
-    const { words } = this.#single;
     this.#fold.begin(now);
     this.#sliced.clear();
     this.#person(person, now, 1);
-    this.#sliced.run(this.#single, 0);
+    const count = this.#sliced.runOne(this.#found);
     const members: string[] = [];
-    const { audiences } = this.#plan;
-    for (let audience = 0; audience < words.length; audience++) {
-      const definition = words[audience] === 0 ? undefined : audiences[audience];
-      if (definition) members.push(definition.id);
-    }
+    for (let index = 0; index < count; index++) members.push(this.#ids[this.#found[index] ?? 0] ?? "");
     return members;
   }
 

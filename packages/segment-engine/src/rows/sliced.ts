@@ -82,6 +82,38 @@ export class SlicedProgram {
       into.words[audience * into.stride + word] = (nodes[audiences[audience] ?? 0] ?? 0) & mask;
     }
   }
+
+  /** The same for the first person alone: the numbers of the audiences, in `found` from 0 on, and how many. */
+  runOne(found: Int32Array): number {
+    const { nodes } = this;
+    const code = this.#code;
+    let node = this.#leaves;
+    for (let place = 0; place < code.length; node++) {
+      const kind = code[place] ?? 0;
+      const end = place + 2 + (code[place + 1] ?? 0);
+      place += 2;
+      let value: number;
+      if (kind === NOT) value = (nodes[code[place] ?? 0] ?? 0) ^ 1;
+      else {
+        const stop = kind === AND ? 0 : 1;
+        value = stop ^ 1;
+        for (; place < end; place++) {
+          if (nodes[code[place] ?? 0] === stop) {
+            value = stop;
+            break;
+          }
+        }
+      }
+      nodes[node] = value;
+      place = end;
+    }
+    const audiences = this.#audiences;
+    let count = 0;
+    for (let audience = 0; audience < audiences.length; audience++) {
+      if (nodes[audiences[audience] ?? 0] === 1) found[count++] = audience;
+    }
+    return count;
+  }
 }
 
 /** Room for the results of so many persons. */
