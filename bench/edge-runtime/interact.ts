@@ -124,13 +124,22 @@ interface Measured {
   readonly steady: LoadResult;
 }
 
-const prepared = Array.from({ length: VISITORS }, (_, visitor) => requestOf(visitor, 0));
+const prepared = Array.from({ length: VISITORS }, (_, visitor) => {
+  const bytes = requestOf(visitor, 0);
+  return { bytes, timestampAt: bytes.indexOf('"timestamp":"') + 13 };
+});
 let turn = 0;
-const request = (): Buffer => prepared[turn++ % VISITORS] as Buffer;
+/** The next visitor's request, its event happening now. */
+const request = (): Buffer => {
+  const next = prepared[turn++ % VISITORS];
+  if (next === undefined) throw new Error("There are no visitors.");
+  next.bytes.write(new Date().toISOString(), next.timestampAt, "latin1");
+  return next.bytes;
+};
 
 async function checkAnswer(server: Server): Promise<void> {
   const visitor = 4321;
-  const text = prepared[visitor]?.toString("utf8") ?? "";
+  const text = prepared[visitor]?.bytes.toString("utf8") ?? "";
   const [head = "", body = ""] = text.split("\r\n\r\n");
   const cookie = /cookie: (.*)/.exec(head)?.[1] ?? "";
   const response = await fetch(`http://127.0.0.1:${server.port}/ee/va6/v1/interact?configId=main`, {
