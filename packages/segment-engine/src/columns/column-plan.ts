@@ -9,7 +9,7 @@ import { plainPath } from "../rows/item-condition.ts";
 import { type Program, programOf } from "../rows/program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "../rows/sliced.ts";
 import { fallbacksOf } from "../stream/links.ts";
-import { type ColumnChunk, Columns, objectOf } from "./columns.ts";
+import { type ColumnChunk, type Columns, objectOf } from "./columns.ts";
 import { attributeColumns, type ColumnLayout, layoutOf, missingColumns } from "./layout.ts";
 
 /** The answer for one chunk of persons, and how far the whole work is. */
@@ -82,7 +82,10 @@ class ColumnReader {
   readonly #columns: Columns;
   readonly #context = new EvaluationContext();
   readonly #decided: readonly Decided[];
-  readonly #clocks: readonly { readonly leaf: number; readonly run: (context: EvaluationContext) => unknown }[];
+  readonly #clocks: readonly {
+    readonly leaf: number;
+    readonly run: (context: EvaluationContext) => unknown;
+  }[];
   readonly #dispatch: EventDispatch;
   readonly #fold: EventFold;
   readonly #sliced: SlicedProgram;
@@ -118,7 +121,6 @@ class ColumnReader {
 
   chunk(chunk: ColumnChunk, now: number): AudienceBits {
     const bits = audienceBits(this.#audiences, chunk.persons);
-    const { nodes } = this.#sliced;
     this.#chunk = chunk;
     this.#fold.begin(now);
     for (let first = 0; first < chunk.persons; first += 32) {
@@ -132,7 +134,6 @@ class ColumnReader {
       }
       this.#sliced.run(bits, first >>> 5);
     }
-    void nodes;
     return bits;
   }
 

@@ -111,7 +111,8 @@ export class Columns {
     const fields = this.layout.events.length;
     for (let index = 0; index < fields; index++) {
       const value = read[index];
-      if (typeof value === "object" && value !== null) return this.kinds.code(read.slice(0, fields).map(known));
+      if (typeof value === "object" && value !== null)
+        return this.kinds.code(read.slice(0, fields).map(known));
       let next = tree.get(value) as Map<unknown, unknown> | undefined;
       if (next === undefined) {
         next = new Map();
@@ -163,13 +164,21 @@ function known(value: unknown): unknown {
 /** An object with the given values at dotted paths. */
 export function objectOf(paths: readonly string[], values: readonly unknown[]): JsonObject {
   const made: Record<string, unknown> = {};
+  const own = new Set<unknown>();
   paths.forEach((path, index) => {
     const value = values[index];
-    if (value === undefined || (fieldOf(value, "") === 0 && Object.keys(value as object).length === 1)) return;
+    if (value === undefined || (fieldOf(value, "") === 0 && Object.keys(value as object).length === 1))
+      return;
     const names = path.split(".");
     const last = names.pop() ?? "";
     let at = made;
-    for (const name of names) at = (at[name] ??= {}) as Record<string, unknown>;
+    for (const name of names) {
+      if (at[name] === undefined) own.add((at[name] = {}));
+      const next: unknown = at[name];
+      // What a whole value holds already is not put into it again.
+      if (!own.has(next)) return;
+      at = next as Record<string, unknown>;
+    }
     at[last] = value;
   });
   return made as JsonObject;

@@ -93,7 +93,8 @@ export function missingColumns(layout: ColumnLayout, wanted: ColumnLayout): read
 
 /** A layout with the columns of two. */
 export function joinLayouts(a: ColumnLayout, b: ColumnLayout): ColumnLayout {
-  const join = (x: readonly string[], y: readonly string[]): readonly string[] => [...new Set([...x, ...y])].sort();
+  const join = (x: readonly string[], y: readonly string[]): readonly string[] =>
+    [...new Set([...x, ...y])].sort();
   const events = join(a.events, b.events);
   return {
     attributes: join(a.attributes, b.attributes),

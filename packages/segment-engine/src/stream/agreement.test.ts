@@ -4,10 +4,13 @@ import { describe, expect, it } from "vitest";
 import {
   type AudiencePlan,
   compileAudiences,
+  Columns,
+  compileColumns,
   compileRows,
   compileStream,
   countMembers,
   hasMember,
+  joinLayouts,
   type PersonView,
   type StreamState,
 } from "../index.ts";
@@ -221,6 +224,86 @@ describe("compileRows", () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("compileColumns", () => {
+  const columnPlan = compileColumns(plan);
+  const unable = new Set(columnPlan.fallbacks.map(({ audienceId }) => audienceId));
+  const able = (members: ReadonlySet<string>): readonly string[] =>
+    sorted(members).filter((id) => !unable.has(id));
+
+  it("finds what evaluation finds, while persons change", () => {
+    const step = fc.record({
+      row: fc.nat(39),
+      attributes,
+      news: fc.array(news, { maxLength: 6 }),
+      put: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.nat(300), (steps, hours) => {
+        const columns = new Columns(columnPlan.layout);
+        const persons: PersonView[] = [];
+        for (const one of steps) {
+          const row = Math.min(one.row, persons.length);
+          const before = persons[row];
+          const events = momentsOf(one.news).flatMap((moment) => moment.events);
+          if (before === undefined || one.put) {
+            persons[row] = { attributes: one.attributes as JsonObject, events };
+            columns.put(persons[row], row);
+            continue;
+          }
+          const last = before.events.at(-1)?.timestamp ?? "";
+          const later = events.filter(({ timestamp }) => timestamp > last);
+          persons[row] = { attributes: one.attributes as JsonObject, events: [...before.events, ...later] };
+          columns.putAttributes(row, persons[row]);
+          for (const event of later) columns.addEvent(row, event);
+        }
+        const now = START + hours * HOUR;
+        let done = 0;
+        for (const { bits, firstRow, personsDone } of columnPlan.evaluate(columns, now)) {
+          done = personsDone;
+          for (let person = 0; person < bits.persons; person++) {
+            const members = plan.audiences.flatMap(({ id }, audience) =>
+              hasMember(bits, audience, person) ? [id] : [],
+            );
+            const own = persons[firstRow + person];
+            expect(able(new Set(members))).toEqual(own ? able(plan.evaluate(own, now).members) : []);
+          }
+        }
+        expect(done).toBe(persons.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("says which columns a new audience lacks, and answers it once they are there", () => {
+    const small = compileColumns(planOf([`person.gender = "f"`]));
+    const wide = compileColumns(planOf([`loyalty.points > 3 and xEvent.exists(eventType = "buy")`]));
+    const columns = new Columns(small.layout);
+    const person = {
+      attributes: { person: { gender: "f" }, loyalty: { points: 4 } },
+      events: [{ _id: "1", timestamp: "2026-01-01T00:00:00.000Z", eventType: "buy" }],
+    };
+    columns.put(person);
+    expect(wide.missing(columns)).toEqual(["loyalty.points", "xEvent.eventType"]);
+    expect(() => [...wide.evaluate(columns, START)]).toThrow("loyalty.points");
+    const both = new Columns(joinLayouts(small.layout, wide.layout));
+    both.put(person);
+    expect([...wide.evaluate(both, START)].map(({ bits }) => countMembers(bits, 0))).toEqual([1]);
+  });
+
+  it("goes on at any chunk", () => {
+    const gender = compileColumns(planOf([`person.gender = "f"`]));
+    const columns = new Columns(gender.layout);
+    for (let row = 0; row < 20_000; row++)
+      columns.put({ attributes: { person: { gender: row % 3 === 0 ? "f" : "m" } }, events: [] });
+    const counts = [...gender.evaluate(columns, START)].map(({ bits }) => countMembers(bits, 0));
+    const [, second] = gender.evaluate(columns, START, 1);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(6_667);
+    expect(second).toMatchObject({ chunk: 2, personsDone: 20_000, persons: 20_000, firstRow: 16_384 });
+    const again = [...gender.evaluate(columns, START, 1)].map(({ bits }) => countMembers(bits, 0));
+    expect(again).toEqual(counts.slice(1));
   });
 });
 
