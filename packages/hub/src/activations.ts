@@ -9,7 +9,7 @@ import type {
 } from "@tessera/destinations";
 import { selectForExport } from "@tessera/destinations";
 import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
-import { evaluatePql } from "@tessera/segment-engine";
+import { compileValue, type ValuePlan } from "@tessera/segment-engine";
 import { err, formatInstant, isMember, type Issue, ok, type Result } from "@tessera/xdm";
 import { createActivate, type EvaluateMapping, personView, type RefusedActions } from "./activation.ts";
 import type { Activate } from "./decide.ts";
@@ -85,10 +85,15 @@ const PAGE = 500;
 /** Reads the destinations of a store and keeps them at hand. */
 export async function createActivations(options: ActivationsOptions): Promise<Activations> {
   const { store, catalog, clock, newId, policy, nameOf, refusedActions, guard } = options;
-  /** A mapped expression gives the truth of a query over the attributes. */
+  /** Mapped expressions, made ready once each. */
+  const expressions = new Map<string, ValuePlan | undefined>();
   const evaluate: EvaluateMapping = (expression, attributes) => {
-    const answer = evaluatePql(expression, attributes, { now: formatInstant(clock()) });
-    return answer.ok ? answer.value : undefined;
+    if (!expressions.has(expression)) {
+      const compiled = compileValue(expression);
+      expressions.set(expression, compiled.ok ? compiled.value : undefined);
+    }
+    const answer = expressions.get(expression)?.valueOf(attributes, { now: formatInstant(clock()) });
+    return answer?.ok === true && answer.value !== null ? answer.value : undefined;
   };
   let live = await readDestinations(store, catalog);
   let activate: Activate | undefined;

@@ -8,7 +8,7 @@ import {
   previewMapping,
 } from "@tessera/destinations";
 import { activationConsent, CORE_MARKETING_ACTIONS } from "@tessera/governance";
-import { evaluatePql } from "@tessera/segment-engine";
+import { evaluateValue } from "@tessera/segment-engine";
 import { formatInstant, type Identity, identityKey, UPS } from "@tessera/xdm";
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { issueOf } from "../audience/audience.mapper.ts";
@@ -260,8 +260,8 @@ async function personOf({ sandbox, principal }: GatewayContext, identity: Identi
 
 function evaluateAt({ gateway }: GatewayContext): EvaluateExpression {
   return (expression, attributes) => {
-    const answer = evaluatePql(expression, attributes, { now: formatInstant(gateway.clock()) });
-    return answer.ok ? answer.value : undefined;
+    const answer = evaluateValue(expression, attributes, { now: formatInstant(gateway.clock()) });
+    return answer.ok && answer.value !== null ? answer.value : undefined;
   };
 }
 
