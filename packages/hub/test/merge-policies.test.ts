@@ -1,0 +1,96 @@
+import { createMemoryStore } from "@tessera/profile-store";
+import { describe, expect, it } from "vitest";
+import { createHub, type Hub } from "../src/hub.ts";
+
+const START = Date.parse("2026-02-01T00:00:00Z");
+const HOUR = 3_600_000;
+const ada = { namespace: "CRMID", id: "ada" };
+const email = { namespace: "Email", id: "ada@shop.example" };
+
+async function open(): Promise<{ readonly hub: Hub; readonly pass: () => string }> {
+  let now = START;
+  let ids = 0;
+  const hub = await createHub({
+    store: createMemoryStore(),
+    clock: () => now,
+    newId: () => `id-${(ids += 1)}`,
+  });
+  return { hub, pass: () => new Date((now += HOUR)).toISOString() };
+}
+
+const record = (identity: typeof ada, country: string, more: object = {}): object => ({
+  identityMap: { [identity.namespace]: [{ id: identity.id, primary: true }] },
+  homeAddress: { country },
+  ...more,
+});
+
+describe("merge policies", () => {
+  it("at most five; the flags move, and stay on exactly one", async () => {
+    const { hub } = await open();
+    const policy = (name: string, more: object = {}): object => ({ name, ...more });
+    const edge = await hub.saveMergePolicy(policy("Edge", { isActiveOnEdge: true }));
+    expect(edge.ok).toBe(true);
+    for (const name of ["Third", "Fourth", "Fifth"])
+      expect((await hub.saveMergePolicy(policy(name))).ok).toBe(true);
+    expect(await hub.saveMergePolicy(policy("Sixth"))).toMatchObject({
+      ok: false,
+      error: [{ code: "mergePolicy.limit" }],
+    });
+    const flags = (flag: "isDefault" | "isActiveOnEdge"): readonly string[] =>
+      hub.mergePolicies().flatMap((one) => (one[flag] ? [one.name] : []));
+    expect([flags("isDefault"), flags("isActiveOnEdge")]).toEqual([["Default timebased"], ["Edge"]]);
+    const demoted = await hub.saveMergePolicy(policy("Edge"), edge.ok ? edge.value.id : "");
+    expect(demoted).toMatchObject({ ok: false, error: [{ code: "mergePolicy.isActiveOnEdge" }] });
+    await hub.saveMergePolicy(policy("Third again", { default: true }), hub.mergePolicies()[2]?.id ?? "");
+    expect(flags("isDefault")).toEqual(["Third again"]);
+  });
+
+  it("every value says dataset, identity and time, now and as of any past time", async () => {
+    const { hub, pass } = await open();
+    await hub.ingestRecords("crm", [record(ada, "DE", { loyalty: { tier: "gold" } })]);
+    const first = new Date(START).toISOString();
+    const second = pass();
+    await hub.ingestRecords("newsletter", [
+      {
+        identityMap: { CRMID: [{ id: "ada" }], Email: [{ id: email.id, primary: true }] },
+        homeAddress: { country: "FR" },
+      },
+    ]);
+    pass();
+    await hub.ingestRecords("crm", [record(ada, "IT")], "merge");
+    const made = await hub.saveMergePolicy({
+      name: "Newsletter first",
+      attributeMerge: { type: "dataSetPrecedence", order: ["newsletter", "crm"] },
+    });
+    const alone = await hub.saveMergePolicy({ name: "Alone", identityGraph: { type: "none" } });
+    if (!made.ok || !alone.ok) throw new Error("saved");
+    const country = async (
+      identity: typeof ada,
+      options: { readonly mergePolicyId?: string; readonly asOf?: string } = {},
+    ): Promise<unknown> => {
+      const profile = await hub.profile(identity, options);
+      return [profile?.attributes["homeAddress"], profile?.provenance["homeAddress.country"]];
+    };
+    const from = (datasetId: string, owner: string, hours: number): object => ({
+      datasetId,
+      owner,
+      at: START + hours * HOUR,
+    });
+    expect(await country(email)).toEqual([{ country: "IT" }, from("crm", "CRMID:ada", 2)]);
+    expect(await country(ada, { mergePolicyId: made.value.id })).toEqual([
+      { country: "FR" },
+      from("newsletter", `Email:${email.id}`, 1),
+    ]);
+    expect(await country(email, { mergePolicyId: alone.value.id })).toEqual([
+      { country: "FR" },
+      from("newsletter", `Email:${email.id}`, 1),
+    ]);
+    expect(await country(ada, { asOf: second })).toEqual([
+      { country: "FR" },
+      from("newsletter", `Email:${email.id}`, 1),
+    ]);
+    expect(await country(ada, { asOf: first })).toEqual([{ country: "DE" }, from("crm", "CRMID:ada", 0)]);
+    expect(await hub.profile(email, { asOf: first })).toBeUndefined();
+    expect((await hub.profile(ada))?.provenance["loyalty.tier"]).toEqual(from("crm", "CRMID:ada", 0));
+  });
+});
