@@ -1,59 +1,164 @@
-import { type StoreAddress, DEFAULT_CONFIG, parseStoreAddress } from "../config.ts";
-import { migrateStore } from "../migrate/migrate-store.ts";
+import { createHash } from "node:crypto";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { copyStore, type HubStore, type StoredItem } from "@tessera/profile-store";
+import { canonicalJson, type JsonValue } from "@tessera/xdm";
+import { parseStoreAddress, type StoreAddress } from "../config.ts";
 import { describeStore, openStore } from "../store.ts";
 
-/** `npm run migrate-store -- --from sqlite:./data/tessera.db --to mongodb://…`: copies every sandbox; stop the gateway first. */
-const { argv, stdout, stderr } = process;
+/** `npm run migrate-store -- --from … --to …`: moves all that a store holds into another, and checks that it is the same. */
+const USAGE = `npm run migrate-store -- --from <store> --to <store> [--sandbox <name>] [--progress <file>]
 
-function option(name: string): string | undefined {
-  const at = argv.indexOf(`--${name}`);
-  return at < 0 ? undefined : argv[at + 1];
+  <store>      sqlite:<path> or mongodb://…, as in TESSERA_STORE
+  --sandbox    the sandbox to move: the default one without it
+  --progress   where it is noted how far it came (default ./migrate-store.json); run it again to go on
+
+Stop all gateways first: nobody may write to either store meanwhile. The old store stays as it is.`;
+
+/** What a store holds of one kind: how many, and a checksum that does not depend on their order. */
+interface Sum {
+  count: number;
+  checksum: bigint;
 }
 
-function address(name: string): StoreAddress | undefined {
-  const text = option(name);
-  const parsed = text === undefined ? undefined : parseStoreAddress(text);
-  return parsed?.kind === "memory" ? undefined : parsed;
-}
+const LIMIT = 500;
+const CHECKSUM_BYTES = 16;
+const MODULUS = 1n << BigInt(CHECKSUM_BYTES * 8);
 
-async function copyAll(from: StoreAddress, to: StoreAddress): Promise<void> {
-  stdout.write(`${describeStore(from)} -> ${describeStore(to)}\n`);
-  const defaultName = process.env["TESSERA_SANDBOX"]?.trim() || DEFAULT_CONFIG.defaultSandbox;
-  const first = await openStore(from, { name: defaultName, isDefault: true });
-  const others = (await first.documents("sandbox")).map(({ id }) => id);
-  await first.close();
-  for (const name of [defaultName, ...others])
-    await copyOne(from, to, { name, isDefault: name === defaultName });
-}
+process.exitCode = await run();
 
-async function copyOne(
-  from: StoreAddress,
-  to: StoreAddress,
-  sandbox: { readonly name: string; readonly isDefault: boolean },
-): Promise<void> {
-  const [source, target] = [await openStore(from, sandbox), await openStore(to, sandbox)];
-  const after = option("sandbox") === sandbox.name ? option("after") : undefined;
+async function run(): Promise<number> {
+  const given = options();
+  if (typeof given === "string") {
+    process.stderr.write(`${given}\n`);
+    return 2;
+  }
+  const { from, to, progress, sandbox } = given;
+  const place = { name: sandbox ?? "prod", isDefault: sandbox === undefined };
+  const [source, target] = [await openStore(from, place), await openStore(to, place)];
   try {
-    const items = await migrateStore(source, target, {
-      after,
-      progress: ({ items: done, next }) =>
-        stdout.write(
-          `\r${sandbox.name}: ${done} items${next === undefined ? "" : ` (go on with --sandbox ${sandbox.name} --after ${next})`}`,
-        ),
+    const route = `${describeStore(from)} -> ${describeStore(to)} (${place.name})`;
+    const after = await placeOf(progress, route);
+    if (after === undefined && !(await isEmpty(target))) {
+      process.stderr.write(
+        `${describeStore(to)} is not empty, and ${progress} tells of no move to go on with.\n`,
+      );
+      return 1;
+    }
+    process.stderr.write(after === undefined ? `${route}\n` : `${route}: going on where it stopped\n`);
+    await copyStore(source, target, {
+      limit: LIMIT,
+      ...(after === undefined ? {} : { after }),
+      onPage: async (copied, next) => {
+        if (next !== undefined) await note(progress, { route, next });
+        process.stderr.write(`\r${copied.toLocaleString("en")} items copied`);
+      },
     });
-    stdout.write(`\r${sandbox.name}: ${items} items copied and counted.\n`);
+    process.stderr.write("\nChecking.\n");
+    const same = compare(await sumsOf(source), await sumsOf(target));
+    if (same) await rm(progress, { force: true });
+    return same ? 0 : 1;
   } finally {
-    await Promise.all([source.close(), target.close()]);
+    await source.close();
+    await target.close();
   }
 }
 
-const [from, to] = [address("from"), address("to")];
-if (from === undefined || to === undefined) {
-  stderr.write("Usage: migrate-store --from sqlite:<path>|mongodb://… --to sqlite:<path>|mongodb://…\n");
-  process.exitCode = 2;
-} else {
-  await copyAll(from, to).catch((error: unknown) => {
-    stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  });
+function options():
+  | string
+  | {
+      readonly from: StoreAddress;
+      readonly to: StoreAddress;
+      readonly progress: string;
+      readonly sandbox: string | undefined;
+    } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        from: { type: "string" },
+        to: { type: "string" },
+        sandbox: { type: "string" },
+        progress: { type: "string", default: "./migrate-store.json" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) return USAGE;
+    const [from, to] = [parseStoreAddress(values.from ?? ""), parseStoreAddress(values.to ?? "")];
+    const wrong = from === undefined ? "--from" : to === undefined ? "--to" : undefined;
+    if (from === undefined || to === undefined)
+      return `${wrong}: expected sqlite:<path> or mongodb://…\n\n${USAGE}`;
+    if (from.kind === "memory" || to.kind === "memory")
+      return `A memory store ends with its process.\n\n${USAGE}`;
+    return { from, to, progress: values.progress, sandbox: values.sandbox };
+  } catch (error) {
+    return `${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`;
+  }
+}
+
+/** Where an earlier run of the same move stopped; undefined when there was none. */
+async function placeOf(file: string, route: string): Promise<string | undefined> {
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const noted = JSON.parse(text) as { readonly route: string; readonly next: string };
+  return noted.route === route ? noted.next : undefined;
+}
+
+async function note(file: string, noted: { readonly route: string; readonly next: string }): Promise<void> {
+  await writeFile(`${file}.new`, `${JSON.stringify(noted)}\n`);
+  await rename(`${file}.new`, file);
+}
+
+async function isEmpty(store: HubStore): Promise<boolean> {
+  const { items, next } = await store.exportItems({ limit: 1 });
+  if (items.length > 0) return false;
+  return next === undefined || (await sumsOf(store)).size === 0;
+}
+
+/** Counts and checksums of all that a store holds, by kind. */
+async function sumsOf(store: HubStore): Promise<ReadonlyMap<StoredItem["kind"], Sum>> {
+  const sums = new Map<StoredItem["kind"], Sum>();
+  for (let after: string | undefined; ;) {
+    const page = await store.exportItems({ limit: LIMIT, ...(after === undefined ? {} : { after }) });
+    for (const item of page.items) {
+      const sum = sums.get(item.kind) ?? { count: 0, checksum: 0n };
+      sum.count += 1;
+      sum.checksum = (sum.checksum + digestOf(item)) % MODULUS;
+      sums.set(item.kind, sum);
+    }
+    if (page.next === undefined) return sums;
+    after = page.next;
+  }
+}
+
+function digestOf(item: StoredItem): bigint {
+  const plain = JSON.stringify(item, (_name, value: unknown) =>
+    value instanceof Uint8Array ? { bytes: Buffer.from(value).toString("base64") } : value,
+  );
+  const text = canonicalJson(JSON.parse(plain) as JsonValue);
+  return BigInt(
+    `0x${createHash("sha256")
+      .update(text)
+      .digest("hex")
+      .slice(0, CHECKSUM_BYTES * 2)}`,
+  );
+}
+
+/** Prints both sides; false when they differ. */
+function compare(from: ReadonlyMap<string, Sum>, to: ReadonlyMap<string, Sum>): boolean {
+  let same = true;
+  for (const kind of [...new Set([...from.keys(), ...to.keys()])].sort()) {
+    const [a, b] = [from.get(kind), to.get(kind)];
+    const equal = a?.count === b?.count && a?.checksum === b?.checksum;
+    same &&= equal;
+    const line = `${kind.padEnd(12)} ${String(a?.count ?? 0).padStart(12)} ${String(b?.count ?? 0).padStart(12)}`;
+    process.stdout.write(`${line}  ${hex(a)} ${equal ? "same" : `DIFFERENT ${hex(b)}`}\n`);
+  }
+  process.stdout.write(
+    same ? "All of it is there.\n" : "The stores differ: empty the target and begin again.\n",
+  );
+  return same;
+}
+
+function hex(sum: Sum | undefined): string {
+  return (sum?.checksum ?? 0n).toString(16).padStart(CHECKSUM_BYTES * 2, "0");
 }
