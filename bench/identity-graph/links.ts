@@ -6,7 +6,6 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import {
   createIdentityIndex,
-  defaultLinkingRules,
   type Graph,
   link,
   type LinkingRules,
@@ -16,6 +15,7 @@ import {
 import { UndirectedGraph } from "graphology";
 import { connectedComponents } from "graphology-components";
 import { history } from "./history.ts";
+import { everyRule } from "./rules.ts";
 
 const option = (name: string, otherwise: string): string =>
   process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
@@ -23,17 +23,6 @@ const events = Number(option("events", "1000000"));
 const rounds = Number(option("rounds", "5"));
 
 const noRules: LinkingRules = { namespaces: [], cap: Number.MAX_SAFE_INTEGER, removedKept: 200 };
-/** Uniqueness, priorities, cap, a greatest number of addresses and a limit on new devices, all at once. */
-const everyRule: LinkingRules = {
-  ...defaultLinkingRules,
-  namespaces: defaultLinkingRules.namespaces.map((rule) =>
-    rule.namespace === "Email"
-      ? { ...rule, maxValues: 5 }
-      : rule.namespace === "ECID"
-        ? { ...rule, newValues: { count: 20, withinMs: 604_800_000 } }
-        : rule,
-  ),
-};
 
 /** What a contender keeps, and the persons it finds: how many, and the sum of the squares of their sizes. */
 interface Built {
