@@ -1,5 +1,6 @@
 /**
- * Link events in memory: Tessera with and without rules, graphology, and a plain union-find.
+ * Link events in memory, then all persons with their members: Tessera with and without rules, graphology, and a plain
+ * union-find (whose persons are lists of keys as well).
  * `npx node --conditions=@tessera/source bench/identity-graph/links.ts [--json] [--events=1000000] [--rounds=5]`
  */
 import { execFileSync } from "node:child_process";
@@ -70,9 +71,14 @@ const contenders: Record<string, (list: readonly LinkObservation[]) => Built> = 
       if (x !== y) parent.set(y, x);
     }
     const persons = (): readonly [number, number] => {
-      const sizes = new Map<string, number>();
-      for (const key of parent.keys()) sizes.set(root(key), (sizes.get(root(key)) ?? 0) + 1);
-      return measure([...sizes.values()]);
+      const members = new Map<string, string[]>();
+      for (const key of parent.keys()) {
+        const representative = root(key);
+        const list = members.get(representative);
+        if (list) list.push(key);
+        else members.set(representative, [key]);
+      }
+      return measure([...members.values()].map(({ length }) => length));
     };
     return { state: parent, identities: parent.size, persons };
   },
@@ -101,7 +107,7 @@ function indexed(list: readonly LinkObservation[], rules: LinkingRules): Built {
   for (const observation of list) index.add(observation);
   const persons = (): readonly [number, number] => {
     const sizes: number[] = [];
-    for (const graph of index.graphs()) sizes.push(graph.identities.length);
+    for (const members of index.persons()) sizes.push(members.length);
     return measure(sizes);
   };
   return { state: index, identities: index.size().identities, persons };
@@ -127,6 +133,7 @@ function run(name: string): Measured {
   const list = history(events);
   const perSecond: number[] = [];
   let built: Built | undefined;
+  let found: readonly [number, number] = [0, 0];
   let bytes = 0;
   for (let round = 0; round < rounds; round++) {
     built = undefined;
@@ -134,18 +141,19 @@ function run(name: string): Measured {
     const before = process.memoryUsage();
     const start = performance.now();
     built = contender(list);
+    found = built.persons();
     perSecond.push(Math.round(events / ((performance.now() - start) / 1000)));
     collect();
     const after = process.memoryUsage();
-    bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+    if (round === 0) bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
   }
-  const { identities = 1, persons } = built ?? {};
+  const { identities = 1 } = built ?? {};
   return {
     name,
     perSecond,
     bytesPerIdentity: Math.round(bytes / identities),
     identities,
-    persons: persons?.() ?? [0, 0],
+    persons: found,
   };
 }
 

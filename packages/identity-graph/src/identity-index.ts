@@ -19,6 +19,8 @@ export interface IdentityIndex {
   readonly membersOf: (identity: Identity) => readonly Identity[];
   /** Every graph once, in no particular order. */
   readonly graphs: () => Generator<Graph>;
+  /** The members of every person once, in no particular order, without building the graphs. */
+  readonly persons: () => Generator<readonly Identity[]>;
   /** How many identities and graphs there are. */
   readonly size: () => { readonly identities: number; readonly graphs: number };
 }
@@ -34,8 +36,16 @@ export function createIdentityIndex(
     graphOf: (identity) => columns.graphAt(columns.find(identity)),
     membersOf: (identity) => columns.identitiesAt(columns.find(identity)),
     graphs: () => columns.graphs(),
+    persons: () => columns.persons(),
     size: () => columns.size(),
   };
+}
+
+interface CountedColumns {
+  readonly limit: number;
+  readonly max: number;
+  readonly window: number;
+  readonly free: number;
 }
 
 /**
@@ -60,13 +70,15 @@ class Columns {
   private readonly numbers: number[] = [];
   private readonly components: number[] = [];
   private readonly tally: Int32Array;
+  /** By number of the namespace; undefined where nothing is counted. */
+  private readonly columnOf: (CountedColumns | undefined)[] = [];
 
   constructor(rules: LinkingRules, standing: StandingDecisions) {
     this.rules = rules;
     this.compiled = compileRules(rules);
     this.standing = standing;
     this.decided = standing.apart.size > 0 || standing.blocked.size > 0;
-    this.tally = new Int32Array(this.compiled.limited.length);
+    this.tally = new Int32Array(this.compiled.limited.length + this.compiled.windowed.length);
   }
 
   add(observation: LinkObservation): "linked" | "late" {
@@ -107,10 +119,15 @@ class Columns {
 
   identitiesAt(number: number): readonly Identity[] {
     if (number < 0) return [];
-    return this.membersAt(this.component[number] ?? 0).map((member) => ({
-      namespace: this.table.namespace(member),
-      id: this.table.ids[member] ?? "",
-    }));
+    const { table, next } = this;
+    const component = this.component[number] ?? 0;
+    const identities: Identity[] = [];
+    let member = component;
+    do {
+      identities.push({ namespace: table.namespace(member), id: table.ids[member] ?? "" });
+      member = next[member] ?? component;
+    } while (member !== component);
+    return identities;
   }
 
   *graphs(): Generator<Graph> {
@@ -118,6 +135,13 @@ class Columns {
       if (this.component[number] !== number || this.firstSeen[number] === Infinity) continue;
       const graph = this.graphAt(number);
       if (graph) yield graph;
+    }
+  }
+
+  *persons(): Generator<readonly Identity[]> {
+    for (let number = 0; number < this.table.count; number++) {
+      if (this.component[number] !== number || this.firstSeen[number] === Infinity) continue;
+      yield this.identitiesAt(number);
     }
   }
 
@@ -175,26 +199,44 @@ class Columns {
 
   /** Whether the observed components together would break a rule or pass the cap. */
   private breaks(t: number): boolean {
-    const { components, sizes, next, table, compiled, tally } = this;
+    const { components, sizes, next, table, compiled, tally, columnOf } = this;
     let size = 0;
     for (const component of components) size += sizes[component] ?? 0;
     if (size > compiled.cap) return true;
-    if (compiled.windowed.length > 0 && this.breaksWindow(t)) return true;
-    if (compiled.limited.length === 0) return false;
+    if (tally.length === 0) return false;
+    while (columnOf.length < table.namespaces.length) columnOf.push(this.columnsOf(columnOf.length));
     tally.fill(0);
+    let windowed = false;
     for (const component of components) {
       let member = component;
       do {
-        const { limit, max } = compiled.of(table.namespace(member));
-        if (limit >= 0) {
-          const count = (tally[limit] ?? 0) + 1;
-          if (count > max) return true;
-          tally[limit] = count;
+        const columns = columnOf[table.namespaceOf[member] ?? 0];
+        if (columns) {
+          if (columns.limit >= 0) {
+            const count = (tally[columns.limit] ?? 0) + 1;
+            if (count > columns.max) return true;
+            tally[columns.limit] = count;
+          }
+          if (columns.window >= 0) {
+            const count = (tally[columns.window] ?? 0) + 1;
+            if (count > columns.free) windowed = true;
+            tally[columns.window] = count;
+          }
         }
         member = next[member] ?? component;
       } while (member !== component);
     }
-    return false;
+    return windowed && this.breaksWindow(t);
+  }
+
+  /** Where the values of a namespace are counted: under its greatest number, and under the number free of any window. */
+  private columnsOf(namespace: number): CountedColumns | undefined {
+    const { limited, windowed, of } = this.compiled;
+    const rule = of(this.table.namespaces[namespace] ?? "");
+    const at = windowed.indexOf(rule);
+    if (rule.limit < 0 && at < 0) return undefined;
+    const window = at < 0 ? -1 : limited.length + at;
+    return { limit: rule.limit, max: rule.max, window, free: rule.newValues?.count ?? Infinity };
   }
 
   private breaksWindow(t: number): boolean {

@@ -6,8 +6,8 @@ export class IdentityTable {
   namespaces: string[] = [];
   ids: string[] = [];
   namespaceOf: Uint16Array = new Uint16Array(1024);
-  private hashes: Int32Array = new Int32Array(1024);
-  private slots: Int32Array = new Int32Array(2048);
+  /** Pairs of a number plus one and its hash side by side: what is not it is passed over without looking further away. */
+  private slots: Int32Array = new Int32Array(4096);
 
   /** The number of an identity, or -1 when it is new. */
   find(identity: Identity): number {
@@ -23,11 +23,10 @@ export class IdentityTable {
     const known = this.search(namespace, id, hash);
     if (known >= 0) return known;
     const number = this.count++;
-    if (number >= this.hashes.length) this.grow();
+    if (number >= this.namespaceOf.length) this.grow();
     this.ids.push(id);
     this.namespaceOf[number] = namespace;
-    this.hashes[number] = hash;
-    this.place(number, hash);
+    place(this.slots, number + 1, hash);
     return number;
   }
 
@@ -45,30 +44,33 @@ export class IdentityTable {
   }
 
   private search(namespace: number, id: string, hash: number): number {
-    const { slots, hashes, namespaceOf, ids } = this;
-    const mask = slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    const { slots, namespaceOf, ids } = this;
+    const mask = slots.length - 2;
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const number = (slots[slot] ?? 0) - 1;
       if (number < 0) return -1;
-      if (hashes[number] === hash && namespaceOf[number] === namespace && ids[number] === id) return number;
+      if (slots[slot + 1] === hash && ids[number] === id && namespaceOf[number] === namespace) return number;
     }
   }
 
-  private place(number: number, hash: number): void {
-    const { slots } = this;
-    const mask = slots.length - 1;
-    let slot = hash & mask;
-    while (slots[slot] !== 0) slot = (slot + 1) & mask;
-    slots[slot] = number + 1;
-  }
-
   private grow(): void {
-    const capacity = this.hashes.length * 2;
-    this.hashes = grown(this.hashes, new Int32Array(capacity));
+    const capacity = this.namespaceOf.length * 2;
     this.namespaceOf = grown(this.namespaceOf, new Uint16Array(capacity));
-    this.slots = new Int32Array(capacity * 2);
-    for (let number = 0; number < this.count - 1; number++) this.place(number, this.hashes[number] ?? 0);
+    const slots = new Int32Array(capacity * 4);
+    for (let slot = 0; slot < this.slots.length; slot += 2) {
+      const entry = this.slots[slot] ?? 0;
+      if (entry !== 0) place(slots, entry, this.slots[slot + 1] ?? 0);
+    }
+    this.slots = slots;
   }
+}
+
+function place(slots: Int32Array, entry: number, hash: number): void {
+  const mask = slots.length - 2;
+  let slot = (hash << 1) & mask;
+  while (slots[slot] !== 0) slot = (slot + 2) & mask;
+  slots[slot] = entry;
+  slots[slot + 1] = hash;
 }
 
 /** `next` with the content of `current` at its start. */
