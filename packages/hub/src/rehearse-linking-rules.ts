@@ -22,22 +22,30 @@ export interface RulesRehearsal extends Rehearsal {
   };
 }
 
+/** How a rehearsal tells where it is, and is ended early. */
+export interface RehearsalOptions {
+  /** Told after each cluster; when it throws the rehearsal ends there. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the rehearsal before the next cluster: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** Tries linking rules on the stored history. */
 export interface RulesRehearsals {
-  /**
-   * Replays all of the stored history under other rules, cluster by cluster, and changes nothing. `progress` is told
-   * after each cluster; when it throws the rehearsal ends there.
-   */
+  /** Replays all of the stored history under other rules, cluster by cluster, and changes nothing. */
   readonly rehearseLinkingRules: (
     input: unknown,
-    progress?: (done: number, total: number) => void,
+    options?: RehearsalOptions,
   ) => Promise<Result<RulesRehearsal, readonly Issue[]>>;
 }
+
+/** Clusters after which others get a turn: a store that answers at once would let no signal through. */
+const TURN = 64;
 
 /** The rehearsing side of a hub. */
 export function createRulesRehearsals(options: { readonly begin: () => Ingestion }): RulesRehearsals {
   return {
-    rehearseLinkingRules: async (input, progress) => {
+    rehearseLinkingRules: async (input, { onProgress, signal } = {}) => {
       const rules = parseLinkingRules(input);
       if (!rules.ok) return rules;
       const clusters = await clustersOf(options.begin().store);
@@ -46,6 +54,8 @@ export function createRulesRehearsals(options: { readonly begin: () => Ingestion
       const random = seeded(clusters.length);
       const memberships: Record<string, { entries: number; exits: number }> = {};
       for (const [index, keys] of clusters.entries()) {
+        if (index % TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+        signal?.throwIfAborted();
         const found = await rehearseOne(keys, rules.value, options.begin());
         rehearsal = addToRehearsal(rehearsal, found, random);
         for (const { audienceId, to } of found.memberships) {
@@ -53,7 +63,7 @@ export function createRulesRehearsals(options: { readonly begin: () => Ingestion
           if (to !== "none" && isMember(to)) counts.entries += 1;
           else counts.exits += 1;
         }
-        progress?.(index + 1, clusters.length);
+        onProgress?.(index + 1, clusters.length);
       }
       return ok({ ...rehearsal, total: clusters.length, memberships });
     },

@@ -43,10 +43,9 @@ describe("rehearsing linking rules", () => {
     const { hub, audienceId, dump } = await openScene();
     const before = await dump();
     const told: number[][] = [];
-    const rehearsed = await hub.rehearseLinkingRules(
-      rules(false),
-      (done, total) => void told.push([done, total]),
-    );
+    const rehearsed = await hub.rehearseLinkingRules(rules(false), {
+      onProgress: (done, total) => void told.push([done, total]),
+    });
     expect(rehearsed).toMatchObject({
       ok: true,
       value: {
@@ -81,11 +80,18 @@ describe("rehearsing linking rules", () => {
   });
 
   it("ends where it is told to, and refuses rules that are none", async () => {
-    const { hub } = await openScene();
-    const stop = (): void => {
-      throw new Error("enough");
+    const { hub, dump } = await openScene();
+    const before = await dump();
+    const stop = new AbortController();
+    let done = 0;
+    const onProgress = (): void => {
+      done += 1;
+      stop.abort(new Error("enough"));
     };
-    await expect(hub.rehearseLinkingRules(rules(false), stop)).rejects.toThrow("enough");
+    const ended = hub.rehearseLinkingRules(rules(false), { onProgress, signal: stop.signal });
+    await expect(ended).rejects.toThrow("enough");
+    expect(done).toBe(1);
+    expect(await dump()).toBe(before);
     expect(await hub.rehearseLinkingRules({ namespaces: 5 })).toMatchObject({ ok: false });
   });
 });

@@ -6,6 +6,7 @@ import {
   blockIdentity,
   defaultLinkingRules,
   defaultNamespaces,
+  type Graph,
   type LinkingRules,
   type LinkObservation,
   replay,
@@ -73,6 +74,9 @@ describe("protection against runaway graphs", () => {
   });
 });
 
+const holds = ({ identities }: Graph, { namespace, id }: Identity): boolean =>
+  identities.some((item) => item.namespace === namespace && item.id === id);
+
 describe("undo after 1,000 later events", () => {
   const people = 6;
   const login = fc.record({
@@ -116,6 +120,40 @@ describe("undo after 1,000 later events", () => {
             .filter(({ identities }) => identities[0]?.key !== identityKey(bad));
         expect(parts(undone)).toEqual(parts(withoutBad));
       }),
+      { numRuns: 15 },
+    );
+  });
+
+  it("restores what a history without the one bad link would have given", () => {
+    fc.assert(
+      fc.property(
+        fc.array(login, { minLength: 1_000, maxLength: 1_000 }),
+        fc.boolean(),
+        (logins, byLateDecision) => {
+          const [one, other] = [identity("loyaltyId", "A"), identity("loyaltyId", "B")];
+          const home = (who: Identity): string => (who === one ? "a" : "b");
+          const good = logins.map(({ person, device, kind }, index) => {
+            const who = person < people / 2 ? one : other;
+            if (kind === "visit") return seen(index + 10, identity("ECID", `${home(who)}${device}`));
+            const second =
+              kind === "mail" ? identity("Email", home(who)) : identity("ECID", `${home(who)}${device}`);
+            return seen(index + 10, who, second);
+          });
+          const badly = [seen(1, one), seen(1.5, other), seen(2, one, other), ...good];
+          const well = [seen(1, one), seen(1.5, other), seen(2, one), seen(2.5, other), ...good];
+          const joined = replay(badly, rules).find((graph) => holds(graph, one));
+          expect(joined && holds(joined, other), "one person before").toBe(true);
+          const undone = replay(badly, rules, [
+            unlink(one, other, { t: byLateDecision ? 5_000 : 5, relink: "never" }),
+          ]);
+          const parts = (graphs: typeof undone) =>
+            graphs.map(({ identities, links }) => ({
+              keys: identities.map(({ key, firstSeen }) => [key, firstSeen]),
+              links,
+            }));
+          expect(parts(undone)).toEqual(parts(replay(well, rules)));
+        },
+      ),
       { numRuns: 15 },
     );
   });

@@ -62,7 +62,7 @@ export class LinkingResolver {
     demand(context, "manage-identity-namespaces");
     const { gateway, sandbox } = context;
     const job = gateway.jobs.start(sandbox.name, "rehearseLinkingRules", async (progress) =>
-      valueOf(await sandbox.hub.rehearseLinkingRules(rules, progress)),
+      valueOf(await sandbox.hub.rehearseLinkingRules(rules, { onProgress: progress })),
     );
     gateway.audit(context, { action: "linkingRules.rehearse", subject: job.id });
     return jobOf(job);
