@@ -5,6 +5,7 @@ export { type AudienceInput, checkAudience, expressionText, parseExpression } fr
 export { type Configuration, type StoredAudience } from "./configuration.ts";
 export { type Activate, type Transition } from "./decide.ts";
 export { type IdentityGraphView, type ProfileView } from "./profile-view.ts";
+export { type RehearsalOptions, type RulesRehearsal } from "./rehearse-linking-rules.ts";
 export { type CommittedPersons } from "./observe-commits.ts";
 export { type ErasureReceipt, type PersonAccess, type PrivacyScope } from "./privacy.ts";
 export { type ExpiryStep, type PseudonymousExpiry } from "./expiry.ts";

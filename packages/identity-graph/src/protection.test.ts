@@ -7,6 +7,7 @@ import {
   defaultLinkingRules,
   defaultNamespaces,
   type Graph,
+  link,
   type LinkingRules,
   type LinkObservation,
   replay,
@@ -24,6 +25,9 @@ const seen = (t: number, ...identities: readonly Identity[]): LinkObservation =>
   identities,
 });
 
+const holds = ({ identities }: Graph, { namespace, id }: Identity): boolean =>
+  identities.some((item) => item.namespace === namespace && item.id === id);
+
 describe("protection against runaway graphs", () => {
   it("lets a chain of 2,500 identities arrive one by one, and keeps every graph within the cap", () => {
     const chain = Array.from({ length: 2_500 }, (_, index) =>
@@ -36,6 +40,32 @@ describe("protection against runaway graphs", () => {
     expect([...reasons]).toEqual(["cap"]);
     const oldest = graphs.find(({ identities }) => identities.some(({ key }) => key === "ECID:0"));
     expect(oldest?.identities.length, "the oldest left first").toBe(1);
+  });
+
+  it("warns from 43 of 50 on at each new size, and says who left at the cap", () => {
+    let graphs: readonly Graph[] = [];
+    const warned: number[] = [];
+    const left: string[] = [];
+    for (let index = 0; index < 52; index++) {
+      const linked = link(
+        graphs,
+        seen(index, identity("CRMID", "p"), identity("ECID", index)),
+        defaultLinkingRules,
+      );
+      if (linked.kind === "late") throw new Error("The history is in order.");
+      ({ graphs } = linked);
+      for (const change of linked.changes) {
+        if (change.kind === "nearCap") {
+          expect(change).toMatchObject({ anchor: "CRMID:p", cap: 50 });
+          warned.push(change.size);
+        }
+        if (change.kind === "identityLeft") left.push(change.identity);
+      }
+      graphs = graphs.filter((graph) => holds(graph, identity("CRMID", "p")));
+    }
+    expect(warned).toEqual([43, 44, 45, 46, 47, 48, 49, 50]);
+    expect(left, "the oldest cookies, never the person").toEqual(["ECID:0", "ECID:1", "ECID:2"]);
+    expect(graphs[0]?.removed.map(({ reason }) => reason.rule)).toEqual(["cap", "cap", "cap"]);
   });
 
   it("keeps a household of 60 on one tablet 60 persons; the tablet is the last one's, with reasons", () => {
@@ -73,9 +103,6 @@ describe("protection against runaway graphs", () => {
     expect(graphs.every(({ identities }) => identities.length === 1)).toBe(true);
   });
 });
-
-const holds = ({ identities }: Graph, { namespace, id }: Identity): boolean =>
-  identities.some((item) => item.namespace === namespace && item.id === id);
 
 describe("undo after 1,000 later events", () => {
   const people = 6;
