@@ -117,6 +117,10 @@ function measure(sizes: readonly number[]): readonly [number, number] {
   return [sizes.length, sizes.reduce((sum, size) => sum + size * size, 0)];
 }
 
+function median(list: readonly number[]): number {
+  return list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0;
+}
+
 interface Measured {
   readonly name: string;
   readonly perSecond: readonly number[];
@@ -126,7 +130,7 @@ interface Measured {
 }
 
 /** One contender in a process of its own. */
-function run(name: string): Measured {
+async function run(name: string): Promise<Measured> {
   const contender = contenders[name];
   const collect = (globalThis as { gc?: () => void }).gc;
   if (!contender || !collect) throw new Error(name);
@@ -134,24 +138,34 @@ function run(name: string): Measured {
   const perSecond: number[] = [];
   let built: Built | undefined;
   let found: readonly [number, number] = [0, 0];
-  let bytes = 0;
+  const bytes: number[] = [];
+  // Array buffers are given back some time after a collection.
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 3; turn++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
   for (let round = 0; round < rounds; round++) {
     built = undefined;
-    collect();
+    await settle();
     const before = process.memoryUsage();
     const start = performance.now();
     built = contender(list);
     found = built.persons();
     perSecond.push(Math.round(events / ((performance.now() - start) / 1000)));
-    collect();
+    await settle();
     const after = process.memoryUsage();
-    if (round === 0) bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+    // The first round also flattens the strings of the history itself.
+    if (round > 0 || rounds === 1) {
+      bytes.push(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers);
+    }
   }
   const { identities = 1 } = built ?? {};
   return {
     name,
     perSecond,
-    bytesPerIdentity: Math.round(bytes / identities),
+    bytesPerIdentity: Math.round(median(bytes) / identities),
     identities,
     persons: found,
   };
@@ -174,7 +188,7 @@ function check(): void {
 
 const one = option("contender", "");
 if (one !== "") {
-  console.log(JSON.stringify(run(one)));
+  console.log(JSON.stringify(await run(one)));
 } else {
   check();
   const results = Object.keys(contenders).map((name): Measured => {
@@ -194,7 +208,6 @@ if (one !== "") {
   });
   const ruleFree = results.slice(0, 3).map(({ persons }) => persons.join());
   if (new Set(ruleFree).size !== 1) throw new Error(`Rule-free contenders disagree: ${ruleFree.join(" | ")}`);
-  const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0;
   const base = median(results[0]?.perSecond ?? []);
   const table = results.map(({ name, perSecond, bytesPerIdentity, identities, persons }) => ({
     name,
