@@ -2,7 +2,7 @@ import type { ChainStep, Pql, VariableDeclaration } from "./ast.ts";
 import { lookBackOf } from "./time/look-back.ts";
 
 /** Where a value comes from: the person's attributes or an event, and the path there. */
-export interface Origin {
+interface Origin {
   readonly of: "attributes" | "events" | "none";
   readonly path: readonly string[];
 }

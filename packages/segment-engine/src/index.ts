@@ -42,13 +42,13 @@ export { type ExplainedCondition, type Explanation } from "./explain.ts";
 export { explainText } from "./explain-text.ts";
 export { type AudienceReference, type CheckOptions, checkPql, type PqlCheck } from "./check-pql.ts";
 export { type Eligibility, type EligibilityReason, type Verdict } from "./eligibility.ts";
+export { compileStream } from "./stream/stream-plan.ts";
 export {
-  compileStream,
   type StreamFallback,
   type StreamNews,
   type StreamPlan,
   type StreamTransition,
-} from "./stream/stream-plan.ts";
+} from "./stream/stream.ts";
 export { type StreamState } from "./stream/state.ts";
 export { compileRows, type RowPlan } from "./rows/row-plan.ts";
 export { type AudienceBits, countMembers, hasMember } from "./rows/sliced.ts";

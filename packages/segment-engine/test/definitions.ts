@@ -12,7 +12,7 @@ export interface Someone {
   readonly events: readonly Happening[];
 }
 
-export interface Happening {
+interface Happening {
   readonly at: number;
   readonly type: string;
   readonly amount?: number;
@@ -27,8 +27,8 @@ export interface Definition {
   readonly holds: (someone: Someone, now: number) => boolean;
 }
 
-export const BASE = Date.parse("2026-03-10T12:00:00Z");
-export const HOUR = 3_600_000;
+const BASE = Date.parse("2026-03-10T12:00:00Z");
+const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 const TYPES = ["view", "cart", "buy"] as const;

@@ -95,7 +95,6 @@ class ColumnReader {
   /** For each folded value its column, -1 when the kind tells it. */
   readonly #valueColumns: readonly number[];
   readonly #numbers: (readonly number[] | undefined)[][];
-  #lane = 1;
   #kind = 0;
   #place = 0;
   #chunk: ColumnChunk | undefined;
@@ -109,8 +108,12 @@ class ColumnReader {
       leaf.kind === "clock" ? [{ leaf: number, run: leaf.code.run }] : [],
     );
     this.#dispatch = new EventDispatch(conditions, this.#context);
-    this.#fold = new EventFold(leaves, conditions.length, this.#context);
     this.#sliced = new SlicedProgram(program);
+    this.#fold = new EventFold(leaves, conditions.length, {
+      context: this.#context,
+      nodes: this.#sliced.nodes,
+      numbers: (value) => this.#numbersOf(value),
+    });
     this.#audiences = program.audiences.length;
     this.#looksAtEvents = conditions.length > 0;
     this.#valueColumns = this.#fold.values.map(({ node }) =>
@@ -128,7 +131,6 @@ class ColumnReader {
       this.#sliced.clear();
       for (const decided of this.#decided) this.#attributes(decided, chunk, { first, end });
       for (let person = first; person < end; person++) {
-        this.#lane = 1 << (person & 31);
         if (this.#looksAtEvents) this.#events(chunk, person, now);
         if (this.#clocks.length > 0) this.#clock(chunk, person, now);
       }
@@ -188,20 +190,17 @@ class ColumnReader {
     const all = this.#columns.layout.attributes.map((_, column) => column);
     const context = this.#context;
     context.begin({ attributes: this.#object(all, chunk, person), events: [] }, now);
-    for (const { leaf, run } of this.#clocks) if (truth(run(context))) this.#into.hit(leaf);
+    const { nodes } = this.#sliced;
+    for (const { leaf, run } of this.#clocks) {
+      if (truth(run(context))) nodes[leaf] = (nodes[leaf] ?? 0) | (1 << (person & 31));
+    }
   }
 
-  readonly #into = {
-    hit: (leaf: number): void => {
-      const { nodes } = this.#sliced;
-      nodes[leaf] = (nodes[leaf] ?? 0) | this.#lane;
-    },
-    numbers: (value: number): readonly number[] => {
-      const column = this.#valueColumns[value] ?? -1;
-      const code = column < 0 ? this.#kind : (this.#chunk?.values[column]?.[this.#place] ?? 0);
-      return this.#numbers[value]?.[code] ?? this.#learnNumbers(value, code);
-    },
-  };
+  #numbersOf(value: number): readonly number[] {
+    const column = this.#valueColumns[value] ?? -1;
+    const code = column < 0 ? this.#kind : (this.#chunk?.values[column]?.[this.#place] ?? 0);
+    return this.#numbers[value]?.[code] ?? this.#learnNumbers(value, code);
+  }
 
   #learnNumbers(value: number, code: number): readonly number[] {
     const column = this.#valueColumns[value] ?? -1;
@@ -231,20 +230,21 @@ class ColumnReader {
 
   #events(chunk: ColumnChunk, person: number, now: number): void {
     const fold = this.#fold;
+    const { times, kinds } = chunk;
     const start = chunk.start[person] ?? 0;
     const end = start + (chunk.length[person] ?? 0);
-    fold.person();
+    fold.person(1 << (person & 31));
     for (let place = start; place < end; place++) {
-      const time = chunk.times[place] ?? 0;
+      const time = times[place] ?? 0;
       if (time > now) break;
-      const kind = chunk.kinds[place] ?? 0;
+      const kind = kinds[place] ?? 0;
       const conditions = this.#ofKind[kind] ?? this.#learnKind(kind);
+      if (conditions.length === 0) continue;
       this.#kind = kind;
       this.#place = place;
-      for (let index = 0; index < conditions.length; index++)
-        fold.event(conditions[index] ?? 0, time, this.#into);
+      fold.event(conditions, conditions.length, time);
     }
-    fold.end(this.#into.hit);
+    fold.end();
   }
 
   #learnKind(kind: number): Int32Array {

@@ -7,7 +7,7 @@ import { Dictionary } from "./dictionary.ts";
 import type { ColumnLayout } from "./layout.ts";
 
 /** Persons in a chunk. A chunk is the unit of storing, of progress and of going on after a stop. */
-export const CHUNK: number = 8_192;
+const CHUNK: number = 8_192;
 
 type Codes = Uint8Array | Uint16Array | Int32Array;
 

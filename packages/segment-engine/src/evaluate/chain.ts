@@ -29,7 +29,7 @@ interface Step {
 export type FindChain = (context: EvaluationContext) => ChainFound | undefined;
 
 /** A found sequence: the items in order of time, and which of them each step took. */
-export interface ChainFound {
+interface ChainFound {
   readonly items: readonly unknown[];
   readonly taken: readonly number[];
 }

@@ -34,7 +34,7 @@ function extreme(fn: "min" | "max", values: readonly unknown[]): unknown {
 }
 
 /** The order of two values of one kind: numbers, texts, times; `undefined` when they cannot be put in order. */
-export function orderOf(a: unknown, b: unknown): number | undefined {
+function orderOf(a: unknown, b: unknown): number | undefined {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (a instanceof MovingTime || b instanceof MovingTime) {
     const [left, right] = [timeOf(a), timeOf(b)];

@@ -10,7 +10,7 @@ export function bindImplicit(where: Pql, variable: string): Pql {
 }
 
 /** Whether a variable of that name is used in the expression. */
-export function mentions(node: Pql, variable: string): boolean {
+function mentions(node: Pql, variable: string): boolean {
   if (node.kind === "variable") return node.name === variable;
   return children(node).some((child) => mentions(child.node, variable));
 }

@@ -50,18 +50,13 @@ export function attributeGroups(
 }
 
 /** The value at a path. */
-export function valueAt(attributes: JsonObject, path: readonly string[]): unknown {
+function valueAt(attributes: JsonObject, path: readonly string[]): unknown {
   let value: unknown = attributes;
   for (const name of path) {
     value = fieldOf(value, name);
     if (value === undefined) return undefined;
   }
   return value;
-}
-
-/** An object that has a value at a path and nothing else. */
-export function objectWith(path: readonly string[], value: unknown): JsonObject {
-  return path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as JsonObject;
 }
 
 function groupOf(

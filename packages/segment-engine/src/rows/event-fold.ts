@@ -1,14 +1,7 @@
 import type { EvaluationContext } from "../evaluate/context.ts";
 import { keptWindows, type KeptWindows, type LeafNow } from "../stream/kept.ts";
-import type { FoldLeaf, Leaf } from "./leaf.ts";
+import type { FoldLeaf, Leaf, SequenceLeaf, SequenceStep } from "./leaf.ts";
 import type { Window } from "./window.ts";
-
-/** Events of one condition within one window, counted; and the leaves that hold from so many on. */
-interface Count {
-  readonly number: number;
-  readonly window: number;
-  readonly leaves: readonly { readonly leaf: number; readonly least: number }[];
-}
 
 interface Fold {
   readonly number: number;
@@ -19,76 +12,113 @@ interface Fold {
   readonly value: number;
 }
 
+/** A step of a sequence of two: the first is remembered, the second looks for it. */
+interface PairStep {
+  readonly pair: number;
+  readonly second: boolean;
+  readonly leaf: number;
+  readonly earliest: SequenceStep["earliest"];
+  readonly firstWindow: number;
+  readonly secondWindow: number;
+}
+
+/** Gives the numbers that a folded value stands for in the event at hand. */
+export type Numbers = (value: number) => readonly number[];
+
 /**
  * Answers all leaves on events of one person at one moment, in one pass over the events. The earliest time that lies
- * in a window is worked out once a moment.
+ * in a window is worked out once a moment; the results go into the words of the nodes.
  */
 export class EventFold {
   /** The distinct values of events that are folded. */
   readonly values: readonly FoldLeaf["value"][];
+  readonly #nodes: Int32Array;
+  readonly #numbers: Numbers;
   readonly #windows: readonly (Window | undefined)[];
   readonly #from: Float64Array;
-  readonly #counts: readonly (readonly Count[])[];
+  /** Counters of condition c are `countStart[c]` to `countStart[c + 1] - 1`; each has a window. */
+  readonly #countStart: Int32Array;
+  readonly #countWindow: Int32Array;
   readonly #counters: Int32Array;
+  /** The leaves of counter i are `leafStart[i]` to `leafStart[i + 1] - 1`. */
+  readonly #leafStart: Int32Array;
+  readonly #leafOf: Int32Array;
+  readonly #leastOf: Int32Array;
   readonly #folds: readonly (readonly Fold[])[];
   readonly #allFolds: readonly Fold[];
   readonly #sums: Float64Array;
   readonly #folded: Int32Array;
-  readonly #sequences: KeptWindows;
+  readonly #pairs: readonly (readonly PairStep[])[];
+  /** For each sequence of two the latest time of its first step, and the latest before that. */
+  readonly #firsts: Float64Array;
+  readonly #longer: KeptWindows;
   readonly #data: number[][];
   readonly #touched: Uint8Array;
-  readonly #sequenceList: number[] = [];
+  readonly #longerList: number[] = [];
   readonly #result: LeafNow = { holds: false, changesAt: Infinity };
   #now = Number.NaN;
+  #lane = 1;
 
-  constructor(leaves: readonly Leaf[], conditions: number, context: EvaluationContext) {
+  constructor(
+    leaves: readonly Leaf[],
+    conditions: number,
+    into: { readonly context: EvaluationContext; readonly nodes: Int32Array; readonly numbers: Numbers },
+  ) {
+    this.#nodes = into.nodes;
+    this.#numbers = into.numbers;
     const windows = new Map<string, Window | undefined>();
-    const values = new Map<string, FoldLeaf["value"]>();
     const numberOf = (window: Window | undefined): number => {
       const key = window?.key ?? "";
       if (!windows.has(key)) windows.set(key, window);
       return [...windows.keys()].indexOf(key);
     };
-    const counts = new Map<
-      string,
-      { condition: number; window: number; leaves: { leaf: number; least: number }[] }
-    >();
+    const counts = countsOf(leaves, conditions, numberOf);
+    this.#countStart = counts.start;
+    this.#countWindow = counts.window;
+    this.#leafStart = counts.leafStart;
+    this.#leafOf = counts.leafOf;
+    this.#leastOf = counts.leastOf;
+    this.#counters = new Int32Array(counts.window.length);
+    const values = new Map<string, FoldLeaf["value"]>();
     const folds: Fold[] = [];
+    const pairs: PairStep[][] = Array.from({ length: conditions }, () => []);
+    let pair = 0;
     leaves.forEach((leaf, number) => {
-      if (leaf.kind === "count") {
-        const key = `${leaf.condition} ${leaf.window?.key ?? ""}`;
-        const count = counts.get(key) ?? {
-          condition: leaf.condition,
-          window: numberOf(leaf.window),
-          leaves: [],
-        };
-        count.leaves.push({ leaf: number, least: leaf.least });
-        counts.set(key, count);
-      }
       if (leaf.kind === "fold") {
         if (!values.has(leaf.value.key)) values.set(leaf.value.key, leaf.value);
         const value = [...values.keys()].indexOf(leaf.value.key);
         folds.push({ number: folds.length, window: numberOf(leaf.window), leaf, at: number, value });
       }
+      const steps = pairOf(leaf);
+      if (steps === undefined) return;
+      const [first, second] = steps;
+      const own = {
+        pair,
+        leaf: number,
+        earliest: second.earliest,
+        firstWindow: numberOf(first.window),
+        secondWindow: numberOf(second.window),
+      };
+      pairs[second.condition]?.push({ ...own, second: true });
+      pairs[first.condition]?.push({ ...own, second: false });
+      pair++;
     });
     this.values = [...values.values()];
     this.#windows = [...windows.values()];
     this.#from = new Float64Array(this.#windows.length);
-    const byCondition: Count[][] = Array.from({ length: conditions }, () => []);
-    [...counts.values()].forEach(({ condition, window, leaves: own }, number) => {
-      byCondition[condition]?.push({ number, window, leaves: own });
-    });
-    this.#counts = byCondition;
-    this.#counters = new Int32Array(counts.size);
     const foldsOf: Fold[][] = Array.from({ length: conditions }, () => []);
     for (const fold of folds) foldsOf[fold.leaf.condition]?.push(fold);
     this.#folds = foldsOf;
     this.#allFolds = folds;
     this.#sums = new Float64Array(folds.length);
     this.#folded = new Int32Array(folds.length);
-    const only = leaves.map((leaf): Leaf => (leaf.kind === "sequence" ? leaf : NOT_KEPT));
-    this.#sequences = keptWindows(only, conditions, context);
-    this.#data = this.#sequences.kept.map((kept) => kept.empty());
+    this.#pairs = pairs;
+    this.#firsts = new Float64Array(2 * pair);
+    const longer = leaves.map((leaf): Leaf =>
+      leaf.kind === "sequence" && pairOf(leaf) === undefined ? leaf : NOT_KEPT,
+    );
+    this.#longer = keptWindows(longer, conditions, into.context);
+    this.#data = this.#longer.kept.map((kept) => kept.empty());
     this.#touched = new Uint8Array(this.#data.length);
   }
 
@@ -101,64 +131,166 @@ export class EventFold {
     });
   }
 
-  /** Begins with a person. */
-  person(): void {
+  /** Begins with a person, whose bit in the words is `lane`. */
+  person(lane: number): void {
+    this.#lane = lane;
     this.#counters.fill(0);
     this.#sums.fill(0);
     this.#folded.fill(0);
-    for (const kept of this.#sequenceList) {
+    this.#firsts.fill(-Infinity);
+    for (const kept of this.#longerList) {
       this.#data[kept]?.fill(-Infinity);
       this.#touched[kept] = 0;
     }
-    this.#sequenceList.length = 0;
+    this.#longerList.length = 0;
   }
 
-  /** An event at `time` fulfils a condition. `numbers` gives the numbers of a folded value. */
-  event(
-    condition: number,
-    time: number,
-    into: { readonly hit: (leaf: number) => void; readonly numbers: (value: number) => readonly number[] },
-  ): void {
-    for (const count of this.#counts[condition] ?? []) {
-      if (time < (this.#from[count.window] ?? 0)) continue;
-      const counted = (this.#counters[count.number] ?? 0) + 1;
-      this.#counters[count.number] = counted;
-      for (const { leaf, least } of count.leaves) if (least === counted) into.hit(leaf);
+  /** An event at `time` fulfils the first `count` conditions of a list. */
+  event(list: Int32Array, count: number, time: number): void {
+    for (let index = 0; index < count; index++) {
+      const condition = list[index] ?? 0;
+      const end = this.#countStart[condition + 1] ?? 0;
+      for (let counter = this.#countStart[condition] ?? 0; counter < end; counter++) {
+        if (time >= (this.#from[this.#countWindow[counter] ?? 0] ?? 0)) this.#count(counter);
+      }
+      const folds = this.#folds[condition];
+      if (folds !== undefined && folds.length > 0) this.#fold(folds, time);
+      const pairs = this.#pairs[condition];
+      if (pairs !== undefined && pairs.length > 0) this.#pair(pairs, time);
+      const feeds = this.#longer.feeds[condition];
+      if (feeds !== undefined && feeds.length > 0) this.#feed(feeds, time);
     }
-    for (const fold of this.#folds[condition] ?? []) {
-      if (time < (this.#from[fold.window] ?? 0)) continue;
-      for (const number of into.numbers(fold.value)) {
-        this.#sums[fold.number] = (this.#sums[fold.number] ?? 0) + number;
+  }
+
+  #count(counter: number): void {
+    const counted = (this.#counters[counter] ?? 0) + 1;
+    this.#counters[counter] = counted;
+    const end = this.#leafStart[counter + 1] ?? 0;
+    for (let at = this.#leafStart[counter] ?? 0; at < end; at++) {
+      if (this.#leastOf[at] === counted) this.#hit(this.#leafOf[at] ?? 0);
+    }
+  }
+
+  #hit(leaf: number): void {
+    this.#nodes[leaf] = (this.#nodes[leaf] ?? 0) | this.#lane;
+  }
+
+  #fold(folds: readonly Fold[], time: number): void {
+    for (let index = 0; index < folds.length; index++) {
+      const fold = folds[index];
+      if (fold === undefined || time < (this.#from[fold.window] ?? 0)) continue;
+      const numbers = this.#numbers(fold.value);
+      for (let at = 0; at < numbers.length; at++) {
+        this.#sums[fold.number] = (this.#sums[fold.number] ?? 0) + (numbers[at] ?? 0);
         this.#folded[fold.number] = (this.#folded[fold.number] ?? 0) + 1;
       }
     }
-    for (const { kept, add } of this.#sequences.feeds[condition] ?? []) {
+  }
+
+  #pair(pairs: readonly PairStep[], time: number): void {
+    for (let index = 0; index < pairs.length; index++) {
+      const step = pairs[index];
+      if (step === undefined || time === -Infinity) continue;
+      const place = 2 * step.pair;
+      const latest = this.#firsts[place] ?? -Infinity;
+      if (!step.second) {
+        if (latest === time) continue;
+        this.#firsts[place + 1] = latest;
+        this.#firsts[place] = time;
+        continue;
+      }
+      // An event of the same moment does not follow.
+      const first = latest < time ? latest : (this.#firsts[place + 1] ?? -Infinity);
+      if (first === -Infinity || time < (this.#from[step.secondWindow] ?? 0)) continue;
+      if (first < (this.#from[step.firstWindow] ?? 0)) continue;
+      if (step.earliest === undefined || first >= step.earliest(time)) this.#hit(step.leaf);
+    }
+  }
+
+  #feed(feeds: KeptWindows["feeds"][number], time: number): void {
+    for (const { kept, add } of feeds) {
       const data = this.#data[kept];
       if (data === undefined) continue;
       add(data, time, EMPTY);
       if (this.#touched[kept] === 1) continue;
       this.#touched[kept] = 1;
-      this.#sequenceList.push(kept);
+      this.#longerList.push(kept);
     }
   }
 
   /** After the last event of a person. */
-  end(hit: (leaf: number) => void): void {
+  end(): void {
     for (const { number, leaf, at } of this.#allFolds) {
       const [sum, count] = [this.#sums[number] ?? 0, this.#folded[number] ?? 0];
-      if (leaf.fn === "sum" ? leaf.holds(sum) : count > 0 && leaf.holds(sum / count)) hit(at);
+      if (leaf.fn === "sum" ? leaf.holds(sum) : count > 0 && leaf.holds(sum / count)) this.#hit(at);
     }
     const result = this.#result;
-    for (const kept of this.#sequenceList) {
-      for (const leaf of this.#sequences.kept[kept]?.leaves ?? []) {
+    for (const kept of this.#longerList) {
+      for (const leaf of this.#longer.kept[kept]?.leaves ?? []) {
         leaf.now(this.#data[kept] ?? [], this.#now, result);
-        if (result.holds) hit(leaf.leaf);
+        if (result.holds) this.#hit(leaf.leaf);
       }
     }
   }
 }
 
 const EMPTY = {};
+
+interface Counts {
+  readonly start: Int32Array;
+  readonly window: Int32Array;
+  readonly leafStart: Int32Array;
+  readonly leafOf: Int32Array;
+  readonly leastOf: Int32Array;
+}
+
+/** One counter for each condition and window, and the leaves that hold from so many on. */
+function countsOf(
+  leaves: readonly Leaf[],
+  conditions: number,
+  numberOf: (window: Window | undefined) => number,
+): Counts {
+  const counters: Map<number, { leaf: number; least: number }[]>[] = Array.from(
+    { length: conditions },
+    () => new Map(),
+  );
+  leaves.forEach((leaf, number) => {
+    if (leaf.kind !== "count") return;
+    const own = counters[leaf.condition];
+    const window = numberOf(leaf.window);
+    const list = own?.get(window) ?? [];
+    list.push({ leaf: number, least: leaf.least });
+    own?.set(window, list);
+  });
+  const [start, window, leafStart, leafOf, leastOf]: number[][] = [[0], [], [0], [], []];
+  for (const own of counters) {
+    for (const [number, list] of own) {
+      window?.push(number);
+      for (const { leaf, least } of list) {
+        leafOf?.push(leaf);
+        leastOf?.push(least);
+      }
+      leafStart?.push(leafOf?.length ?? 0);
+    }
+    start?.push(window?.length ?? 0);
+  }
+  const packed = (list: readonly number[] | undefined): Int32Array => Int32Array.from(list ?? []);
+  return {
+    start: packed(start),
+    window: packed(window),
+    leafStart: packed(leafStart),
+    leafOf: packed(leafOf),
+    leastOf: packed(leastOf),
+  };
+}
+
+function pairOf(leaf: Leaf): readonly [SequenceStep, SequenceStep] | undefined {
+  if (leaf.kind !== "sequence") return undefined;
+  const { steps, never }: SequenceLeaf = leaf;
+  const [first, second, third] = steps;
+  return first && second && third === undefined && never.length === 0 ? [first, second] : undefined;
+}
+
 /** Stands for a leaf that no window is kept for. */
 const NOT_KEPT: Leaf = { kind: "history", decide: () => false, reason: "" };
 

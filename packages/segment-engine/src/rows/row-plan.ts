@@ -40,7 +40,6 @@ class Rows implements RowPlan {
   readonly #ids: readonly string[];
   readonly #found: Int32Array;
   readonly #looksAtEvents: boolean;
-  #lane = 1;
   #event: JsonObject = {};
 
   constructor(plan: AudiencePlan) {
@@ -50,8 +49,12 @@ class Rows implements RowPlan {
     this.#groups = attributeGroups(leaves, this.#context);
     this.#reader = new AttributeReader(this.#groups.map((group) => group.path));
     this.#dispatch = new EventDispatch(conditions, this.#context);
-    this.#fold = new EventFold(leaves, conditions.length, this.#context);
     this.#sliced = new SlicedProgram(program);
+    this.#fold = new EventFold(leaves, conditions.length, {
+      context: this.#context,
+      nodes: this.#sliced.nodes,
+      numbers: (value) => this.#numbers(value),
+    });
     this.#others = leaves.flatMap((leaf, number) =>
       leaf.kind === "clock" || leaf.kind === "history" ? [[number, leaf] as const] : [],
     );
@@ -88,7 +91,6 @@ class Rows implements RowPlan {
   #person(person: PersonView, now: number, lane: number): void {
     const { nodes } = this.#sliced;
     const { attributes } = person;
-    this.#lane = lane;
     const values = this.#reader.read(attributes);
     const groups = this.#groups;
     for (let index = 0; index < groups.length; index++) {
@@ -98,44 +100,40 @@ class Rows implements RowPlan {
         nodes[leaf] = (nodes[leaf] ?? 0) | lane;
       }
     }
-    if (this.#looksAtEvents) this.#events(person, now);
-    if (this.#others.length > 0) this.#rest(person, now);
+    if (this.#looksAtEvents) this.#events(person, now, lane);
+    if (this.#others.length > 0) this.#rest(person, now, lane);
   }
 
-  readonly #into = {
-    hit: (leaf: number): void => {
-      const { nodes } = this.#sliced;
-      nodes[leaf] = (nodes[leaf] ?? 0) | this.#lane;
-    },
-    numbers: (value: number): readonly number[] => {
-      const folded = this.#fold.values[value];
-      if (folded === undefined) return [];
-      this.#context.env[folded.slot] = this.#event;
-      const taken = folded.code.run(this.#context);
-      if (typeof taken === "number") return [taken];
-      return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
-    },
-  };
+  #numbers(value: number): readonly number[] {
+    const folded = this.#fold.values[value];
+    if (folded === undefined) return [];
+    this.#context.env[folded.slot] = this.#event;
+    const taken = folded.code.run(this.#context);
+    if (typeof taken === "number") return [taken];
+    return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
+  }
 
-  #events(person: PersonView, now: number): void {
+  #events(person: PersonView, now: number, lane: number): void {
     const dispatch = this.#dispatch;
     const fold = this.#fold;
-    fold.person();
-    for (const event of person.events) {
+    fold.person(lane);
+    const { events } = person;
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index];
+      if (event === undefined) continue;
       const stamp = event.timestamp;
       const time = typeof stamp === "string" ? instantOf(stamp) : Number.NaN;
       if (time > now) break;
       const count = dispatch.match(event);
       if (count === 0) continue;
       this.#event = event;
-      for (let index = 0; index < count; index++)
-        fold.event(dispatch.found[index] ?? 0, time === time ? time : -Infinity, this.#into);
+      fold.event(dispatch.found, count, time === time ? time : -Infinity);
     }
-    fold.end(this.#into.hit);
+    fold.end();
   }
 
   /** What is worked out by the plan's own code. */
-  #rest(person: PersonView, now: number): void {
+  #rest(person: PersonView, now: number, lane: number): void {
     const context = this.#context;
     context.begin(person, now);
     for (const [leaf, other] of this.#others) {
@@ -144,7 +142,7 @@ class Rows implements RowPlan {
         typeof decide === "function"
           ? truth(decide(context))
           : this.#plan.evaluate(person, now).members.has(decide.audience);
-      if (holds) this.#into.hit(leaf);
+      if (holds) this.#sliced.nodes[leaf] = (this.#sliced.nodes[leaf] ?? 0) | lane;
     }
   }
 }

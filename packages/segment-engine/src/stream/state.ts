@@ -12,6 +12,8 @@ export interface StreamState {
   /** The windows that hold something for this person, ascending, and what they hold. */
   readonly keys: number[];
   readonly data: number[][];
+  /** For each of them the moment at which time alone changes something; not later than the truth, not stored. */
+  readonly due: number[];
 }
 
 const FORMAT = 1;
@@ -141,7 +143,7 @@ export function readState(bytes: Uint8Array, fingerprint: number): StreamState |
     }
     data.push(values);
   }
-  return { at, next, bits, keys, data };
+  return { at, next, bits, keys, data, due: keys.map(() => -Infinity) };
 }
 
 /** Where a key stands, or `-1 - place` where it would stand. */

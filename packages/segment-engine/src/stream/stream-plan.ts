@@ -1,4 +1,4 @@
-import type { ExperienceEvent, JsonObject } from "@tessera/xdm";
+import type { ExperienceEvent } from "@tessera/xdm";
 import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
@@ -9,91 +9,24 @@ import { AND, NOT, type Program, programOf } from "../rows/program.ts";
 import { instantOf } from "../time/calendar.ts";
 import { concerned, fallbacksOf, fingerprintOf, parentsOf } from "./links.ts";
 import { type Kept, keptWindows, type KeptWindows, type LeafNow } from "./kept.ts";
+import type { StreamNews, StreamPlan, StreamTransition } from "./stream.ts";
 import { placeOf, readState, type StreamState, writeState } from "./state.ts";
 
-/** A person entered (`member`) or left an audience at `at` (ms). */
-export interface StreamTransition {
-  readonly audienceId: string;
-  readonly version: number;
-  readonly member: boolean;
-  readonly at: number;
-}
-
-/** What became known at one moment. Everything of a moment belongs into one call. */
-export interface StreamNews {
-  /** The moment (ms), not before the state's own. */
-  readonly at: number;
-  /** The events of that very moment. */
-  readonly events?: readonly ExperienceEvent[];
-  /** The merged attributes from now on, and the dotted paths that changed (all, when absent). */
-  readonly profile?: {
-    readonly attributes: JsonObject;
-    readonly changed?: readonly string[];
-  };
-  /**
-   * The person with all events up to `at`, asked only when `needs` says so: for audiences that are not kept up event
-   * by event, and for those whose attributes are compared with the clock.
-   */
-  readonly person?: () => PersonView;
-}
-
-/** Why an audience is worked out over all events whenever the person changes. */
-export interface StreamFallback {
-  readonly audienceId: string;
-  readonly reasons: readonly string[];
-}
-
 const NONE: readonly StreamTransition[] = [];
-
-/**
- * All audiences of a plan made ready to follow persons event by event; results are those of `plan.evaluate`.
- *
- * How a hub uses it, for each person of a batch:
- *
- * 1. `const state = plan.decode(row)`; when there is none, or it belongs to other definitions (`undefined`), or
- *    something new is not later than `state.at` (a late event, a merge, a deletion), begin anew: `plan.create(person,
- *    at)` at a moment before all events, then the same steps from the start; or `plan.rebuild(person, now)`, when only
- *    the state of now is wanted.
- * 2. For each moment of news in order: `plan.apply(state, { at, events, profile, person })`. It first passes the
- *    moments before `at` at which windows lapse, and answers every change of membership with its own time.
- * 3. `plan.advance(state, { at: now })` for windows that lapsed since; `state.next` is the person's `nextChangeAt`.
- * 4. `plan.encode(state)` is stored beside the person.
- *
- * Events of `person` that lie after `at` are not taken in; `state.next` is not later than the first of them: apply it
- * at its time. A person whose events are not known up to `state.at` must be rebuilt. Memberships decided elsewhere
- * (`segmentMembership`) are news like attributes: `profile.changed` holds "segmentMembership" then.
- */
-export interface StreamPlan {
-  /** Audiences that need `StreamNews.person` with all events: their definition cannot be kept up event by event. */
-  readonly fallbacks: readonly StreamFallback[];
-  /** What `person` is asked for: `history` all of it, `attributes` no events, `nothing` never. */
-  readonly needs: "nothing" | "attributes" | "history";
-  /** Sizes: distinct conditions, nodes of the program, kept windows. */
-  readonly size: { readonly leaves: number; readonly nodes: number; readonly windows: number };
-  /** A person without events. The members at that moment are `members(state)`. */
-  create(person: PersonView, at: number): StreamState;
-  /** The state of a person from all that is known at `at`. */
-  rebuild(person: PersonView, at: number): StreamState;
-  /** Takes in what is new. Changes `state`; the cost does not grow with the person's history. */
-  apply(state: StreamState, news: StreamNews): readonly StreamTransition[];
-  /** Passes the moments up to and including `at` at which time alone changes something. */
-  advance(state: StreamState, news: Pick<StreamNews, "at" | "person">): readonly StreamTransition[];
-  /** The ids of the audiences the person is in. */
-  members(state: StreamState): ReadonlySet<string>;
-  /** Whether the person is in an audience. */
-  isMember(state: StreamState, audienceId: string): boolean;
-  encode(state: StreamState): Uint8Array;
-  /** `undefined` when the bytes belong to other definitions: rebuild the person. */
-  decode(bytes: Uint8Array): StreamState | undefined;
-}
 
 /** Makes a plan ready for streaming. */
 export function compileStream(plan: AudiencePlan): StreamPlan {
   return new Stream(plan);
 }
 
+/** Which leaves of a kept window are worked out: all, those of time, or all for a person who has no results yet. */
+type Settling = 0 | 1 | 2;
+const ALL = 0;
+const TIMED = 1;
+const FRESH = 2;
+
 class Stream implements StreamPlan {
-  readonly fallbacks: readonly StreamFallback[];
+  readonly fallbacks: StreamPlan["fallbacks"];
   readonly needs: StreamPlan["needs"];
   readonly size: StreamPlan["size"];
   readonly #plan: AudiencePlan;
@@ -147,7 +80,7 @@ class Stream implements StreamPlan {
 
   rebuild(person: PersonView, at: number): StreamState {
     const bits = Array.from({ length: this.#dirty.length }, () => 0);
-    const state: StreamState = { at, next: Infinity, bits, keys: [], data: [] };
+    const state: StreamState = { at, next: Infinity, bits, keys: [], data: [], due: [] };
     for (const event of person.events) {
       const time = typeof event.timestamp === "string" ? instantOf(event.timestamp) : Number.NaN;
       if (time > at) {
@@ -165,7 +98,8 @@ class Stream implements StreamPlan {
     };
     for (const [kept, window] of this.#windows.kept.entries()) {
       const place = placeOf(state.keys, kept);
-      this.#settle(state, window, place < 0 ? window.empty() : (state.data[place] ?? []), { set, all: true });
+      const due = this.#settle(state, window, place < 0 ? window.empty() : (state.data[place] ?? []), FRESH);
+      if (place >= 0) state.due[place] = due;
     }
     this.#askPerson(state, () => person, set);
     const { kinds } = this.#program;
@@ -188,8 +122,9 @@ class Stream implements StreamPlan {
     else {
       for (const kept of this.#touchedList) {
         const window = this.#windows.kept[kept];
-        const data = state.data[placeOf(state.keys, kept)];
-        if (window && data) this.#settle(state, window, data, { set: this.#set(state), all: true });
+        const place = placeOf(state.keys, kept);
+        const data = state.data[place];
+        if (window && data) state.due[place] = this.#settle(state, window, data, ALL);
       }
     }
     this.#clearTouched();
@@ -241,14 +176,19 @@ class Stream implements StreamPlan {
 
   /** Looks at everything that time can change; `next` becomes exact. */
   #lapse(state: StreamState): void {
-    state.next = Infinity;
-    const set = this.#set(state);
-    for (let index = 0; index < state.keys.length; index++) {
-      const kept = state.keys[index] ?? 0;
-      const window = this.#windows.kept[kept];
-      const data = state.data[index];
-      if (window && data) this.#settle(state, window, data, { set, all: this.#touched[kept] === 1 });
+    let next = Infinity;
+    const { keys, data, due, at } = state;
+    for (let index = 0; index < keys.length; index++) {
+      const kept = keys[index] ?? 0;
+      const touched = this.#touched[kept] === 1;
+      if (touched || (due[index] ?? 0) <= at) {
+        const window = this.#windows.kept[kept];
+        const own = data[index];
+        if (window && own) due[index] = this.#settle(state, window, own, touched ? ALL : TIMED);
+      }
+      if ((due[index] ?? 0) < next) next = due[index] ?? 0;
     }
+    state.next = next;
   }
 
   /** Puts an event into the windows whose conditions it fulfils. */
@@ -263,6 +203,7 @@ class Stream implements StreamPlan {
           place = -1 - place;
           state.keys.splice(place, 0, kept);
           state.data.splice(place, 0, this.#windows.kept[kept]?.empty() ?? []);
+          state.due.splice(place, 0, Infinity);
         }
         const data = state.data[place];
         if (data === undefined) continue;
@@ -280,19 +221,23 @@ class Stream implements StreamPlan {
   }
 
   /** Works out the leaves of a kept window: all, or only those that the clock can change. */
-  #settle(
-    state: StreamState,
-    window: Kept,
-    data: number[],
-    how: { readonly set: (leaf: number, holds: boolean) => void; readonly all: boolean },
-  ): void {
+  #settle(state: StreamState, window: Kept, data: number[], how: Settling): number {
     const now = this.#now;
-    for (const leaf of window.leaves) {
-      if (!how.all && !leaf.timed) continue;
+    const { bits } = state;
+    const { leaves } = window;
+    let due = Infinity;
+    for (let index = 0; index < leaves.length; index++) {
+      const leaf = leaves[index];
+      if (leaf === undefined || (how === TIMED && !leaf.timed)) continue;
       leaf.now(data, state.at, now);
-      how.set(leaf.leaf, now.holds);
-      if (now.changesAt < state.next) state.next = now.changesAt;
+      if (hasBit(bits, leaf.leaf) !== now.holds) {
+        if (how === FRESH) setBit(bits, leaf.leaf);
+        else this.#flip(bits, leaf.leaf);
+      }
+      if (now.changesAt < due) due = now.changesAt;
     }
+    if (due < state.next) state.next = due;
+    return due;
   }
 
   #set(state: StreamState): (leaf: number, holds: boolean) => void {
