@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -68,11 +68,12 @@ const HELLO = `export default { fetch: () => new Response("hello") };`;
 
 export async function helloOnWorkerd(port: number, folder: string): Promise<Server> {
   await writeFile(join(folder, "hello.js"), HELLO);
-  await writeFile(join(folder, "hello.capnp"), capnp(port, "hello.js", ""));
+  await writeFile(join(folder, "hello.capnp"), capnp(port, folder, "hello.js", ""));
   return pinned("hello on workerd", port, [WORKERD, "serve", join(folder, "hello.capnp")], {});
 }
 
 export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Surroundings): Promise<Server> {
+  await mkdir(join(folder, "objects"));
   await build({
     entryPoints: [join(ROOT, "apps/edge-runtime/src/worker.ts")],
     outfile: join(folder, "edge.js"),
@@ -97,16 +98,17 @@ export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Sur
     (name = "TESSERA_EDGE_TOKEN", text = "${token}"),
     (name = "TESSERA_EDGE_LOOKUP_MS", text = "2000"),
   ],`;
-  await writeFile(join(folder, "edge.capnp"), capnp(port, "edge.js", objects));
+  await writeFile(join(folder, "edge.capnp"), capnp(port, join(folder, "objects"), "edge.js", objects));
   return pinned("edge on workerd", port, [WORKERD, "serve", join(folder, "edge.capnp")], {});
 }
 
-function capnp(port: number, file: string, more: string): string {
+function capnp(port: number, folder: string, file: string, more: string): string {
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
     (name = "internet", network = (allow = ["public", "private", "local"])),
+    (name = "objects", disk = (path = "${folder}", writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );

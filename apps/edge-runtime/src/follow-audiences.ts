@@ -2,7 +2,7 @@ import { type AudiencePlan, compileStream, type PersonView, type StreamState } f
 import type { ExperienceEvent } from "@tessera/xdm";
 
 /** One step of a visitor: what was known before it, and what is known after. */
-export interface AudienceStep {
+interface AudienceStep {
   /** The window of events before the step; the same object as after the step before. */
   readonly before: readonly ExperienceEvent[];
   readonly after: readonly ExperienceEvent[];

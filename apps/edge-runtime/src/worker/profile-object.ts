@@ -9,6 +9,7 @@ export class EdgeProfileObject {
   readonly #state: DurableState;
   #profile: EdgeProfile | undefined;
   #isLoaded = false;
+  #hasAlarm = false;
 
   constructor(state: DurableState) {
     this.#state = state;
@@ -45,18 +46,21 @@ export class EdgeProfileObject {
     const profile = { ...came, version: expected + 1 };
     this.#profile = profile;
     await this.#state.storage.put("profile", profile);
-    if ((await this.#state.storage.getAlarm()) === null)
+    if (!this.#hasAlarm && (await this.#state.storage.getAlarm()) === null)
       await this.#state.storage.setAlarm(profile.lastActivityAt + EDGE_PROFILE_TTL);
+    this.#hasAlarm = true;
     return new Response(null, { status: 200 });
   }
 
   /** Fires when the profile may have outlived its time; later activity puts it off. */
   async alarm(): Promise<void> {
+    this.#hasAlarm = false;
     const held = await this.#load();
     if (held === undefined) return;
     const end = held.lastActivityAt + EDGE_PROFILE_TTL;
     if (end > Date.now()) {
       await this.#state.storage.setAlarm(end);
+      this.#hasAlarm = true;
       return;
     }
     this.#profile = undefined;

@@ -8,6 +8,9 @@ const PREFIX = "q:";
 /** If the object is gone before it has drained, it is woken again after this long, in milliseconds. */
 const SAFETY_MS = 1000;
 
+/** Entries wait this long for others to travel with, in milliseconds. */
+const GATHER_MS = 15;
+
 /** What a queue object needs of the edge it belongs to. */
 export interface QueueServices {
   readonly hub: Pick<HttpHub, "send">;
@@ -23,6 +26,7 @@ export class ForwardQueueObject {
   readonly #services: QueueServices;
   #next: number | undefined;
   #isDraining = false;
+  #hasAlarm = false;
   #failures = 0;
 
   constructor(state: DurableState, services: QueueServices) {
@@ -43,14 +47,17 @@ export class ForwardQueueObject {
     for (const entry of entries) rows[keyOf(next++)] = entry;
     this.#next = next;
     await storage.put(rows);
-    if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + SAFETY_MS);
-    if (this.#failures === 0) this.#state.waitUntil(this.#drain());
+    if (!this.#hasAlarm && (await storage.getAlarm()) === null)
+      await storage.setAlarm(Date.now() + SAFETY_MS);
+    this.#hasAlarm = true;
+    if (this.#failures === 0 && !this.#isDraining) this.#state.waitUntil(this.#drain(GATHER_MS));
     return new Response(null, { status: 200 });
   }
 
   /** Goes on where draining stopped. */
   async alarm(): Promise<void> {
-    await this.#drain();
+    this.#hasAlarm = false;
+    await this.#drain(0);
   }
 
   async #lastPosition(): Promise<number> {
@@ -60,11 +67,12 @@ export class ForwardQueueObject {
     return key === undefined ? stored : positionOf(key);
   }
 
-  async #drain(): Promise<void> {
+  async #drain(gatherMs: number): Promise<void> {
     if (this.#isDraining) return;
     this.#isDraining = true;
     try {
       for (;;) {
+        if (gatherMs > 0) await new Promise((done) => setTimeout(done, gatherMs));
         const step = await drainStep({
           queue: this.#queue(),
           send: this.#services.hub.send,
@@ -80,6 +88,7 @@ export class ForwardQueueObject {
           const wait = step.afterMs ?? backOffMs(this.#failures, 0.5);
           this.#failures++;
           await this.#state.storage.setAlarm(Date.now() + wait);
+          this.#hasAlarm = true;
           return;
         }
       }
