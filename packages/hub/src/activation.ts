@@ -12,7 +12,14 @@ import {
   type OutboxEntry,
   type PersonState,
 } from "@tessera/profile-store";
-import { formatInstant, identityOfKey, type JsonObject, type JsonValue, parseInstant } from "@tessera/xdm";
+import {
+  formatInstant,
+  identityOfKey,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  parseInstant,
+} from "@tessera/xdm";
 import type { Activate, Transition } from "./decide.ts";
 
 /** Evaluates a mapping's expression over attributes. */
@@ -48,10 +55,8 @@ type ViewSetup = Pick<ActivationSetup, "policy" | "refusedActions">;
 
 /** A person as destinations see them. */
 export function personView(person: PersonState, { policy, refusedActions }: ViewSetup): PersonView {
-  const regions = Object.entries(person.regions ?? {}).map(
-    ([region, at]) => [region, formatInstant(at)] as const,
-  );
   const { attributes } = deriveProfile(person.fragments, policy);
+  const regions = activityRegions(person, attributes["userActivityRegions"]);
   const refused = refusedActions?.(attributes["consents"]) ?? [];
   return {
     personId: person.personId,
@@ -59,8 +64,22 @@ export function personView(person: PersonState, { policy, refusedActions }: View
     attributes,
     ...(refused.length === 0 ? {} : { refusedActions: refused }),
     memberships: membershipMap(person.memberships),
-    ...(regions.length === 0 ? {} : { regions: Object.fromEntries(regions) }),
+    ...(regions === undefined ? {} : { regions }),
   };
+}
+
+/** When the person was last seen in which region: by their events, and by records that say so (`userActivityRegions`). */
+function activityRegions(
+  person: PersonState,
+  recorded: unknown,
+): { readonly [region: string]: string } | undefined {
+  const regions: Record<string, number> = { ...person.regions };
+  for (const [region, entry] of isObject(recorded) ? Object.entries(recorded) : []) {
+    const captured = parseInstant(isObject(entry) ? entry["captureTimestamp"] : undefined);
+    if (captured.ok) regions[region] = Math.max(captured.value, regions[region] ?? -Infinity);
+  }
+  const seen = Object.entries(regions).map(([region, at]) => [region, formatInstant(at)] as const);
+  return seen.length === 0 ? undefined : Object.fromEntries(seen);
 }
 
 function transitionView({ before, after }: Transition, setup: ViewSetup, now: number): PersonTransition {

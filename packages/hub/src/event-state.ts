@@ -7,7 +7,7 @@ import { type DigestedEvent, type EventDigest, eventDigestOf } from "./event-dig
  * What is kept of a person so that the next event is followed without loading the history: where the audiences stand
  * in their event windows; where some audiences cannot be kept up event by event, also the past events as far as they are read.
  */
-export interface PastState {
+interface PastState {
   readonly state: StreamState;
   /** The past events as far as audiences read them; empty where nobody asks for them. */
   readonly events: readonly DigestedEvent[];

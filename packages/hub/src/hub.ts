@@ -1,27 +1,19 @@
 import type { CatalogEntry } from "@tessera/destinations";
 import { type Dataset, type HubStore, type PersonState, type RecordOperation } from "@tessera/profile-store";
-import type { Explanation } from "@tessera/segment-engine";
-import {
-  err,
-  type Identity,
-  type Issue,
-  type MembershipChange,
-  ok,
-  parseInstant,
-  type Result,
-} from "@tessera/xdm";
+import { err, type Identity, type Issue, type MembershipChange, ok, type Result } from "@tessera/xdm";
 import { type AudienceInput, changeStatus, planAudience, saveAudience } from "./audience-lifecycle.ts";
 import { type Configuration, readConfiguration, type StoredAudience } from "./configuration.ts";
 import type { RefusedActions } from "./activation.ts";
 import { type Activations, createActivations } from "./activations.ts";
 import { memberCounter } from "./decide.ts";
+import { type AudienceEstimates, createAudienceEstimates } from "./estimate-audience.ts";
+import { createMembershipExplanations, type MembershipExplanations } from "./explain-membership.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
 import { type ComputedAttributes, createComputedAttributes } from "./computed/computed-attributes.ts";
 import { createExpiry, type Expiry } from "./expiry.ts";
 import type { Ingestion, IsSuppressed } from "./ingest.ts";
 import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
 import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
-import { evaluationViewOf, personAt } from "./profile-view.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
 import { createImports, type Imports } from "./rows/import-rows.ts";
 import { createSandboxSchemas, type SandboxSchemas } from "./schemas.ts";
@@ -40,7 +32,6 @@ import { createProfiles, type Profiles } from "./profiles.ts";
 import { createPrivacy, type Privacy, readSuppressions } from "./privacy.ts";
 import { createSandboxLimits, type SandboxLimits } from "./limits.ts";
 import { rebuild } from "./rederive.ts";
-import { personAsOf } from "./person-as-of.ts";
 import { reevaluate } from "./reevaluate.ts";
 import { createRulesRehearsals, type RulesRehearsals } from "./rehearse-linking-rules.ts";
 
@@ -87,6 +78,8 @@ export interface Hub
     ComputedAttributes,
     Profiles,
     RulesRehearsals,
+    AudienceEstimates,
+    MembershipExplanations,
     Omit<Activations, "reload" | "activate"> {
   /** What edges work by; its version changes whenever anything in it does. */
   readonly edgeDefinitions: () => Promise<EdgeDefinitions>;
@@ -130,11 +123,6 @@ export interface Hub
     ids?: readonly string[],
     progress?: Progress,
   ) => Promise<Result<readonly AudienceView[], readonly Issue[]>>;
-  readonly explainMembership: (
-    audienceId: string,
-    identity: Identity,
-    asOf?: string,
-  ) => Promise<Result<Explanation, Issue>>;
   /** Follows the persons whose next change is due; gives how many there were. */
   readonly runTimers: (limit?: number) => Promise<number>;
   /** Drops everything derived and derives it anew from the truth; needs the store for itself. */
@@ -255,6 +243,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ...destinations,
     ...createIdentityRules({ store, clock, newId, begin, reload, told }),
     ...createRulesRehearsals({ begin }),
+    ...createMembershipExplanations({ store, begin }),
+    ...createAudienceEstimates({ store, configuration: () => configuration, clock }),
     ...createPrivacy({
       store,
       begin,
@@ -360,19 +350,6 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       return ok(
         await Promise.all(wanted.flatMap((id) => configuration.audiences.get(id) ?? []).map(counted)),
       );
-    },
-    explainMembership: async (audienceId, identity, asOf) => {
-      const at = asOf === undefined ? ok(clock()) : parseInstant(asOf);
-      if (!at.ok) return at;
-      if (configuration.audiences.get(audienceId)?.status !== "published")
-        return err(missing("published audience"));
-      const person =
-        asOf === undefined
-          ? await personAt(store, identity)
-          : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
-      if (person === undefined) return err(missing("person"));
-      const view = await evaluationViewOf(store, person, configuration, at.value);
-      return configuration.whole.explain(audienceId, view, at.value);
     },
     runTimers: async (limit = SWEEP_PAGE) => {
       const due = await store.due(clock(), limit);

@@ -24,7 +24,7 @@ import { type LiveDestination, saveDocument } from "../destination-lifecycle.ts"
 import { type GovernedSandbox, governanceCatalog, policiesOf, unionSchema } from "./governance-catalog.ts";
 
 /** Something that was saved, with what it means for the dataflows that are there. */
-export interface Governed<T> {
+interface Governed<T> {
   readonly value: T;
   /** The dataflows that start or cease to violate, and those that were paused. */
   readonly decision: ChangeDecision;

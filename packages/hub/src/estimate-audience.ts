@@ -1,0 +1,79 @@
+import type { HubStore } from "@tessera/profile-store";
+import { compileAudiences, type Estimate, estimateCount } from "@tessera/segment-engine";
+import { type AudienceExpression, digest, type Issue, type Result } from "@tessera/xdm";
+import { checkAudience, expressionText } from "./audience-lifecycle.ts";
+import type { Configuration } from "./configuration.ts";
+import { evaluationViewOf } from "./profile-view.ts";
+
+/** Estimates of audiences that are not saved yet. */
+export interface AudienceEstimates {
+  /**
+   * How many persons an expression would have, by a sample of `sample` persons (2,000 without it; all of them when there
+   * are no more). Nothing is saved.
+   */
+  readonly estimateAudience: (
+    expression: AudienceExpression,
+    sample?: number,
+  ) => Promise<Result<Estimate, readonly Issue[]>>;
+}
+
+const SAMPLE = 2_000;
+const PAGE = 500;
+
+/** The estimating side of a hub. */
+export function createAudienceEstimates(options: {
+  readonly store: HubStore;
+  readonly configuration: () => Configuration;
+  readonly clock: () => number;
+}): AudienceEstimates {
+  const { store, configuration, clock } = options;
+  return {
+    estimateAudience: async (expression, sample = SAMPLE) => {
+      const text = expressionText(expression);
+      if (!text.ok) return text;
+      const check = checkAudience(text.value, configuration());
+      if (!check.valid) return { ok: false, error: check.issues };
+      const plan = compileAudiences([
+        ...configuration().whole.audiences,
+        { id: ASKED, name: ASKED, expression, evaluation: "batch", version: 1 },
+      ]);
+      if (!plan.ok) return plan;
+      const now = clock();
+      const { persons: total } = await store.totals();
+      let sampled = 0;
+      let members = 0;
+      for await (const page of evenly(store, digest(text.value))) {
+        for (const person of page.slice(0, sample - sampled)) {
+          const view = await evaluationViewOf(store, person, configuration(), now);
+          if (plan.value.evaluate(view, now).members.has(ASKED)) members += 1;
+          sampled += 1;
+        }
+        if (sampled >= sample) break;
+      }
+      return { ok: true, value: estimateCount({ members, sampled, total: Math.max(total, sampled) }) };
+    },
+  };
+}
+
+/** An id that no audience has. */
+const ASKED = "audience that is being estimated";
+
+/** Persons page by page from a place in the order of ids on, then from the beginning: ids are digests, so this is an even sample. */
+async function* evenly(
+  store: HubStore,
+  start: string,
+): AsyncGenerator<Awaited<ReturnType<HubStore["scan"]>>> {
+  for (const [from, until] of [
+    [start, undefined],
+    ["", start],
+  ] as const) {
+    for (let after: string = from; ;) {
+      const page = await store.scan(after, PAGE);
+      const fitting = until === undefined ? page : page.filter(({ personId }) => personId <= until);
+      if (fitting.length > 0) yield fitting;
+      const last = page.at(-1);
+      if (last === undefined || fitting.length < page.length) break;
+      after = last.personId;
+    }
+  }
+}
