@@ -12,7 +12,7 @@ interface ExternalAudience {
 }
 
 /** Documents that say which audiences are external, by audience id. */
-export const EXTERNAL_AUDIENCE = "externalAudience";
+const EXTERNAL_AUDIENCE = "externalAudience";
 
 /** Days that a member stays after the last file that named them (experience-platform.en segmentation/faq.md). */
 const DAYS = 30;

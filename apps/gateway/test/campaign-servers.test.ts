@@ -372,7 +372,7 @@ async function expectWhole(
 const LARGE = Array.from({ length: 6 }, (_, n) => `${n}`.repeat(2 * MB));
 
 if (obstacle !== undefined && process.env["CI"] !== "true") {
-  it.skip(`Campaign over real servers: skipped, ${obstacle}`);
+  it("Campaign over real servers", ({ skip }) => skip(obstacle));
 } else {
   describe.each<[string, () => Promise<Place>]>([
     ["an S3-compatible server (s3rver)", startS3],

@@ -80,7 +80,8 @@ async function listens(port: number): Promise<void> {
 }
 
 if (missing.length > 0 && process.env["CI"] !== "true") {
-  it.skip(`SFTP: skipped, ${missing.join(" and ")} not found (Debian: openssh-server, openssh-sftp-server)`);
+  it("SFTP", ({ skip }) =>
+    skip(`${missing.join(" and ")} not found (Debian: openssh-server, openssh-sftp-server)`));
 } else {
   describe("SFTP (OpenSSH sshd, login by key)", () => {
     let server: ChildProcess;

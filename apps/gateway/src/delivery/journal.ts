@@ -11,7 +11,7 @@ import type { DocumentWrite, HubStore, StoredDocument } from "@tessera/profile-s
 import { jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
 
 /** Kinds of the documents that delivery keeps. The log is one document a person, dead letters one an item. */
-export const DELIVERY_LOG = "deliveryLog";
+const DELIVERY_LOG = "deliveryLog";
 const PAUSE = "deliveryPause";
 const letterKind = (destinationId: string): string => `deadLetter:${destinationId}`;
 

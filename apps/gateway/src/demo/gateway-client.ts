@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@tessera/xdm";
 
 /** What `/collect/*` answers. */
-export interface CollectReport {
+interface CollectReport {
   readonly accepted: number;
   readonly duplicates: number;
   readonly rejected: readonly { readonly index: number; readonly code: string; readonly message: string }[];

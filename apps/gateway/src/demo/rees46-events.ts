@@ -2,7 +2,7 @@ import { parse } from "csv-parse/sync";
 import { contentId, type JsonObject, parseInstant } from "@tessera/xdm";
 
 /** A row that could not become an event: its line in the file (from 1, the header is line 1) and why. */
-export interface BadRow {
+interface BadRow {
   readonly line: number;
   readonly reason: string;
 }
