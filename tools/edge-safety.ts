@@ -7,7 +7,9 @@ import { build } from "esbuild";
  * platform with all it imports, then loaded in a bare context whose `eval` and `Function` throw.
  */
 const edge = readdirSync("packages").filter((name) => {
-  const { tags } = JSON.parse(readFileSync(`packages/${name}/turbo.json`, "utf8")) as { tags: readonly string[] };
+  const { tags } = JSON.parse(readFileSync(`packages/${name}/turbo.json`, "utf8")) as {
+    tags: readonly string[];
+  };
   return tags.includes("edge");
 });
 
@@ -26,17 +28,34 @@ for (const name of edge) {
       logLevel: "silent",
     });
     const code = bundle.outputFiles[0]?.text ?? "";
-    const web = { TextEncoder, TextDecoder, URL, URLSearchParams, crypto, AbortController, AbortSignal, atob, btoa };
-    const context = createContext({ ...web, CompressionStream, ReadableStream }, { codeGeneration: { strings: false, wasm: false } });
+    const web = {
+      TextEncoder,
+      TextDecoder,
+      URL,
+      URLSearchParams,
+      crypto,
+      AbortController,
+      AbortSignal,
+      atob,
+      btoa,
+    };
+    const context = createContext(
+      { ...web, CompressionStream, ReadableStream },
+      { codeGeneration: { strings: false, wasm: false } },
+    );
     runInContext(code, context);
     const names = runInContext("Object.keys(entry).length", context) as number;
     if (names === 0) throw new Error("exports nothing");
   } catch (error) {
     failed = true;
-    console.log(`packages/${name} is not edge-safe: ${error instanceof Error ? error.message : String(error)}`);
+    console.log(
+      `packages/${name} is not edge-safe: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 if (failed) {
-  console.log("Edge packages import no node: module, use no Node global and generate no code (CONTRIBUTING.md).");
+  console.log(
+    "Edge packages import no node: module, use no Node global and generate no code (CONTRIBUTING.md).",
+  );
   process.exitCode = 1;
 }

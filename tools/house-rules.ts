@@ -17,7 +17,9 @@ const AMBIENT: readonly (readonly [RegExp, string])[] = [
 const HOLLOW = /\b(it|test|describe)\.(only|skip|todo)\(/;
 const ESCAPES = /\bas any\b|: any\b|<any>|@ts-ignore|@ts-expect-error|@ts-nocheck/;
 
-const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts"], { encoding: "utf8" })
+const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts"], {
+  encoding: "utf8",
+})
   .split("\n")
   .filter((file) => file !== "" && existsSync(file) && !file.includes("/dist/"));
 const problems: string[] = [];
@@ -27,13 +29,17 @@ for (const file of tracked) {
   const lines = text.split("\n");
   const isTest = /\.test\.ts$|(^|\/)test\//.test(file);
   const isSource = /^(packages|apps)\/[^/]+\/src\//.test(file) && !isTest;
-  if (VAGUE.test(file)) problems.push(`${file}: the name says nothing; name the file after the one thing it holds`);
+  if (VAGUE.test(file))
+    problems.push(`${file}: the name says nothing; name the file after the one thing it holds`);
   if (isSource && lines.length > LINES_MAX) {
-    problems.push(`${file}: ${lines.length} lines, at most ${LINES_MAX}; a long file usually holds two ideas, give each its own`);
+    problems.push(
+      `${file}: ${lines.length} lines, at most ${LINES_MAX}; a long file usually holds two ideas, give each its own`,
+    );
   }
   lines.forEach((line, index) => {
     const at = `${file}:${index + 1}`;
-    if (isTest && HOLLOW.test(line)) problems.push(`${at}: a test that does not run; use skipIf with a reason, or remove it`);
+    if (isTest && HOLLOW.test(line))
+      problems.push(`${at}: a test that does not run; use skipIf with a reason, or remove it`);
     const code = line.replace(/\/\/.*$|^\s*\*.*$|\/\*.*?\*\//, "");
     if (isSource && ESCAPES.test(code)) problems.push(`${at}: a type switched off; parse the value instead`);
     if (!isSource || !/^packages\/(?!store-)/.test(file)) return;
@@ -43,10 +49,13 @@ for (const file of tracked) {
   });
 }
 
-const manifests = execFileSync("git", ["ls-files", "packages/*/package.json", "apps/*/package.json"], { encoding: "utf8" });
+const manifests = execFileSync("git", ["ls-files", "packages/*/package.json", "apps/*/package.json"], {
+  encoding: "utf8",
+});
 for (const manifest of manifests.split("\n").filter((file) => file !== "")) {
   const readme = manifest.replace("package.json", "README.md");
-  if (!existsSync(readme)) problems.push(`${readme}: missing; say in one sentence what it is, with a runnable example`);
+  if (!existsSync(readme))
+    problems.push(`${readme}: missing; say in one sentence what it is, with a runnable example`);
 }
 
 for (const problem of problems) console.log(problem);

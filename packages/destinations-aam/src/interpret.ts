@@ -12,7 +12,7 @@ import { isObject } from "@tessera/xdm";
 import { dcsError } from "./dcs-errors.ts";
 
 /** The error codes of a DCS answer, from the body's `errors` and the `X-Error` header, each once. */
-export function dcsErrorCodes(response: HttpResponse): readonly number[] {
+function dcsErrorCodes(response: HttpResponse): readonly number[] {
   const header = (response.headers["x-error"] ?? "")
     .split(",")
     .map((text) => text.trim())

@@ -45,7 +45,7 @@ export interface FragmentsDocument {
 }
 
 /** One fragment; its body is a document that MongoDB can filter, or JSON text when its field names do not allow that. */
-export interface FragmentDocument {
+interface FragmentDocument {
   readonly dataset: string;
   readonly owner: string;
   readonly at: number;
@@ -136,7 +136,7 @@ export interface CounterDocument {
 }
 
 /** A lease on a piece of work. */
-export interface LeaseDocument {
+interface LeaseDocument {
   readonly _id: string;
   readonly holder: string;
   /** Grows each time the lease changes hands. */
@@ -146,7 +146,7 @@ export interface LeaseDocument {
 }
 
 /** A named value: the schema version, the last outbox sequence of a destination. */
-export interface ValueDocument {
+interface ValueDocument {
   readonly _id: string;
   readonly value: number;
 }

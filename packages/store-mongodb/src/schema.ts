@@ -3,7 +3,7 @@ import { collectionsOf } from "./collections.ts";
 import { MongoStoreError } from "./errors.ts";
 
 /** One step a schema version. Steps can be run again after a crash, and are never edited after a release. */
-export const MIGRATIONS: readonly ((database: Db) => Promise<void>)[] = [
+const MIGRATIONS: readonly ((database: Db) => Promise<void>)[] = [
   makeCollections,
   indexSuccessors,
   markTexts,

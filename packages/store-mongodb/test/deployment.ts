@@ -23,9 +23,8 @@ export function withMongo(name: string, define: (deployment: Deployment) => void
         throw new Error("CI is set and MONGODB_URI is not: start a MongoDB replica set and export its URI.");
       });
     } else {
-      test.skip(
-        `${name}: skipped, MONGODB_URI is not set (a replica set, e.g. mongodb://127.0.0.1/?replicaSet=rs0)`,
-      );
+      test(`${name}: needs MongoDB`, ({ skip }) =>
+        skip("MONGODB_URI is not set (a replica set, e.g. mongodb://127.0.0.1/?replicaSet=rs0)"));
     }
     return;
   }

@@ -14,7 +14,7 @@ export interface AamDevice {
 }
 
 /** Realisations remembered for one trait at most. */
-export const MAX_REALISATIONS = 200;
+const MAX_REALISATIONS = 200;
 
 /** A device that was never seen before. */
 export function newAamDevice(uuid: string, ecid: string): AamDevice {

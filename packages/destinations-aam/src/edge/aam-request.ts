@@ -36,7 +36,7 @@ export class AamParameters {
 }
 
 /** What a call is refused with before it is understood: an HTTP status and a DCS error. */
-export interface RefusedCall {
+interface RefusedCall {
   readonly kind: "refused";
   readonly status: number;
   readonly error: AamError;

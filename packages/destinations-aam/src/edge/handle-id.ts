@@ -16,7 +16,7 @@ export interface AamIdAnswer {
 }
 
 /** The default interval of id synchronisations, seconds. */
-export const ID_SYNC_SECONDS = 604_800;
+const ID_SYNC_SECONDS = 604_800;
 /** How long a client may trust an opt-out answer, seconds. */
 const OPT_OUT_SECONDS = 7_200;
 
