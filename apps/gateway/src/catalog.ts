@@ -9,7 +9,7 @@ import {
 } from "@tessera/destinations";
 import { audienceManager } from "@tessera/destinations-aam";
 import { campaignFiles, campaignManagedServices } from "@tessera/destinations-campaign";
-import { targetOutbound } from "@tessera/destinations-target";
+import { targetConnection, targetOutbound } from "@tessera/destinations-target";
 
 /** All the kinds of destinations there are. Adding one is one line here. */
 export const CATALOG: readonly CatalogEntry[] = [
@@ -20,6 +20,7 @@ export const CATALOG: readonly CatalogEntry[] = [
   catalogEntry(csvFileDestination("sftp")),
   catalogEntry(csvFileDestination("s3")),
   catalogEntry(csvFileDestination("azure-blob")),
+  catalogEntry(targetConnection),
   catalogEntry(targetOutbound),
   catalogEntry(audienceManager),
   catalogEntry(campaignManagedServices({ createHash: sha256 })),

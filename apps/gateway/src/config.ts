@@ -50,6 +50,8 @@ export interface GatewayConfig {
   readonly roles: readonly Role[];
   /** How long a piece of work stays with a process that says nothing, on a store that several share; milliseconds. */
   readonly leaseMs: number;
+  /** Which sandboxes may connect to Target: the documented rule, or the newer one that takes any. */
+  readonly targetSandboxes: "default-production" | "any";
   readonly logLevel: LogLevel;
 }
 
@@ -80,6 +82,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   filesFolder: "./data/files",
   roles: ROLES,
   leaseMs: 15_000,
+  targetSandboxes: "default-production",
   logLevel: "info",
 };
 
@@ -202,6 +205,12 @@ export function parseConfig(env: {
       `a list of ${ROLES.join(", ")}, separated by commas`,
     ),
     leaseMs: whole("TESSERA_LEASE_MS", DEFAULT_CONFIG.leaseMs, [500, 600_000]),
+    targetSandboxes: read(
+      "TESSERA_TARGET_SANDBOXES",
+      DEFAULT_CONFIG.targetSandboxes,
+      (text) => (text === "default-production" || text === "any" ? text : undefined),
+      "default-production or any",
+    ),
     logLevel: read(
       "TESSERA_LOG_LEVEL",
       DEFAULT_CONFIG.logLevel,

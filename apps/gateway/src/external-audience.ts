@@ -17,6 +17,11 @@ const EXTERNAL_AUDIENCE = "externalAudience";
 /** Days that a member stays after the last file that named them (experience-platform.en segmentation/faq.md). */
 const DAYS = 30;
 
+/** Ids of the audiences whose members come in files. */
+export async function externalAudienceIds(store: Sandbox["store"]): Promise<ReadonlySet<string>> {
+  return new Set((await store.documents(EXTERNAL_AUDIENCE)).map(({ id }) => id));
+}
+
 /** The external audience of a name; it is made when there is none. An audience that was made here keeps its name. */
 export async function externalAudience(
   { hub, store }: Sandbox,

@@ -1,6 +1,5 @@
 import type { Dataflow } from "@tessera/destinations";
 import { destinationCases } from "@tessera/destinations/conformance";
-import { ADOBE_LIMITS } from "@tessera/guardrails";
 import { describe, expect, it } from "vitest";
 import {
   type Activity,
@@ -14,7 +13,7 @@ import {
 } from "./index.ts";
 
 const at = "2026-01-31T12:00:00.000Z";
-const settings = { name: "Target", datastreamId: "ds-1", workspace: "default" };
+const settings = { datastreamId: "ds-1", workspace: "default" };
 const context = { now: at, destinationId: "d1", destinationName: "T", orgId: "o", sandbox: "prod" };
 const item = {
   id: "i1",
@@ -29,12 +28,12 @@ const item = {
 
 describe("the Target connection", () => {
   const cases = destinationCases(targetConnection, {
-    settings: [{ name: "Target", datastreamId: "none" }, settings],
+    settings: [{ datastreamId: "none" }, { ...settings, organisation: "O1@AdobeOrg" }],
     invalidSettings: [
-      { input: { name: "x" }, path: ["datastreamId"] },
-      { input: { name: "", datastreamId: "none" }, path: ["name"] },
-      { input: { name: "x", datastreamId: "no way" }, path: ["datastreamId"] },
-      { input: { name: "x", datastreamId: "none", token: "t" }, path: ["token"] },
+      { input: {}, path: ["datastreamId"] },
+      { input: { datastreamId: "no way" }, path: ["datastreamId"] },
+      { input: { datastreamId: "none", organisation: "acme" }, path: ["organisation"] },
+      { input: { datastreamId: "none", token: "t" }, path: ["token"] },
     ],
     batches: [
       { kind: "profiles", destinationId: "d1", dataflowId: "f", audiences: [], mapping: [], items: [item] },
@@ -66,16 +65,16 @@ describe("the Target connection", () => {
 
   const good: ConnectionCheck = {
     orgId: "o",
-    targetOrgId: "o",
     sandbox: { name: "prod", kind: "production", isDefault: true },
     datastream: { id: "ds-1", target: true, platform: true, personalizationDestinations: true },
     takenDatastreams: [],
   };
   const { datastream: _, ...without } = good;
   const dev = { name: "dev", kind: "development", isDefault: false } as const;
-  const checks: readonly (readonly [string, ConnectionCheck, readonly string[]])[] = [
+  const checks: readonly (readonly [string, ConnectionCheck, readonly string[], string?])[] = [
     ["a good connection", good, []],
-    ["another organisation", { ...good, targetOrgId: "x" }, ["target.organisation"]],
+    ["the same organisation by name", good, [], "o"],
+    ["another organisation", good, ["target.organisation"], "x"],
     ["another sandbox", { ...good, sandbox: dev }, ["target.sandbox"]],
     ["another sandbox by the newer rule", { ...good, sandbox: dev, sandboxRule: "any" }, []],
     ["an unknown datastream", without, ["target.datastream"]],
@@ -89,12 +88,14 @@ describe("the Target connection", () => {
     ],
     [
       "everything at once",
-      { ...without, targetOrgId: "x", sandbox: dev, takenDatastreams: ["ds-1"] },
+      { ...without, sandbox: dev, takenDatastreams: ["ds-1"] },
       ["target.organisation", "target.sandbox", "target.datastream", "target.datastream-taken"],
+      "x",
     ],
   ];
-  for (const [name, check, codes] of checks) {
-    it(name, () => expect(checkConnection(settings, check).map(({ code }) => code)).toEqual(codes));
+  for (const [name, check, codes, organisation] of checks) {
+    const asked = { ...settings, ...(organisation !== undefined && { organisation }) };
+    it(name, () => expect(checkConnection(asked, check).map(({ code }) => code)).toEqual(codes));
   }
 });
 
@@ -124,8 +125,6 @@ const live: Activity = {
   ],
 };
 const check: TargetDataflowCheck = {
-  limits: ADOBE_LIMITS,
-  otherAttributes: 0,
   audiences: {
     a: { origin: "ups", activeOnEdge: true },
     b: { origin: "ups", activeOnEdge: true },
@@ -153,7 +152,6 @@ const flows: readonly (readonly [
     {},
     ["target.merge-policy"],
   ],
-  ["31 attributes in the sandbox", {}, { otherAttributes: 29 }, ["limit.target.attributes"]],
   [
     "an audience removed that a live activity uses",
     { audiences: [{ id: "a", namespace: "ups", name: "A" }] },
@@ -166,24 +164,22 @@ const flows: readonly (readonly [
     { saved: dataflow, activities: [{ ...live, status: "inactive" }] },
     [],
   ],
+  [
+    "switched off while a live activity uses it",
+    { enabled: false },
+    { saved: dataflow },
+    ["target.audience-in-use"],
+  ],
 ];
 
 describe("dataflows to Target", () => {
   for (const [name, change, more, codes] of flows) {
     it(name, () =>
       expect(
-        checkTargetDataflow({ ...dataflow, ...change }, { ...check, ...more }).violations.map(
-          ({ code }) => code,
-        ),
+        checkTargetDataflow({ ...dataflow, ...change }, { ...check, ...more }).map(({ code }) => code),
       ).toEqual(codes),
     );
   }
-
-  it("counts 50 audiences as advice", () => {
-    const audiences = Array.from({ length: 51 }, () => ({ id: "a", namespace: "ups", name: "A" }));
-    const { violations, limits } = checkTargetDataflow({ ...dataflow, audiences }, check);
-    expect([violations.length, limits[0]?.kind]).toEqual([0, "soft-violation"]);
-  });
 
   it("answers a profile request with mapped audiences in force and single values", () => {
     const person = {

@@ -7,25 +7,24 @@ import {
   settingsIssue,
   valueAt,
 } from "@tessera/destinations";
-import { checkLimit, type LimitCheck, type Limits } from "@tessera/guardrails";
 import { err, type Issue, isMember, type JsonSchema, type JsonValue, ok, type Result } from "@tessera/xdm";
 import { type Activity, audiencesOf } from "./activity.ts";
 
-/** Settings of a Target connection. */
+/** Settings of a Target connection; its name is the destination's. */
 export interface TargetSettings {
-  readonly name: string;
   readonly description?: string;
   /** Id of the datastream, or `none` for at.js and server-side use without the Web SDK. */
   readonly datastreamId: string;
   /** One workspace a connection; attributes always go to the default one. */
   readonly workspace: string;
+  /** Organisation of the Target account; that of the platform when absent, and no other is taken. */
+  readonly organisation?: string;
 }
 
 const SCHEMA: JsonSchema = {
   type: "object",
   title: "Adobe Target",
   properties: {
-    name: { type: "string", minLength: 1, maxLength: 255, title: "Name" },
     description: { type: "string", maxLength: 1024, title: "Description" },
     datastreamId: {
       type: "string",
@@ -33,8 +32,9 @@ const SCHEMA: JsonSchema = {
       title: "Datastream",
     },
     workspace: { type: "string", minLength: 1, maxLength: 255, title: "Workspace" },
+    organisation: { type: "string", pattern: "^[^@\\s]{1,100}@[^@\\s]{1,100}$", title: "Organisation" },
   },
-  required: ["name", "datastreamId"],
+  required: ["datastreamId"],
   additionalProperties: false,
 };
 
@@ -103,9 +103,8 @@ export function targetMode(
 
 /** What a connection is checked against before it is saved. */
 export interface ConnectionCheck {
+  /** The platform's organisation. */
   readonly orgId: string;
-  /** Organisation of the Target account. */
-  readonly targetOrgId: string;
   readonly sandbox: {
     readonly name: string;
     readonly kind: "production" | "development";
@@ -130,11 +129,12 @@ export function checkConnection(settings: TargetSettings, check: ConnectionCheck
   const wrong = (code: string, field: string, expected: string, came: unknown): void => {
     issues.push(settingsIssue(`target.${code}`, [field], expected, came));
   };
-  if (check.orgId !== check.targetOrgId)
-    wrong("organisation", "name", "a Target account of the same organisation", check.targetOrgId);
+  const { organisation = check.orgId } = settings;
+  if (organisation !== check.orgId)
+    wrong("organisation", "organisation", "a Target account of the same organisation", organisation);
   const isDefault = sandbox.isDefault && sandbox.kind === "production";
   if (sandboxRule === "default-production" && !isDefault) {
-    wrong("sandbox", "name", "the default production sandbox, or the rule `any`", sandbox.name);
+    wrong("sandbox", "sandbox", "the default production sandbox, or the rule `any`", sandbox.name);
   }
   if (settings.datastreamId === "none") return issues;
   if (!datastream || datastream.id !== settings.datastreamId)
@@ -155,9 +155,6 @@ export function checkConnection(settings: TargetSettings, check: ConnectionCheck
 
 /** What a dataflow to Target is checked against, beside what holds for every dataflow. */
 export interface TargetDataflowCheck {
-  readonly limits: Limits;
-  /** Attributes that other dataflows of the sandbox map to personalization destinations. */
-  readonly otherAttributes: number;
   /** By audience id: where it comes from and whether its merge policy is active on the edge. */
   readonly audiences: { readonly [id: string]: { readonly origin: string; readonly activeOnEdge: boolean } };
   /** The dataflow as it is now. */
@@ -166,18 +163,18 @@ export interface TargetDataflowCheck {
 }
 
 /**
- * The rules of Target: audiences of the segmentation service with an edge merge policy, single values as attributes,
- * 50 audiences (advice), 30 attributes, and no audience removed that a live activity uses.
+ * The rules of Target, all violations at once: audiences of the segmentation service with an edge merge policy, and no
+ * audience removed, by edit or by switching the dataflow off, that a live activity uses. Its limits (50 audiences as
+ * advice, 30 attributes in the sandbox) are those of `validateDataflow`, as for every destination.
  */
-export function checkTargetDataflow(
-  dataflow: Dataflow,
-  check: TargetDataflowCheck,
-): { readonly violations: readonly Issue[]; readonly limits: readonly LimitCheck[] } {
+export function checkTargetDataflow(dataflow: Dataflow, check: TargetDataflowCheck): readonly Issue[] {
   const violations: Issue[] = [];
   for (const [index, { id, namespace }] of dataflow.audiences.entries()) {
     const audience = check.audiences[id];
     const path = ["audiences", index];
-    if (namespace !== "ups" || audience?.origin !== "ups") {
+    // One that nobody knows is told by `validateDataflow`.
+    if (audience === undefined) continue;
+    if (namespace !== "ups" || audience.origin !== "ups") {
       violations.push(
         settingsIssue("target.audience-origin", path, "an audience of the segmentation service", namespace),
       );
@@ -192,23 +189,10 @@ export function checkTargetDataflow(
       );
     }
   }
-  const mapped = dataflow.mapping.filter(
-    ({ source }) => source.kind === "attribute" || source.kind === "pql",
-  ).length;
-  const limits = [
-    checkLimit(check.limits["target.audiences-per-destination"], dataflow.audiences.length),
-    checkLimit(check.limits["target.attributes"], mapped + check.otherAttributes),
-  ];
-  for (const { kind, limit, message, whatToDo } of limits) {
-    if (kind === "hard-violation")
-      violations.push({ code: `limit.${limit.id}`, path: ["mapping"], message: `${message} ${whatToDo}` });
-  }
-  const kept = new Set(dataflow.audiences.map(({ id }) => id));
-  const removed = (check.saved?.audiences ?? []).filter(({ id }) => !kept.has(id)).map(({ id }) => id);
-  return {
-    violations: [...violations, ...removed.flatMap((id) => checkRemoval(id, check.activities))],
-    limits,
-  };
+  const kept = new Set(dataflow.enabled ? dataflow.audiences.map(({ id }) => id) : []);
+  const before = check.saved?.enabled === true ? check.saved.audiences : [];
+  const removed = before.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+  return [...violations, ...removed.flatMap((id) => checkRemoval(id, check.activities))];
 }
 
 /** Why an audience may not be taken from Target: live activities use it. Empty when it may. */

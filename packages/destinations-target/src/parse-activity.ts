@@ -36,8 +36,9 @@ export function parseActivity(input: unknown): Result<Activity, readonly Issue[]
   };
   if (!isObject(input)) report([], "an object", input);
   const given = isObject(input) ? input : {};
-  const { id, name, type, status = "live", priority = 0 } = given;
-  if (!Number.isInteger(id) || (id as number) < 1) report(["id"], "a positive integer", id);
+  const { name, type, status = "live", priority = 0 } = given;
+  const id = idOf(given["id"]);
+  if (id === undefined) report(["id"], "a positive integer", given["id"]);
   if (typeof name !== "string" || name.trim() === "") report(["name"], "a name", name);
   if (type !== "ab" && type !== "xt") report(["type"], "ab or xt", type);
   if (status !== "live" && status !== "inactive") report(["status"], "live or inactive", status);
@@ -52,7 +53,14 @@ export function parseActivity(input: unknown): Result<Activity, readonly Issue[]
     if (texts !== undefined && !isTexts(texts)) report([list], "a list of texts", texts);
   }
   if (issues.length > 0) return err(issues);
-  return ok({ audience: { kind: "everyone" }, ...given, ...times, status, priority } as unknown as Activity);
+  const defaults = { audience: { kind: "everyone" } };
+  return ok({ ...defaults, ...given, id, ...times, status, priority } as unknown as Activity);
+}
+
+/** A number, or its digits where documents are keyed by texts. */
+function idOf(given: unknown): number | undefined {
+  const id = typeof given === "string" && /^[1-9]\d{0,14}$/.test(given) ? Number(given) : given;
+  return Number.isSafeInteger(id) && (id as number) >= 1 ? (id as number) : undefined;
 }
 
 /** Reads a list of activities, such as an edge snapshot carries: the good ones, and the issues of the others. */

@@ -33,6 +33,10 @@ export const DESTINATION_ERRORS = {
     retryable: false,
   },
   "mapping.attributes": { meaning: "The destination takes no attributes.", retryable: false },
+  "mapping.profile-request": {
+    meaning: "A profile request takes attributes as they are, no expressions, identities or hashes.",
+    retryable: false,
+  },
   "mapping.unknown-path": { meaning: "A path is not in the profile schema.", retryable: false },
   "mapping.namespaces": { meaning: "A file maps more than one identity namespace.", retryable: false },
   "mapping.dedup": {

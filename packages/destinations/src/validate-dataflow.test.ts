@@ -172,6 +172,24 @@ const cases: readonly (readonly [string, Partial<Dataflow>, readonly string[], D
     },
   ],
   [
+    "what the edge cannot answer",
+    {
+      mapping: [
+        ...good.mapping,
+        { source: { kind: "pql", expression: "f()" }, target: "x" },
+        { source: { kind: "attribute", path: "tier" }, target: "y", transform: "sha256" },
+      ],
+    },
+    Array.from({ length: 4 }, () => "mapping.profile-request"),
+    { ...check, destination: { ...check.destination, kind: "profile-request" } },
+  ],
+  [
+    "a path below an open field",
+    { mapping: [...good.mapping, { source: { kind: "attribute", path: "more.or.less" }, target: "x" }] },
+    [],
+    { ...check, schema: { type: "object", additionalProperties: true } },
+  ],
+  [
     "governance",
     {},
     ["policy.denied"],

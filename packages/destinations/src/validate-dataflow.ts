@@ -158,6 +158,11 @@ function fieldIssues(field: FieldMapping, index: number, check: DataflowCheck): 
   if (target.trim() === "" || target.length > 255) {
     issues.push(issue("mapping.target", at("target"), "a name of 1 to 255 characters", target));
   }
+  if (check.destination.kind === "profile-request" && (source.kind !== "attribute" || transform)) {
+    const expected = "an attribute as it is: the edge answers from the profile it holds";
+    issues.push(issue("mapping.profile-request", at("source"), expected, transform ?? source.kind));
+    return issues;
+  }
   if (source.kind === "identity") {
     const type = check.namespaces[source.namespace];
     if (type === undefined)
@@ -305,7 +310,7 @@ function schemaAt(root: JsonSchema, path: string): JsonSchema | undefined {
     const known: JsonSchema | undefined =
       at.properties && Object.hasOwn(at.properties, field) ? at.properties[field] : undefined;
     const more: JsonSchema | boolean | undefined = at.additionalProperties;
-    at = known ?? (typeof more === "object" ? more : undefined);
+    at = known ?? (more === true ? { additionalProperties: true } : more || undefined);
     if (at === undefined) return undefined;
   }
   return at;

@@ -25,7 +25,7 @@ import {
 } from "./destination-lifecycle.ts";
 import { createDataflowChanges } from "./dataflow-changes.ts";
 import { governedDataflow } from "./governance/governance-catalog.ts";
-import type { Guard } from "./governance/governance.ts";
+import type { Guard, Review } from "./governance/governance.ts";
 
 /** A file export that is planned: the requests in order, and the destination that reads the answers. */
 interface PlannedExport {
@@ -56,6 +56,8 @@ export interface Activations {
   readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
   /** Edits a dataflow that is there; audiences that come or go are told of their members, disabled ones go. */
   readonly saveDataflow: (dataflow: Dataflow) => Promise<Result<Dataflow, readonly Issue[]>>;
+  /** What data usage policies have against a dataflow as it would stand; nothing is saved. */
+  readonly reviewDataflow: (dataflow: Dataflow) => Promise<readonly Issue[]>;
   /** Plans a file of each activated audience of a file destination: full ones without `select`. */
   readonly planExports: (
     destinationId: string,
@@ -78,13 +80,15 @@ export interface ActivationsOptions {
   readonly refusedActions?: RefusedActions | undefined;
   /** Asks the policies before a dataflow is saved. */
   readonly guard: Guard;
+  /** Asks the policies without saving. */
+  readonly review: Review;
 }
 
 const PAGE = 500;
 
 /** Reads the destinations of a store and keeps them at hand. */
 export async function createActivations(options: ActivationsOptions): Promise<Activations> {
-  const { store, catalog, clock, newId, policy, nameOf, refusedActions, guard } = options;
+  const { store, catalog, clock, newId, policy, nameOf, refusedActions, guard, review } = options;
   /** Mapped expressions, made ready once each. */
   const expressions = new Map<string, ValuePlan | undefined>();
   const evaluate: EvaluateMapping = (expression, attributes) => {
@@ -162,6 +166,8 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       await changes.tell();
       return ok(dataflow);
     },
+    reviewDataflow: (dataflow) =>
+      review((sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(dataflow, sandbox) })),
     planExports: async (destinationId, audienceIds, { mode, since } = { mode: "full" }) => {
       const destination = live.get(destinationId);
       if (destination === undefined) return notFound;

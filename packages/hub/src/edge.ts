@@ -9,6 +9,7 @@ import {
   type SegmentMembershipMap,
   type AudienceDefinition,
 } from "@tessera/xdm";
+import { activeAt } from "@tessera/destinations";
 import { deriveProfile, type HubStore, membershipMap, type PersonState } from "@tessera/profile-store";
 import type { Configuration } from "./configuration.ts";
 import type { LiveDestination } from "./destination-lifecycle.ts";
@@ -45,6 +46,8 @@ export interface EdgeSources {
   readonly destinations: ReadonlyMap<string, LiveDestination>;
   readonly organisation: string;
   readonly sandbox: string;
+  /** Milliseconds: audiences whose time it is not are left out. */
+  readonly now: number;
 }
 
 /** The datastream a sandbox has before any was configured: all services on, for every page. */
@@ -82,7 +85,7 @@ export async function edgeDefinitions(sources: EdgeSources): Promise<EdgeDefinit
       })),
     destinations: [...destinations.values()]
       .filter(({ configured }) => configured.kind === "profile-request")
-      .map(edgeDestination),
+      .map((destination) => edgeDestination(destination, formatInstant(sources.now))),
     activities: activities.map(({ body }) => body),
     linking: {
       namespaces: configuration.rules.namespaces.map(({ namespace, priority }) => ({ namespace, priority })),
@@ -118,9 +121,9 @@ export function edgeProjection(
   };
 }
 
-function edgeDestination({ stored, configured, dataflows }: LiveDestination): JsonObject {
+function edgeDestination({ stored, configured, dataflows }: LiveDestination, now: string): JsonObject {
   const { integrationAlias, datastreamId } = stored.settings;
-  const mapped = dataflows.filter(({ enabled }) => enabled);
+  const mapped = dataflows.filter(({ enabled }) => enabled).map((dataflow) => activeAt(dataflow, now));
   return {
     id: stored.id,
     kind: configured.slug.includes("target") ? "target" : configured.slug,

@@ -164,6 +164,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       ...gate.refusedActions(consents),
     ],
     guard: gate.guard,
+    review: gate.review,
     organisation,
     sandbox,
     policy: () => configuration.policy,
@@ -286,6 +287,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         destinations: activations.destinations(),
         organisation,
         sandbox,
+        now: clock(),
       }),
     edgeLookup: (identity) => edgeLookup(store, identity, { configuration, now: clock() }),
     edgeProjections: async (personIds) =>

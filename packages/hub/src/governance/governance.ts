@@ -83,9 +83,13 @@ const CONFLICT: Issue = {
 const NOTHING: ChangeDecision = { kind: "saved", reviews: [], pause: [], issues: [] };
 const PATH = /^[A-Za-z_$][\w$:-]*(\.[A-Za-z_$][\w$:-]*){0,20}$/;
 
+/** What policies say of an edit, without making it. */
+export type Review = (change: (sandbox: GovernedSandbox) => GovernanceChange) => Promise<readonly Issue[]>;
+
 /** What the rest of a hub asks governance. */
 export interface GovernanceGate {
   readonly guard: Guard;
+  readonly review: Review;
   /** The marketing actions that a person's consents refuse under the enabled consent policies. */
   readonly refusedActions: (consents: unknown) => readonly string[];
   /** Reads the consent policies anew. */
@@ -262,6 +266,11 @@ export async function createGovernance(
   };
   const gate: GovernanceGate = {
     guard,
+    review: async (changeOf) => {
+      const at = await sandbox();
+      if (at.policies.every(({ status }) => status === "DISABLED")) return [];
+      return decideChange(governanceCatalog(at), changeOf(at), "refuse").issues;
+    },
     refusedActions: (consents) => refusedBy(consents, enforced),
     reload: reloadGate,
   };

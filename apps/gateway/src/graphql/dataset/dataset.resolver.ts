@@ -1,3 +1,4 @@
+import { parseActivity } from "@tessera/destinations-target";
 import type { Dataset } from "@tessera/profile-store";
 import { formatInstant, type JsonObject, parseJson } from "@tessera/xdm";
 import { Arg, Ctx, Field, ID, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
@@ -118,13 +119,14 @@ export class DatasetResolver {
 
   @Mutation(() => JsonObjectScalar, {
     description:
-      "Saves an activity under its id; edges read it with their next snapshot. Permission: Manage Destinations.",
+      "Saves an activity under its id, refused with all that is wrong with it; edges read it with their next snapshot. Permission: Manage Destinations.",
   })
   async saveActivity(
     @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
-    return saveEdgeDocument(context, "activity", definition);
+    const { id } = valueOf(parseActivity(definition));
+    return saveEdgeDocument(context, "activity", { ...definition, id: String(id) });
   }
 
   @Query(() => [QuarantinedItem], {

@@ -3,13 +3,10 @@ import { checkAudience } from "@tessera/hub";
 import { type IdentityType, type Issue, type JsonSchema, UPS } from "@tessera/xdm";
 import type { Sandbox } from "../../sandbox.ts";
 import { valueOf } from "../failure.ts";
+import { checkTargetRules } from "./check-target.ts";
 
-/** Profiles may hold any field, whatever schemas say: every path is one of the profile, and none is known to be a list. */
-const OPEN: { type: "object"; properties: Record<string, JsonSchema>; additionalProperties?: JsonSchema } = {
-  type: "object",
-  properties: {},
-};
-OPEN.additionalProperties = OPEN;
+/** Where data may come without a schema, profiles may hold any field beside those that schemas name. */
+const OPEN: JsonSchema = { type: "object", additionalProperties: true };
 
 /** When nothing is said, a file is written when it is asked for. */
 const ON_DEMAND = { mode: "full", when: "after-evaluation" } as const;
@@ -17,45 +14,79 @@ const ON_DEMAND = { mode: "full", when: "after-evaluation" } as const;
 type Live = ReturnType<Sandbox["hub"]["destinations"]> extends ReadonlyMap<string, infer D> ? D : never;
 
 /**
- * Everything that keeps a dataflow from being saved, apart from data usage policies, which the hub asks when it saves;
- * and the limits it touches.
+ * Everything that keeps a dataflow from being saved, all at once: mapping, identities, schedule, limits, data usage
+ * policies and the destination's own rules. The hub asks the policies once more when it saves.
  */
-export function checkDataflow(dataflow: Dataflow, { configured }: Live, { hub }: Sandbox): DataflowVerdict {
+export async function checkDataflow(
+  dataflow: Dataflow,
+  live: Live,
+  sandbox: Sandbox,
+): Promise<DataflowVerdict> {
+  const { hub } = sandbox;
+  const { configured } = live;
   const configuration = hub.configuration();
   const namespaces: Record<string, IdentityType> = {};
   for (const { code, type } of configuration.registry.namespaces.values()) namespaces[code] = type;
-  for (const { source } of dataflow.mapping)
-    if (source.kind === "identity") namespaces[source.namespace] ??= "COOKIE";
+  const unregistered: Issue[] = [];
+  dataflow.mapping.forEach(({ source }, index) => {
+    if (source.kind !== "identity" || namespaces[source.namespace] !== undefined) return;
+    // As identities come in: what nobody registered is taken as a cookie.
+    namespaces[source.namespace] = "COOKIE";
+    unregistered.push(unregisteredNamespace(index));
+  });
+  const [refused, rules] = await Promise.all([
+    hub.reviewDataflow(dataflow),
+    checkTargetRules(dataflow, live, sandbox),
+  ]);
   const published = [...configuration.audiences.values()].filter(({ status }) => status === "published");
   const checked: Dataflow =
     configured.kind === "batch-file"
       ? { ...dataflow, audiences: dataflow.audiences.map((one) => ({ schedule: ON_DEMAND, ...one })) }
       : dataflow;
-  return validateDataflow(checked, {
+  const verdict = validateDataflow(checked, {
     destination: configured,
-    schema: OPEN,
+    schema: profileSchema(configuration.schemas.person),
     namespaces,
     audiences: { ups: new Set(published.map(({ id }) => id)) },
     limits: configuration.limits,
     counts: countsBeside(dataflow, hub),
     newDestination: false,
-    governance: () => [],
+    governance: () => [...refused, ...rules],
     checkExpression: (expression) => checkAudience(expression, configuration).issues,
   });
+  return { ...verdict, warnings: [...verdict.warnings, ...unregistered] };
+}
+
+function unregisteredNamespace(index: number): Issue {
+  const path = ["mapping", index, "source"];
+  const message = `${path.join(".")}: the namespace is registered nowhere and taken as a cookie. Register it, unless that is meant.`;
+  return { code: "mapping.namespace", path, message };
+}
+
+/** The schema that paths are looked up in: strict where every dataset of persons has one, else open below every object. */
+function profileSchema(person: JsonSchema | undefined): JsonSchema {
+  if (person === undefined) return OPEN;
+  return person.additionalProperties === true ? opened(person) : person;
+}
+
+function opened(schema: JsonSchema): JsonSchema {
+  const { properties } = schema;
+  if (properties === undefined) return schema;
+  const below = Object.entries(properties).map(([name, field]) => [name, opened(field)] as const);
+  return { ...schema, properties: Object.fromEntries(below), additionalProperties: true };
 }
 
 /**
  * Checks what an activation would make of the destination's dataflow. Throws all violations at once; gives the warnings.
- * Destinations and audiences that are not there are left to the hub.
+ * A destination that is not there is left to the hub.
  */
-export function checkActivation(
+export async function checkActivation(
   sandbox: Sandbox,
   input: Parameters<Sandbox["hub"]["activateAudiences"]>[0],
-): readonly Issue[] {
+): Promise<readonly Issue[]> {
   const live = sandbox.hub.destinations().get(input.destinationId);
   const { audiences } = sandbox.hub.configuration();
-  const published = input.audienceIds.every((id) => audiences.get(id)?.status === "published");
-  if (live === undefined || !published || input.audienceIds.length === 0) return [];
+  if (live === undefined || input.audienceIds.length === 0) return [];
   const [before] = live.dataflows;
   const kept = before?.audiences ?? [];
   const added = [...new Set(input.audienceIds)]
@@ -69,7 +100,7 @@ export function checkActivation(
     mapping: input.mapping ?? before?.mapping ?? [],
     enabled: true,
   };
-  const { violations, warnings } = checkDataflow(dataflow, live, sandbox);
+  const { violations, warnings } = await checkDataflow(dataflow, live, sandbox);
   if (violations.length > 0) valueOf({ ok: false, error: violations });
   return warnings;
 }
@@ -91,7 +122,8 @@ function countsBeside(
   return {
     destinations: destinations.length,
     personalizationDestinations: destinations.filter(
-      ({ configured }) => configured.capabilities.limits === "personalization",
+      ({ configured }) =>
+        configured.kind === "profile-request" && configured.capabilities.limits === undefined,
     ).length,
     personalizationAttributes: attributes.length,
     campaignAudiences: campaign.reduce((sum, { flow }) => sum + flow.audiences.length, 0),

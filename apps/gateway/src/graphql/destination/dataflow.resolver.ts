@@ -38,16 +38,16 @@ const LINES_MAX = 500;
 export class DataflowResolver {
   @Query(() => DataflowCheckType, {
     description:
-      "Checks a dataflow as it would stand, without saving it: mapping, identities, schedule and limits, all at once. Permission: View Destinations.",
+      "Checks a dataflow as it would stand, without saving it: mapping, identities, schedule, limits, data usage policies and rules of its kind, all at once. Permission: View Destinations.",
   })
-  checkDataflow(
+  async checkDataflow(
     @Arg("input", () => UpdateDataflowInput, { description: "The dataflow as it is to stand." })
     input: UpdateDataflowInput,
     @Ctx() context: GatewayContext,
-  ): DataflowCheckType {
+  ): Promise<DataflowCheckType> {
     demand(context, "view-destinations");
     const { live, dataflow } = find(context, input.id);
-    const { violations, warnings, limits } = checkDataflow(
+    const { violations, warnings, limits } = await checkDataflow(
       edited(dataflow, input, context),
       live,
       context.sandbox,
@@ -78,7 +78,7 @@ export class DataflowResolver {
     demand(context, "activate-destinations");
     const { live, dataflow } = find(context, input.id);
     const next = edited(dataflow, input, context);
-    const { violations } = checkDataflow(next, live, context.sandbox);
+    const { violations } = await checkDataflow(next, live, context.sandbox);
     if (violations.length > 0) valueOf({ ok: false, error: violations });
     const saved = valueOf(await context.sandbox.hub.saveDataflow(next));
     context.gateway.audit(context, { action: "dataflow.update", subject: saved.id });

@@ -6,6 +6,7 @@ import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { checkActivation } from "./check-dataflow.ts";
+import { checkDestination } from "./check-destination.ts";
 import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
 import {
   ActivateAudiencesInput,
@@ -70,6 +71,8 @@ export class DestinationResolver {
     if ("badPath" in json)
       throw failure("BAD_USER_INPUT", `settings.${json.badPath.join(".")}: expected JSON data.`);
     const input = { name, type, settings: json.value as JsonObject };
+    const issues = await checkDestination(input, context);
+    if (issues.length > 0) valueOf({ ok: false, error: issues });
     const made = valueOf(await context.sandbox.hub.createDestination(input));
     context.gateway.audit(context, { action: "destination.create", subject: made.stored.id });
     return destinationOf(made);
@@ -93,7 +96,7 @@ export class DestinationResolver {
       ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
       ...(name && { name }),
     };
-    const warnings = checkActivation(sandbox, wanted);
+    const warnings = await checkActivation(sandbox, wanted);
     const dataflow = valueOf(await sandbox.hub.activateAudiences(wanted));
     gateway.audit(context, { action: "audience.activate", subject: dataflow.id });
     const isFile = sandbox.hub.destinations().get(destinationId)?.configured.kind === "batch-file";
