@@ -99,6 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     access.readKey,
     ...(config.jwt === undefined ? [] : [createJwtReader(config.jwt, access.roles)]),
   ]);
+  const rateLimit = createRateLimit(config.requestsPerMinute);
   const streams = new Set<AbortController>();
   const app = createApp({
     gateway,
@@ -106,13 +107,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     guard,
     streams,
     authenticate,
-    rateLimit: createRateLimit(config.requestsPerMinute),
+    rateLimit,
     ready: () => ready,
   });
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
   server.headersTimeout = 15_000;
   server.requestTimeout = 3_600_000;
-  const webSockets = serveWebSockets(server, { gateway, authenticate, guard });
+  const webSockets = serveWebSockets(server, { gateway, authenticate, rateLimit, guard });
   const url = await listen(server, config);
   log.info({ url }, "listening");
   return {

@@ -38,6 +38,8 @@ interface Measured {
 const TOKENS_MAX = 5_000;
 const INTROSPECTION_DEPTH = 20;
 const CACHED = 1_000;
+/** Longer documents are read each time: what is remembered stays under 20 MB, whoever asks for what. */
+const CACHED_LENGTH = 10_000;
 
 /**
  * Guards against documents made to hurt: too many tokens, fields, levels, aliases, or too high a cost. With trusted
@@ -49,6 +51,7 @@ export function createQueryGuard(limits: QueryLimits, trusted?: ReadonlyMap<stri
     const known = parsed.get(query);
     if (known !== undefined) return known;
     const document = parseDocument(query);
+    if (query.length > CACHED_LENGTH) return document;
     if (parsed.size >= CACHED) parsed.clear();
     parsed.set(query, document);
     return document;

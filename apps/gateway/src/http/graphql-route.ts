@@ -9,6 +9,9 @@ import { eventStream } from "./event-stream.ts";
 import { readBody } from "./read-body.ts";
 import { refuse, type RouteEnv } from "./request-scope.ts";
 
+/** Event streams that may be open at once. */
+const STREAMS_MAX = 1_000;
+
 /** What GraphQL requests are answered with. `streams` are the event streams that are open, to be ended at the stop. */
 export interface GraphqlParts {
   readonly apollo: ApolloServer<GatewayContext>;
@@ -51,6 +54,10 @@ export function graphqlRoute(
     const loaders = createLoaders(sandbox.hub);
     const graphqlContext = { principal, sandbox, gateway, requestId, loaders, signal: stop.signal };
     if (context.req.header("accept")?.includes("text/event-stream") === true) {
+      if (streams.size >= STREAMS_MAX) {
+        const message = "Too many event streams are open. Close some, or try again later.";
+        return refuse(context, 429, { code: "BUSY", message, retryAfter: 10 });
+      }
       streams.add(stop);
       stop.signal.addEventListener("abort", () => streams.delete(stop));
       return eventStream(guarded.value, graphqlContext, stop);

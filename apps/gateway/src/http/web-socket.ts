@@ -1,72 +1,102 @@
-import type { Server } from "node:http";
+import type { IncomingHttpHeaders, Server } from "node:http";
+import { err, ok, type Result } from "@tessera/xdm";
 import { GraphQLError } from "graphql";
+import { CloseCode } from "graphql-ws";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import type { Authenticator } from "../access/authenticator.ts";
-import { mayEnter } from "../access/principal.ts";
+import { mayEnter, type Principal } from "../access/principal.ts";
+import type { RateLimit } from "../access/rate-limit.ts";
 import type { Gateway } from "../gateway.ts";
+import { checkedOperation } from "../graphql/checked-operation.ts";
 import type { GatewayContext } from "../graphql/context.ts";
 import { createLoaders } from "../graphql/loaders.ts";
 import type { QueryGuard } from "../graphql/query-guard.ts";
 import { gatewaySchema } from "../graphql/schema.ts";
+import { toldErrors } from "../graphql/told-error.ts";
+import type { Sandbox } from "../sandbox.ts";
 
 const MESSAGE_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000;
+/** Operations that one connection may have open. */
+const OPERATIONS_MAX = 100;
+
+/** What sockets are let in and answered with. */
+export interface WebSocketParts {
+  readonly gateway: Gateway;
+  readonly authenticate: Authenticator;
+  readonly rateLimit: RateLimit;
+  readonly guard: QueryGuard;
+}
+
+interface Connection {
+  readonly given: Record<string, unknown>;
+  readonly stop: AbortController;
+}
+
+interface Entered {
+  readonly principal: Principal;
+  readonly sandbox: Sandbox;
+}
 
 /**
  * GraphQL over WebSocket (graphql-transport-ws) at `/graphql`. Credentials come with `connection_init`:
- * `{ authorization: "Bearer …", "x-sandbox-name": "…" }`, or as headers of the upgrade.
+ * `{ authorization: "Bearer …", "x-sandbox-name": "…" }`, or as headers of the upgrade. Every operation passes the same
+ * door, rate and guard as a request of its own: a key that was revoked meanwhile opens nothing more.
  */
 export function serveWebSockets(
   server: Server,
-  {
-    gateway,
-    authenticate,
-    guard,
-  }: { readonly gateway: Gateway; readonly authenticate: Authenticator; readonly guard: QueryGuard },
+  parts: WebSocketParts,
 ): { readonly close: () => Promise<void> } {
+  const { gateway } = parts;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX });
-  const enter = async (given: Record<string, unknown>): Promise<GatewayContext | undefined> => {
-    const text = (name: string): string | undefined =>
-      typeof given[name] === "string" ? given[name] : undefined;
-    const known = await authenticate({ authorization: text("authorization"), apiKey: text("x-api-key") });
-    if (!known.ok) return undefined;
-    const organisation = text("x-gw-ims-org-id");
-    if (organisation !== undefined && organisation !== gateway.config.organisation) return undefined;
-    const name = text("x-sandbox-name") ?? gateway.config.defaultSandbox;
-    const sandbox = mayEnter(known.value, name) ? await gateway.sandbox(name) : undefined;
-    if (sandbox === undefined) return undefined;
-    const loaders = createLoaders(sandbox.hub);
-    const signal = new AbortController().signal;
-    return { principal: known.value, sandbox, gateway, loaders, signal, requestId: gateway.newId() };
-  };
-  const entered = new WeakMap<object, GatewayContext>();
-  const stops = new WeakMap<object, AbortController>();
+  const connections = new WeakMap<object, Connection>();
   const served = useServer(
     {
       schema: gatewaySchema(),
       connectionInitWaitTimeout: 5_000,
       onConnect: async ({ connectionParams, extra }) => {
-        const context = await enter({ ...extra.request.headers, ...connectionParams });
-        if (context === undefined) return false;
-        entered.set(extra.socket, context);
-        stops.set(extra.socket, new AbortController());
+        const given = credentialsOf(extra.request.headers, connectionParams);
+        if ((await enter(parts, given)) === undefined) return false;
+        connections.set(extra.socket, { given, stop: new AbortController() });
         return true;
       },
-      onSubscribe: (_context, _id, payload) => {
-        const guarded = guard({ ...payload });
-        if (guarded.ok) return undefined;
-        const { code, message } = guarded.error;
-        return [new GraphQLError(message, { extensions: { code } })];
+      onSubscribe: async ({ extra, subscriptions }, _id, payload) => {
+        const connection = connections.get(extra.socket);
+        const entered = connection && (await enter(parts, connection.given));
+        if (connection === undefined || entered === undefined) {
+          extra.socket.close(CloseCode.Forbidden, "Forbidden");
+          return [refusal("UNAUTHENTICATED", "The credential of this connection is no longer valid.")];
+        }
+        const passed = pass(parts, entered.principal, Object.keys(subscriptions).length);
+        if (!passed.ok) return [passed.error];
+        const guarded = parts.guard({ ...payload });
+        if (!guarded.ok) {
+          gateway.metrics.refusals.inc({ code: guarded.error.code });
+          return [refusal(guarded.error.code, guarded.error.message)];
+        }
+        const checked = checkedOperation(guarded.value, gateway.config);
+        if (!checked.ok) return checked.error;
+        const context: GatewayContext = {
+          ...entered,
+          gateway,
+          loaders: createLoaders(entered.sandbox.hub),
+          signal: connection.stop.signal,
+          requestId: gateway.newId(),
+        };
+        // what the guard gave is run, never what came: with trusted documents the two can differ
+        return {
+          schema: gatewaySchema(),
+          document: checked.value.document,
+          variableValues: guarded.value.variables,
+          operationName: guarded.value.operationName ?? null,
+          contextValue: context,
+        };
       },
-      context: ({ extra }) => {
-        const context = entered.get(extra.socket);
-        const stop = stops.get(extra.socket);
-        if (context === undefined || stop === undefined)
-          throw new Error("A connection is let in before it subscribes.");
-        return { ...context, loaders: createLoaders(context.sandbox.hub), signal: stop.signal };
-      },
-      onDisconnect: ({ extra }) => stops.get(extra.socket)?.abort(),
+      onError: (_context, _id, _payload, errors) => toldErrors(errors, gateway.log),
+      onNext: (_context, _id, _payload, _args, { errors, data = null }) =>
+        errors === undefined ? undefined : { data, errors: toldErrors(errors, gateway.log) },
+      onDisconnect: ({ extra }) => connections.get(extra.socket)?.stop.abort(),
     },
     sockets,
   );
@@ -79,4 +109,52 @@ export function serveWebSockets(
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit("connection", client, request));
   });
   return { close: async () => served.dispose() };
+}
+
+function credentialsOf(
+  headers: IncomingHttpHeaders,
+  params: Readonly<Record<string, unknown>> | undefined,
+): Record<string, unknown> {
+  return { ...headers, ...params };
+}
+
+/** Who the credentials are, and the sandbox they may enter; `undefined` when they are let in nowhere. */
+async function enter(
+  { gateway, authenticate }: WebSocketParts,
+  given: Record<string, unknown>,
+): Promise<Entered | undefined> {
+  const text = (name: string): string | undefined =>
+    typeof given[name] === "string" ? given[name] : undefined;
+  const known = await authenticate({ authorization: text("authorization"), apiKey: text("x-api-key") });
+  if (!known.ok) return undefined;
+  const organisation = text("x-gw-ims-org-id");
+  if (organisation !== undefined && organisation !== gateway.config.organisation) return undefined;
+  const name = text("x-sandbox-name") ?? gateway.config.defaultSandbox;
+  const sandbox = mayEnter(known.value, name) ? await gateway.sandbox(name) : undefined;
+  return sandbox === undefined ? undefined : { principal: known.value, sandbox };
+}
+
+/** Whether one more operation of a caller is within its rate and its connection's limit. */
+function pass(
+  { gateway, rateLimit }: WebSocketParts,
+  principal: Principal,
+  open: number,
+): Result<true, GraphQLError> {
+  const wait = rateLimit(`${principal.kind}:${principal.id}`, performance.now());
+  if (wait > 0) {
+    gateway.metrics.refusals.inc({ code: "RATE_LIMITED" });
+    const seconds = Math.ceil(wait / 1_000);
+    return err(refusal("RATE_LIMITED", `Too many requests a minute. Wait ${seconds} seconds.`, seconds));
+  }
+  if (open > OPERATIONS_MAX) {
+    gateway.metrics.refusals.inc({ code: "TOO_MUCH" });
+    return err(
+      refusal("TOO_MUCH", `At most ${OPERATIONS_MAX} operations are open on one connection. End some.`),
+    );
+  }
+  return ok(true);
+}
+
+function refusal(code: string, message: string, retryAfter?: number): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, ...(retryAfter !== undefined && { retryAfter }) } });
 }
