@@ -1,4 +1,5 @@
 import { compareKeys, type IdentityKey, identityKey, identityOfKey } from "@tessera/xdm";
+import type { GraphChange } from "./change.ts";
 import { compileRules } from "./compiled-rules.ts";
 import { type GraphDecision, type StandingDecisions, standingDecisions } from "./decision.ts";
 import type { Graph } from "./graph.ts";
@@ -10,7 +11,8 @@ import { compareSteps } from "./moment.ts";
  * The graphs that a history gives: all observations in the order of (t, key), whatever order they are passed in, each once
  * (an equal (t, key) is the same event again). Used for late arrivals, undo, rehearsal and rebuilding.
  *
- * `decisions`: all that concern any identity of the observations; others do no harm.
+ * `decisions`: all that concern any identity of the observations; others do no harm. `onChanges` is told of each step that
+ * changed something, in order.
  *
  * Law: `link` in any order of arrival, with `replay` of the cluster whenever it answers `late`, gives the same graphs.
  * The graphs come in the order of their first identities.
@@ -19,6 +21,7 @@ export function replay(
   observations: readonly LinkObservation[],
   rules: LinkingRules,
   decisions: readonly GraphDecision[] = [],
+  onChanges?: (changes: readonly GraphChange[]) => void,
 ): readonly Graph[] {
   const standing = standingDecisions(decisions);
   const builds = (namespace: string): boolean => compileRules(rules).of(namespace).builds;
@@ -39,6 +42,7 @@ export function replay(
     }
     const linked = link([...around], observation, rules);
     if (linked.kind === "late") throw new Error("A replay in order cannot be late.");
+    if (linked.changes.length > 0) onChanges?.(linked.changes);
     for (const graph of linked.graphs) {
       if (!around.has(graph)) for (const { key } of graph.identities) graphs.set(key, graph);
     }

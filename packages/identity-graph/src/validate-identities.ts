@@ -1,4 +1,5 @@
 import { describe, type IdentityItem, identityKey, type Issue } from "@tessera/xdm";
+import { isJunkValue } from "./junk-values.ts";
 import { isBlockedValue, type Namespace, type NamespaceRegistry } from "./namespaces.ts";
 import { namespaceAliases } from "./standard-namespaces.ts";
 
@@ -73,7 +74,7 @@ function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | 
     return refusal("identity.tooLong", code, { expected: `at most ${MAX_LENGTH} characters`, came });
   }
   const id = namespace ? normalise(item.id, namespace) : item.id;
-  if (isJunk(id)) {
+  if (isJunkValue(id)) {
     return refusal("identity.junk", code, {
       expected: "a value that names one person, device or browser",
       came: "a placeholder",
@@ -106,51 +107,6 @@ function normalise(id: string, { normalise: form }: Namespace): string {
     case "phone":
       return id.trim().replace(/[\s().\-/]/g, "");
   }
-}
-
-const JUNK = new Set([
-  "null",
-  "(null)",
-  "<null>",
-  "undefined",
-  "nan",
-  "none",
-  "nil",
-  "n/a",
-  "na",
-  "anonymous",
-  "anonymoususer",
-  "anon",
-  "guest",
-  "unknown",
-  "not set",
-  "(not set)",
-  "not_set",
-  "notset",
-  "empty",
-  "dummy",
-  "user_null",
-  "null_null",
-  "true",
-  "false",
-  "[object object]",
-  "-",
-  "--",
-  "-1",
-  "{}",
-  "[]",
-  "null@null.com",
-  "undefined@undefined.com",
-]);
-
-/** Only zeros (and separators) or one repeated `x`, `*`, `?`, `.`, `_`: placeholders in every namespace. */
-const ZEROS = /^(?:0[0\s\-:._]*|[fF]{8}-[fF]{4}-[fF]{4}-[fF]{4}-[fF]{12}|x{2,}|X{2,}|[*?._]+)$/;
-
-/** Whether a value is what broken implementations send instead of an id: blank, `null`, `anonymous`, all zeros and the like. */
-function isJunk(id: string): boolean {
-  if (id.length > 48) return ZEROS.test(id) || id.trim() === "";
-  const value = id.trim().toLowerCase();
-  return value === "" || JUNK.has(value) || JUNK.has(value.replace(/^["']|["']$/g, "")) || ZEROS.test(value);
 }
 
 function refusal(
