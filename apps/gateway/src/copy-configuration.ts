@@ -6,7 +6,7 @@ import { NOTHING } from "./documents.ts";
 /** The documents that each kind of configuration stands in. */
 const DOCUMENTS: { readonly [what in SandboxContent]?: readonly string[] } = {
   schemas: ["fieldGroup", "schema"],
-  "linking-rules": ["linkingRules"],
+  "linking-rules": ["linkingRules", "identityNamespaces"],
   datasets: ["dataset", "rowMapping"],
   labels: ["fieldLabels"],
   "merge-policies": ["mergePolicy"],

@@ -1,7 +1,6 @@
 import { ADOBE_LIMITS, type Limits } from "@tessera/guardrails";
 import {
   defaultLinkingRules,
-  defaultNamespaces,
   type GraphDecision,
   type LinkingRules,
   type NamespaceRegistry,
@@ -15,6 +14,7 @@ import {
 } from "./computed/computed-attribute.ts";
 import { readSchemas, type SchemaBook } from "./schemas.ts";
 import type { AudienceDefinition, AudienceStatus } from "@tessera/xdm";
+import { IDENTITY_NAMESPACES, readRegistry } from "./identity-namespaces.ts";
 import { limitsFrom } from "./limits.ts";
 
 /** An audience as the hub keeps it. Times are milliseconds. */
@@ -34,7 +34,10 @@ export interface StoredAudience extends AudienceDefinition {
 /** What the hub decides by: read from the store's documents, swapped as a whole when one changes. */
 export interface Configuration {
   readonly rules: LinkingRules;
+  /** The namespaces that records may use: the registered ones, and those that the rules name. */
   readonly registry: NamespaceRegistry;
+  /** The standard namespaces and those of the sandbox. */
+  readonly registered: NamespaceRegistry;
   readonly decisions: readonly GraphDecision[];
   readonly limits: Limits;
   readonly policy: MergePolicy;
@@ -61,8 +64,9 @@ export const COMPUTED_ATTRIBUTE = "computedAttribute";
 
 /** Reads the configuration of a sandbox; what was never set has its default. */
 export async function readConfiguration(store: HubStore): Promise<Configuration> {
-  const [rules, decisions, policies, datasets, audiences, guardrails] = await Promise.all([
+  const [rules, namespaces, decisions, policies, datasets, audiences, guardrails] = await Promise.all([
     store.document("linkingRules", "current"),
+    store.document(IDENTITY_NAMESPACES, "current"),
     store.documents("graphDecision"),
     store.documents("mergePolicy"),
     store.documents("dataset"),
@@ -79,10 +83,14 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   const continuous = published.filter((audience) => audience.evaluation !== "batch");
   const linking =
     rules === undefined ? defaultLinkingRules : (rules.body["rules"] as unknown as LinkingRules);
+  const settings = readRegistry(namespaces?.body ?? {});
+  if (!settings.ok) throw new Error("Stored namespaces were checked when they were set.");
+  const registered = settings.value;
   const known = new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset]));
   return {
     rules: linking,
-    registry: registryOf(linking),
+    registry: registryOf(registered, linking),
+    registered,
     decisions: decisions.map(({ body }) => body as unknown as GraphDecision),
     limits: limitsFrom(guardrails?.body, ADOBE_LIMITS),
     policies: all,
@@ -101,16 +109,13 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   };
 }
 
-/**
- * The namespaces of a sandbox: the standard ones and those its linking rules name. An unknown one is taken as a cookie,
- * so that nothing is lost to a namespace that nobody registered.
- */
-function registryOf({ namespaces }: LinkingRules): NamespaceRegistry {
-  const known = new Map(defaultNamespaces.namespaces);
+/** Registered namespaces and those that only the linking rules name. */
+function registryOf(registered: NamespaceRegistry, { namespaces }: LinkingRules): NamespaceRegistry {
+  const known = new Map(registered.namespaces);
   for (const { namespace: code, type } of namespaces) {
     if (!known.has(code)) known.set(code, { code, name: code, type, custom: true, normalise: "none" });
   }
-  return { ...defaultNamespaces, namespaces: known, unknown: "cookie" };
+  return { ...registered, namespaces: known };
 }
 
 /** Audiences were checked when they were saved, so a plan that does not compile is a bug. */

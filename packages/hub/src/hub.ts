@@ -14,6 +14,7 @@ import { createExpiry, type Expiry } from "./expiry.ts";
 import type { Ingestion, IsSuppressed } from "./ingest.ts";
 import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
 import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
+import { createIdentityNamespaces, type IdentityNamespaces } from "./identity-namespaces.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
 import { createImports, type Imports } from "./rows/import-rows.ts";
 import { createSandboxSchemas, type SandboxSchemas } from "./schemas.ts";
@@ -69,6 +70,7 @@ export type Progress = (done: number, total: number) => void;
 export interface Hub
   extends
     IdentityRules,
+    IdentityNamespaces,
     SandboxSettings,
     SandboxLimits,
     Privacy,
@@ -243,6 +245,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   return {
     ...destinations,
     ...createIdentityRules({ store, clock, newId, begin, reload, told }),
+    ...createIdentityNamespaces({ store, configuration: () => configuration, reload }),
     ...createRulesRehearsals({ begin }),
     ...createMembershipExplanations({ store, begin }),
     ...createAudienceEstimates({ store, configuration: () => configuration, clock }),

@@ -86,7 +86,9 @@ async function settle(
     const done = await ingest(joined, ingestion);
     for (const { batch, resolve } of together) {
       const accepted = batch.items.reduce((sum, item) => sum + (done.fresh.has(item) ? 1 : 0), 0);
-      const { rejected, warnings } = batch;
+      const { rejected } = batch;
+      const told = batch.items.flatMap((item) => done.notices.get(item) ?? []);
+      const warnings = told.length === 0 ? batch.warnings : [...batch.warnings, ...told];
       resolve({ accepted, duplicates: batch.items.length - accepted, rejected, warnings });
     }
     committed(done);

@@ -6,6 +6,7 @@ import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts
 import { latestOf } from "./attributes-at.ts";
 import { eventStatesOf } from "./event-state.ts";
 import { dropRepeats } from "./drop-repeats.ts";
+import { graphNotices, type GraphNotices } from "./graph-notices.ts";
 import type { EventItem, ParsedBatch, RecordItem } from "./ingest-batch.ts";
 import { linkObservations, type Linking, observationOf, replayClusters } from "./link-batch.ts";
 import { keysOf, loadCluster } from "./load-cluster.ts";
@@ -24,9 +25,10 @@ export interface Ingestion {
 /** Whether data of this time (ms) about these identities stays out. */
 export type IsSuppressed = (identities: readonly Identity[], time: number) => boolean;
 
-/** What a committed batch brought: the items that were new, and the memberships that changed. */
+/** What a committed batch brought: the items that were new, what they did to graphs, and the memberships that changed. */
 export interface Ingested {
   readonly fresh: ReadonlySet<EventItem | RecordItem>;
+  readonly notices: GraphNotices;
   readonly changes: readonly MembershipChange[];
 }
 
@@ -51,7 +53,8 @@ export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<
     const commit = { ...decide(resolutions, { ...ingestion, history }), quarantine: batch.quarantine };
     const committed = isEmpty(commit) || (await ingestion.store.commit(commit)).ok;
     if (!committed) continue;
-    return { fresh: new Set(fresh), changes: commit.memberships };
+    const notices = graphNotices(resolutions.persons, ingestion.configuration.rules);
+    return { fresh: new Set(fresh), notices, changes: commit.memberships };
   }
   throw new Error("The batch met conflicting commits too many times; send it again.");
 }

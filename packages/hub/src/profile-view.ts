@@ -1,4 +1,11 @@
-import type { Graph, GraphLink, RemovedLink } from "@tessera/identity-graph";
+import {
+  type Graph,
+  type GraphLink,
+  graphSize,
+  type GraphSize,
+  type LinkingRules,
+  type RemovedLink,
+} from "@tessera/identity-graph";
 import type { Configuration } from "./configuration.ts";
 import { ComputedState, withComputed } from "./computed/computed-state.ts";
 import {
@@ -33,12 +40,16 @@ export interface ProfileView {
   readonly mergePolicyId: string;
 }
 
-/** The links of one person's graph, for people to read. */
-export interface IdentityGraphView {
+/** The links of one person's graph and how full it is, for people to read. */
+export interface IdentityGraphView extends GraphSize {
   readonly personId: string;
   readonly identities: Graph["identities"];
   readonly links: readonly GraphLink[];
   readonly removedLinks: readonly RemovedLink[];
+  /** Pairs that were unlinked by hand. */
+  readonly apart: Graph["apart"];
+  /** Whether older removed links are no longer listed. */
+  readonly isTrimmed: boolean;
 }
 
 /** The person an identity belongs to. */
@@ -69,13 +80,16 @@ export function viewOf(person: PersonState, policy: MergePolicy, identity?: Iden
 }
 
 /** The graph of a person, as identity-graph keeps it. */
-export function graphViewOf(person: PersonState): IdentityGraphView {
+export function graphViewOf(person: PersonState, rules: LinkingRules): IdentityGraphView {
   const graph = person.graph as Graph;
   return {
     personId: person.personId,
+    ...graphSize(graph, rules),
     identities: graph.identities,
     links: graph.links,
     removedLinks: graph.removed,
+    apart: graph.apart,
+    isTrimmed: graph.trimmed,
   };
 }
 

@@ -1,3 +1,4 @@
+import { normalIdentity } from "@tessera/identity-graph";
 import type { HubStore, PersonState } from "@tessera/profile-store";
 import { type Identity, identityKey, parseInstant } from "@tessera/xdm";
 import type { Ingestion } from "./ingest.ts";
@@ -51,8 +52,9 @@ export function createProfiles({
     },
     person: (identity) => personAt(store, identity),
     identityGraph: async (identity) => {
-      const person = await personAt(store, identity);
-      return person === undefined ? undefined : graphViewOf(person);
+      const { registry, rules } = begin().configuration;
+      const person = await personAt(store, normalIdentity(identity, registry));
+      return person === undefined ? undefined : graphViewOf(person, rules);
     },
   };
 }

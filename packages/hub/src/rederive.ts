@@ -34,12 +34,17 @@ export function rederive(cluster: Cluster, ingestion: Ingestion): HubCommit {
   for (const graph of replay(cluster.observations, rules, decisions)) {
     for (const { key } of graph.identities) graphOf.set(key, graph);
   }
+  // Someone of whom nothing was read (who was only ever seen beside blocked identities) stays as they are.
+  const unread = new Set<Graph>();
   for (const person of cluster.persons.values()) {
-    for (const key of person.identities) if (!graphOf.has(key)) graphOf.set(key, person.graph as Graph);
+    const graph = person.graph as Graph;
+    if (person.identities.some((key) => graphOf.has(key))) continue;
+    unread.add(graph);
+    for (const key of person.identities) graphOf.set(key, graph);
   }
   const resolved = resolvePersons(graphOf, cluster.persons.values(), []);
   const known = new Set(resolved.persons.map(({ graph }) => graph));
-  const strangers = [...new Set(graphOf.values())].filter((graph) => !known.has(graph));
+  const strangers = [...new Set(graphOf.values())].filter((graph) => !known.has(graph) && !unread.has(graph));
   const resolutions: Resolutions = {
     ...resolved,
     persons: [...resolved.persons, ...strangers.map(newcomer)].map(
@@ -102,8 +107,11 @@ export async function rebuild(
   }
 }
 
-/** All identities of the truth, grouped by who was ever observed together. */
-export async function clustersOf(store: HubStore): Promise<readonly (readonly IdentityKey[])[]> {
+/** All identities of the truth, grouped by who was ever observed together. `step` is awaited before each page of them. */
+export async function clustersOf(
+  store: HubStore,
+  step?: () => Promise<void>,
+): Promise<readonly (readonly IdentityKey[])[]> {
   const parent = new Map<IdentityKey, IdentityKey>();
   const root = (key: IdentityKey): IdentityKey => {
     let at = key;
@@ -119,6 +127,7 @@ export async function clustersOf(store: HubStore): Promise<readonly (readonly Id
     for (const other of others) parent.set(root(other), root(first));
   };
   for (let after = ""; ;) {
+    await step?.();
     const owners = await store.owners(after, PAGE);
     const last = owners.at(-1);
     if (last === undefined) break;

@@ -3,11 +3,11 @@ import {
   type Graph,
   emptyRehearsal,
   type LinkingRules,
-  parseLinkingRules,
   rehearseCluster,
   type Rehearsal,
 } from "@tessera/identity-graph";
 import { type IdentityKey, isMember, type Issue, ok, type Result } from "@tessera/xdm";
+import { checkRules } from "./identity-namespaces.ts";
 import type { Ingestion } from "./ingest.ts";
 import { loadCluster } from "./load-cluster.ts";
 import { clustersOf, rederive } from "./rederive.ts";
@@ -24,7 +24,7 @@ export interface RulesRehearsal extends Rehearsal {
 
 /** How a rehearsal tells where it is, and is ended early. */
 export interface RehearsalOptions {
-  /** Told after each cluster; when it throws the rehearsal ends there. */
+  /** Told while the history is read (0 of 0), then after each cluster; when it throws the rehearsal ends there. */
   readonly onProgress?: (done: number, total: number) => void;
   /** Ends the rehearsal before the next cluster: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -42,19 +42,28 @@ export interface RulesRehearsals {
 /** Clusters after which others get a turn: a store that answers at once would let no signal through. */
 const TURN = 64;
 
+/** Lets others have a turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** The rehearsing side of a hub. */
 export function createRulesRehearsals(options: { readonly begin: () => Ingestion }): RulesRehearsals {
   return {
     rehearseLinkingRules: async (input, { onProgress, signal } = {}) => {
-      const rules = parseLinkingRules(input);
+      const rules = checkRules(input, options.begin().configuration);
       if (!rules.ok) return rules;
-      const clusters = await clustersOf(options.begin().store);
+      const clusters = await clustersOf(options.begin().store, async () => {
+        await turn();
+        signal?.throwIfAborted();
+        onProgress?.(0, 0);
+      });
       let rehearsal = emptyRehearsal;
       // The same history gives the same sample.
       const random = seeded(clusters.length);
       const memberships: Record<string, { entries: number; exits: number }> = {};
       for (const [index, keys] of clusters.entries()) {
-        if (index % TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+        if (index % TURN === 0) await turn();
         signal?.throwIfAborted();
         const found = await rehearseOne(keys, rules.value, options.begin());
         rehearsal = addToRehearsal(rehearsal, found, random);

@@ -1,3 +1,4 @@
+import { defaultLinkingRules } from "@tessera/identity-graph";
 import { createMemoryStore } from "@tessera/profile-store";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -52,6 +53,52 @@ describe("undo", () => {
         expect(await store.counters()).toEqual(await cleanStore.counters());
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it("restores it after 1,000 later events as well: identities, attributes, events, memberships and counters", async () => {
+    const later = fc.array(happening, { minLength: 1_000, maxLength: 1_000 });
+    await fc.assert(
+      fc.asyncProperty(later, async (happenings) => {
+        const [store, cleanStore] = [createMemoryStore(), createMemoryStore()];
+        const [hub, clean] = [await openHub(store), await openHub(cleanStore)];
+        const poison = { namespace: "Phone", id: "+49 30 555" };
+        const bad = CUSTOMERS.map((crm, index) => ({
+          _id: `bad${index}`,
+          timestamp: new Date(Date.parse("2026-01-01T00:00:00Z") + index).toISOString(),
+          eventType: "view",
+          identityMap: { CRMID: [{ id: crm }], Phone: [{ id: poison.id }] },
+        }));
+        const good = bad.map((event) => ({ ...event, identityMap: { CRMID: event.identityMap.CRMID } }));
+        const rules = {
+          ...defaultLinkingRules,
+          namespaces: defaultLinkingRules.namespaces.map((rule) => ({ ...rule, unique: false })),
+        };
+        for (const [one, first] of [
+          [hub, bad],
+          [clean, good],
+        ] as const) {
+          expect((await one.setLinkingRules(rules)).ok).toBe(true);
+          const countries = CUSTOMERS.map((crm) => country(crm, crm === "a" ? "DE" : "FR"));
+          await one.ingestRecords("crm", countries);
+          await one.ingestEvents("web", [...first, ...happenings.map(eventOf)]);
+        }
+        const merged = await hub.explainLink(
+          { namespace: "CRMID", id: "a" },
+          { namespace: "CRMID", id: "b" },
+        );
+        expect(merged.linked, "one person before").toBe(true);
+        expect((await hub.blockIdentity(poison)).ok).toBe(true);
+        for (const id of CUSTOMERS) {
+          const [undone, expected] = [
+            await hub.profile({ namespace: "CRMID", id }),
+            await clean.profile({ namespace: "CRMID", id }),
+          ];
+          expect({ ...undone, version: 0 }).toEqual({ ...expected, version: 0 });
+        }
+        expect(await store.counters()).toEqual(await cleanStore.counters());
+      }),
+      { numRuns: 5 },
     );
   });
 

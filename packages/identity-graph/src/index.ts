@@ -19,6 +19,7 @@ export {
   type RemovalReason,
   type RemovedLink,
 } from "./graph.ts";
+export { graphSize, type GraphSize } from "./graph-size.ts";
 export type { GraphChange } from "./change.ts";
 export { link, type Linked, type LinkObservation } from "./link.ts";
 export { blockIdentity, decisionsOf, type GraphDecision, unlink } from "./decision.ts";
@@ -32,12 +33,13 @@ export {
   type NamespaceRegistry,
   parseNamespaceRegistry,
 } from "./namespaces.ts";
-export { validateIdentities, type ValidatedIdentities } from "./validate-identities.ts";
+export { normalIdentity, validateIdentities, type ValidatedIdentities } from "./validate-identities.ts";
 export { eventPrimary } from "./event-primary.ts";
 export { type LinkExplanation, whyLinked } from "./why-linked.ts";
 export {
   type SimulatedEvent,
   type SimulatedNamespace,
+  type SimulatedRefusal,
   type SimulatedRemoval,
   simulateGraph,
   type Simulation,

@@ -1,4 +1,4 @@
-import { describe, type IdentityItem, identityKey, type Issue } from "@tessera/xdm";
+import { describe, type Identity, type IdentityItem, identityKey, type Issue } from "@tessera/xdm";
 import { isJunkValue } from "./junk-values.ts";
 import { isBlockedValue, type Namespace, type NamespaceRegistry } from "./namespaces.ts";
 import { namespaceAliases } from "./standard-namespaces.ts";
@@ -52,6 +52,15 @@ export function validateIdentities(
     );
   }
   return { identities: identities.filter((item) => kept.has(item)), issues };
+}
+
+/**
+ * An identity that a person names, in the form in which records have it: aliases resolved, e-mail in lower case, and so on.
+ * What is no valid value of its namespace comes back as it is: it may have been taken under other settings.
+ */
+export function normalIdentity({ namespace, id }: Identity, registry: NamespaceRegistry): Identity {
+  const checked = check({ namespace, id, authenticatedState: "ambiguous", primary: false }, registry);
+  return "code" in checked ? { namespace, id } : { namespace: checked.namespace, id: checked.id };
 }
 
 function stronger(one: IdentityItem, other: IdentityItem): IdentityItem {

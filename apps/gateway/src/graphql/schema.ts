@@ -10,8 +10,10 @@ import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
 import { GovernanceResolver } from "./governance/governance.resolver.ts";
 import { GuardrailsResolver } from "./guardrails/guardrails.resolver.ts";
+import { DecisionResolver } from "./identity/decision.resolver.ts";
 import { IdentityResolver } from "./identity/identity.resolver.ts";
 import { LinkingResolver } from "./identity/linking.resolver.ts";
+import { NamespaceResolver } from "./identity/namespace.resolver.ts";
 import { IngestionResolver } from "./ingestion/ingestion.resolver.ts";
 import { JobResolver } from "./job/job.resolver.ts";
 import { PrivacyResolver } from "./privacy/privacy.resolver.ts";
@@ -32,6 +34,7 @@ const RESOLVERS = [
   DataflowResolver,
   DatasetResolver,
   DeadLetterResolver,
+  DecisionResolver,
   DestinationResolver,
   GovernanceResolver,
   GuardrailsResolver,
@@ -39,6 +42,7 @@ const RESOLVERS = [
   IngestionResolver,
   JobResolver,
   LinkingResolver,
+  NamespaceResolver,
   PrivacyResolver,
   ProfileResolver,
   AudienceScheduleResolver,

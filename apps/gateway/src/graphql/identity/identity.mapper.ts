@@ -1,14 +1,31 @@
 import type { IdentityGraphView } from "@tessera/hub";
-import type { RemovalReason } from "@tessera/identity-graph";
+import type {
+  GraphDecision,
+  GraphLink,
+  KeptApart,
+  LinkExplanation,
+  Moment,
+  Pair,
+  RemovalReason,
+  RemovedLink,
+} from "@tessera/identity-graph";
 import { formatInstant, identityOfKey } from "@tessera/xdm";
-import type { IdentityGraph, IdentityLink } from "./identity.type.ts";
-
-type Link = IdentityGraphView["links"][number];
+import type { IdentityDecisionType } from "./identity-decision.type.ts";
+import type {
+  IdentityGraph,
+  IdentityLink,
+  IdentityPair,
+  LinkExplanationType,
+  LinkSighting,
+  RemovedIdentityLink,
+  UnlinkedIdentities,
+} from "./identity.type.ts";
 
 /** A graph as the API tells it. */
 export function identityGraphOf(view: IdentityGraphView): IdentityGraph {
+  const { personId, size, cap, isTrimmed } = view;
   return {
-    personId: view.personId,
+    personId,
     identities: view.identities.map(({ namespace, id, firstSeen, lastSeen, blocked }) => ({
       namespace,
       id,
@@ -17,24 +34,65 @@ export function identityGraphOf(view: IdentityGraphView): IdentityGraph {
       blocked: blocked !== undefined,
     })),
     links: view.links.map(linkOf),
-    removedLinks: view.removedLinks.map((removed) => ({
-      ...linkOf(removed),
-      reason: removed.reason.rule,
-      removedAt: formatInstant(removed.reason.at.t),
-      explanation: explainRemoval(removed.reason),
-    })),
+    removedLinks: view.removedLinks.map(removedOf),
+    apart: view.apart.map(apartOf),
+    size,
+    cap,
+    warning: view.isNearCap
+      ? `${size} of ${cap} identities: beyond ${cap} the oldest leave, cookies first.`
+      : undefined,
+    isTrimmed,
   };
 }
 
-function linkOf({ a, b, first, last, count }: Link): IdentityLink {
+/** An explanation as the API tells it. */
+export function linkExplanationOf({ linked, path, dropped, apart }: LinkExplanation): LinkExplanationType {
+  return { linked, path: path.map(linkOf), dropped: dropped.map(removedOf), apart: apart.map(apartOf) };
+}
+
+/** A decision as the API tells it. */
+export function decisionOf(decision: GraphDecision): IdentityDecisionType {
+  const at = formatInstant(decision.t);
+  if ("identity" in decision) return { kind: decision.kind, identity: decision.identity, at };
+  const { kind, a, b } = decision;
+  const relink = decision.kind === "unlink" ? decision.relink : undefined;
+  return { kind, identity: a, other: b, at, relink };
+}
+
+function linkOf({ a, b, first, last, count }: GraphLink): IdentityLink {
   return {
-    a: identityOfKey(a),
-    b: identityOfKey(b),
+    ...pairOf({ a, b }),
     firstAt: formatInstant(first.t),
     lastAt: formatInstant(last.t),
     count,
     datasetId: last.datasetId,
+    first: sightingOf(first),
+    last: sightingOf(last),
   };
+}
+
+function removedOf(removed: RemovedLink): RemovedIdentityLink {
+  const { reason } = removed;
+  return {
+    ...linkOf(removed),
+    reason: reason.rule,
+    removedAt: formatInstant(reason.at.t),
+    explanation: explainRemoval(reason),
+    conflict: reason.rule === "cap" ? null : pairOf(reason.conflict),
+    winner: reason.rule === "cap" || reason.winner === null ? null : pairOf(reason.winner),
+  };
+}
+
+function apartOf({ a, b, t, relink, lifted }: KeptApart): UnlinkedIdentities {
+  return { ...pairOf({ a, b }), at: formatInstant(t), relink, isLifted: lifted !== undefined };
+}
+
+function pairOf({ a, b }: Pair): IdentityPair {
+  return { a: identityOfKey(a), b: identityOfKey(b) };
+}
+
+function sightingOf({ key, datasetId, t }: Moment): LinkSighting {
+  return { id: key, datasetId, at: formatInstant(t) };
 }
 
 /** Why a link is not in force, in words. */

@@ -32,6 +32,27 @@ export class GraphIdentity extends IdentityType {
   readonly blocked!: boolean;
 }
 
+@ObjectType({ description: "Two identities." })
+export class IdentityPair {
+  @Field(() => IdentityType, { description: "One of them." })
+  readonly a!: IdentityType;
+
+  @Field(() => IdentityType, { description: "The other." })
+  readonly b!: IdentityType;
+}
+
+@ObjectType({ description: "The event or record that showed two identities together." })
+export class LinkSighting {
+  @Field(() => String, { description: "Id of the event or record." })
+  readonly id!: string;
+
+  @Field(() => String, { description: "Its dataset." })
+  readonly datasetId!: string;
+
+  @Field(() => DateTime, { description: "When it happened, for a record when it arrived." })
+  readonly at!: string;
+}
+
 @ObjectType({ description: "A link between two identities." })
 export class IdentityLink {
   @Field(() => IdentityType, { description: "One end." })
@@ -51,6 +72,12 @@ export class IdentityLink {
 
   @Field(() => String, { description: "Dataset of the last observation." })
   readonly datasetId!: string;
+
+  @Field(() => LinkSighting, { description: "What showed the two together first." })
+  readonly first!: LinkSighting;
+
+  @Field(() => LinkSighting, { description: "What showed the two together last." })
+  readonly last!: LinkSighting;
 }
 
 @ObjectType({ description: "A link that was observed but is not in force." })
@@ -65,6 +92,49 @@ export class RemovedIdentityLink extends IdentityLink {
 
   @Field(() => String, { description: "Why, in words." })
   readonly explanation!: string;
+
+  @Field(() => IdentityPair, {
+    nullable: true,
+    description: "The two that the link would have brought together; null for the cap.",
+  })
+  readonly conflict!: IdentityPair | null;
+
+  @Field(() => IdentityPair, {
+    nullable: true,
+    description: "The link that was kept instead; null when there is none.",
+  })
+  readonly winner!: IdentityPair | null;
+}
+
+@ObjectType({ description: "Two identities that somebody unlinked." })
+export class UnlinkedIdentities extends IdentityPair {
+  @Field(() => DateTime, { description: "When they were unlinked." })
+  readonly at!: string;
+
+  @Field(() => String, { description: "never, or observed: until a later record shows both." })
+  readonly relink!: string;
+
+  @Field(() => Boolean, { description: "Whether a later record has lifted it." })
+  readonly isLifted!: boolean;
+}
+
+@ObjectType("LinkExplanation", { description: "Why two identities are, or are not, one person." })
+export class LinkExplanationType {
+  @Field(() => Boolean, { description: "Whether they are one person." })
+  readonly linked!: boolean;
+
+  @Field(() => [IdentityLink], {
+    description: "The shortest chain of links between them, in order; empty when they are not linked.",
+  })
+  readonly path!: readonly IdentityLink[];
+
+  @Field(() => [RemovedIdentityLink], {
+    description: "Links at one of them, or between their graphs, that are not in force.",
+  })
+  readonly dropped!: readonly RemovedIdentityLink[];
+
+  @Field(() => [UnlinkedIdentities], { description: "What was unlinked by hand around them." })
+  readonly apart!: readonly UnlinkedIdentities[];
 }
 
 @ObjectType({ description: "The identity graph of one person." })
@@ -80,4 +150,19 @@ export class IdentityGraph {
 
   @Field(() => [RemovedIdentityLink], { description: "Links that were observed but are not in force." })
   readonly removedLinks!: readonly RemovedIdentityLink[];
+
+  @Field(() => [UnlinkedIdentities], { description: "Identities that were unlinked by hand." })
+  readonly apart!: readonly UnlinkedIdentities[];
+
+  @Field(() => Int, { description: "How many identities it has." })
+  readonly size!: number;
+
+  @Field(() => Int, { description: "How many it may have; beyond it the oldest leave, cookies first." })
+  readonly cap!: number;
+
+  @Field(() => String, { nullable: true, description: "A warning when it is nearly full: 43 of 50." })
+  readonly warning!: string | undefined;
+
+  @Field(() => Boolean, { description: "Whether older removed links are no longer listed." })
+  readonly isTrimmed!: boolean;
 }

@@ -1,10 +1,10 @@
-import { identityKey } from "@tessera/xdm";
 import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
-import { demand, failure, valueOf } from "../failure.ts";
+import { demand, valueOf } from "../failure.ts";
 import { jobOf, JobType } from "../job/job.type.ts";
-import { Json, JsonObjectScalar } from "../scalars.ts";
-import { IdentityInput } from "./identity.type.ts";
+import { JsonObjectScalar } from "../scalars.ts";
+import { linkExplanationOf } from "./identity.mapper.ts";
+import { IdentityInput, LinkExplanationType } from "./identity.type.ts";
 
 @Resolver()
 export class LinkingResolver {
@@ -16,16 +16,16 @@ export class LinkingResolver {
     return context.sandbox.hub.configuration().rules;
   }
 
-  @Query(() => Json, {
+  @Query(() => LinkExplanationType, {
     description: "Why two identities are, or are not, one person. Permission: View Identity Graph.",
   })
   async explainLink(
     @Arg("a", () => IdentityInput, { description: "One identity." }) a: IdentityInput,
     @Arg("b", () => IdentityInput, { description: "The other identity." }) b: IdentityInput,
     @Ctx() context: GatewayContext,
-  ): Promise<object> {
+  ): Promise<LinkExplanationType> {
     demand(context, "view-identity-graph");
-    return context.sandbox.hub.explainLink({ ...a }, { ...b });
+    return linkExplanationOf(await context.sandbox.hub.explainLink({ ...a }, { ...b }));
   }
 
   @Mutation(() => JobType, {
@@ -34,13 +34,15 @@ export class LinkingResolver {
   })
   setLinkingRules(
     @Arg("rules", () => JsonObjectScalar, {
-      description: "{namespaces: [{namespace, type, unique, priority}], cap}",
+      description:
+        "{namespaces: [{namespace, type, unique, priority, maxValues, newValues: {count, withinDays}}], cap}",
     })
     rules: object,
     @Ctx() context: GatewayContext,
   ): JobType {
     demand(context, "manage-identity-namespaces");
     const { gateway, sandbox } = context;
+    valueOf(sandbox.hub.checkLinkingRules(rules));
     const job = gateway.jobs.start(sandbox.name, "setLinkingRules", async (progress) =>
       valueOf(await sandbox.hub.setLinkingRules(rules, progress)),
     );
@@ -54,54 +56,19 @@ export class LinkingResolver {
   })
   rehearseLinkingRules(
     @Arg("rules", () => JsonObjectScalar, {
-      description: "{namespaces: [{namespace, type, unique, priority}], cap}",
+      description:
+        "{namespaces: [{namespace, type, unique, priority, maxValues, newValues: {count, withinDays}}], cap}",
     })
     rules: object,
     @Ctx() context: GatewayContext,
   ): JobType {
     demand(context, "manage-identity-namespaces");
     const { gateway, sandbox } = context;
+    valueOf(sandbox.hub.checkLinkingRules(rules));
     const job = gateway.jobs.start(sandbox.name, "rehearseLinkingRules", async (progress) =>
       valueOf(await sandbox.hub.rehearseLinkingRules(rules, { onProgress: progress })),
     );
     gateway.audit(context, { action: "linkingRules.rehearse", subject: job.id });
     return jobOf(job);
-  }
-
-  @Mutation(() => Boolean, {
-    description:
-      "Two identities are two persons from now on: both get back what is theirs. Permission: Manage Identity Namespaces.",
-  })
-  async unlinkIdentities(
-    @Arg("a", () => IdentityInput, { description: "One identity." }) a: IdentityInput,
-    @Arg("b", () => IdentityInput, { description: "The other identity." }) b: IdentityInput,
-    @Arg("relink", () => String, {
-      defaultValue: "never",
-      description: "never, or observed: until a later record shows both.",
-    })
-    relink: string,
-    @Ctx() context: GatewayContext,
-  ): Promise<boolean> {
-    demand(context, "manage-identity-namespaces");
-    if (relink !== "never" && relink !== "observed") {
-      throw failure("BAD_USER_INPUT", "relink: expected never or observed.");
-    }
-    valueOf(await context.sandbox.hub.unlinkIdentities({ ...a }, { ...b }, relink));
-    context.gateway.audit(context, { action: "identity.unlink", person: identityKey(a) });
-    return true;
-  }
-
-  @Mutation(() => Boolean, {
-    description: "A bad value: it links nothing any more, anywhere. Permission: Manage Identity Namespaces.",
-  })
-  async blockIdentity(
-    @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
-    identity: IdentityInput,
-    @Ctx() context: GatewayContext,
-  ): Promise<boolean> {
-    demand(context, "manage-identity-namespaces");
-    valueOf(await context.sandbox.hub.blockIdentity({ ...identity }));
-    context.gateway.audit(context, { action: "identity.block", person: identityKey(identity) });
-    return true;
   }
 }

@@ -57,6 +57,11 @@ class SimulationType {
   @Field(() => [IdentityType], { nullable: "items", description: "The primary identity of each event." })
   readonly eventPrimaries!: readonly (IdentityType | null)[];
 
+  @Field(() => [IdentityType], {
+    description: "Junk values that took no part: null, anonymous, all zeros and the like.",
+  })
+  readonly leftOut!: readonly IdentityType[];
+
   @Field(() => String, { description: "When it was worked out." })
   readonly at!: string;
 }
@@ -93,6 +98,7 @@ export class SimulationResolver {
         explanation: explainRemoval(reason),
       })),
       eventPrimaries: result.eventPrimaries,
+      leftOut: (result.leftOut ?? []).map(({ identity }) => identity),
       at: formatInstant(context.gateway.clock()),
     };
   }
