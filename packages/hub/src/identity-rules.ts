@@ -25,7 +25,7 @@ import type { Ingestion } from "./ingest.ts";
 import { clustersOf, rederiveClusters } from "./rederive.ts";
 
 /** What became of a decision about who is who. */
-export type Decided = Result<GraphDecision, readonly Issue[]>;
+type Decided = Result<GraphDecision, readonly Issue[]>;
 
 /**
  * What people decide about who is who, and what follows from it for the persons. Identities may be given in any form in

@@ -4,7 +4,6 @@ import {
   type IdentityKey,
   identityKey,
   identityOfKey,
-  type IdentityType,
   isPersonType,
   parseInstant,
 } from "@tessera/xdm";
