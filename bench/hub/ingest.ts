@@ -1,4 +1,4 @@
-// node --conditions=@tessera/source bench/hub/ingest.ts [--persons 50000] [--events 200000] [--batch 1000] [--inflight 2] [--store sqlite|memory] [--json]
+// node --conditions=@tessera/source bench/hub/ingest.ts [--persons 50000] [--history 0] [--events 200000] [--batch 1000] [--inflight 2] [--store sqlite|memory] [--json]
 // Events through the whole flow: parse, link, derive, evaluate 200 audiences, commit and flush.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ import { audienceQueries, eventOf, picker, random, recordOf } from "./workload.t
 const { values } = parseArgs({
   options: {
     persons: { type: "string", default: "50000" },
+    history: { type: "string", default: "0" },
     events: { type: "string", default: "200000" },
     batch: { type: "string", default: "1000" },
     inflight: { type: "string", default: "2" },
@@ -40,7 +41,11 @@ async function run(skewed: boolean): Promise<void> {
   const store: HubStore = values.store === "memory" ? createMemoryStore() : openSqliteStore({ path });
   let now = START;
   let ids = 0;
-  const hub = await createHub({ store, clock: () => now, newId: () => `id${(ids += 1)}` });
+  let changes = 0;
+  const onMemberships = (told: readonly unknown[]): void => {
+    changes += told.length;
+  };
+  const hub = await createHub({ store, clock: () => now, newId: () => `id${(ids += 1)}`, onMemberships });
   await makeAudiences(hub);
   const records = await inBatches(persons, async (from, to) => {
     now += 10;
@@ -71,6 +76,8 @@ async function run(skewed: boolean): Promise<void> {
   };
   const inFlight = Number(values.inflight);
   let taken = 0;
+  // So many events of each person, on average, lie before the ones that are measured.
+  for (; taken * size < persons * Number(values.history); taken += 1) await send(next());
   // Requests come in `inflight` at a time, made beforehand. The first fifth warms up and is not counted.
   for (let batch = 0; batch < batches; batch += inFlight) {
     const texts = Array.from({ length: inFlight }, next);
@@ -79,13 +86,17 @@ async function run(skewed: boolean): Promise<void> {
     const took = performance.now() - from;
     const { user, system } = process.cpuUsage(used);
     taken += texts.length;
-    if (batch < batches / 5) continue;
+    if (batch < batches / 5) {
+      changes = 0;
+      continue;
+    }
     cpu += user + system;
     total += took;
     waits.push(...times);
     rates.push((texts.length * size * 1000) / took);
   }
   mustEqual("events stored", (await store.totals()).events, taken * size);
+  const changesOfOne = changes / (waits.length * size);
   const single: number[] = [];
   for (let turn = 0; turn < 300; turn += 1) {
     now += 5;
@@ -103,6 +114,7 @@ async function run(skewed: boolean): Promise<void> {
       value: (waits.length * size * 1e6) / cpu,
       unit: "events/s",
     },
+    { what: "  memberships that change with one event", value: changesOfOne, unit: "" },
     { what: "  median batch", value: percentile(rates, 0.5), unit: "events/s" },
     {
       what: `a batch of ${size} until its memberships are committed, p50`,

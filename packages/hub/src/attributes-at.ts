@@ -5,6 +5,7 @@ import {
   type Fragment,
   fragmentKey,
   fragmentsOf,
+  type MergePolicy,
   type PersonState,
   type StoredEvent,
   type StoredRecord,
@@ -47,7 +48,7 @@ export function computedOf(
     readonly configuration: Configuration;
   },
 ): Computing | undefined {
-  const { computed, policy } = configuration;
+  const { computed, edgePolicy: policy } = configuration;
   const before = known.fragments.find(({ datasetId }) => datasetId === COMPUTED_DATASET);
   if (computed.length === 0 && before === undefined) return undefined;
   const said = known.fragments.filter(({ datasetId }) => datasetId !== COMPUTED_DATASET);
@@ -80,7 +81,7 @@ function compareFragments(a: Fragment, b: Fragment): number {
 }
 
 /** The merged attributes at a moment: of the records that had arrived by then. */
-export function attributesAt(known: Known, policy: Configuration["policy"]): (ms: number) => JsonObject {
+export function attributesAt(known: Known, policy: MergePolicy): (ms: number) => JsonObject {
   const latest = latestOf(known.fragments);
   let present: JsonObject | undefined;
   return (ms) => {
@@ -99,10 +100,10 @@ export function latestOf(fragments: readonly Fragment[]): number {
   return latest;
 }
 
-const merged = new WeakMap<Configuration["policy"], WeakMap<readonly Fragment[], JsonObject>>();
+const merged = new WeakMap<MergePolicy, WeakMap<readonly Fragment[], JsonObject>>();
 
 /** Most events leave the fragments as they are: their merged attributes are kept beside them. */
-function presentOf(fragments: readonly Fragment[], policy: Configuration["policy"]): JsonObject {
+function presentOf(fragments: readonly Fragment[], policy: MergePolicy): JsonObject {
   const known = merged.get(policy) ?? new WeakMap<readonly Fragment[], JsonObject>();
   merged.set(policy, known);
   const before = known.get(fragments);

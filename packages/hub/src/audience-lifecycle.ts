@@ -13,6 +13,7 @@ import {
   parseJson,
   type Result,
 } from "@tessera/xdm";
+import { policyIssue } from "./audience-policy.ts";
 import type { Configuration, StoredAudience } from "./configuration.ts";
 import { emptyCommit } from "./empty-commit.ts";
 import { audienceRefusals } from "./limits.ts";
@@ -62,7 +63,12 @@ export function planAudience(
   const check = checkAudience(text.value, configuration);
   issues.push(...check.issues);
   const { eligibility } = check;
-  const evaluation = input.evaluation ?? (eligibility.streaming.eligible ? "streaming" : "batch");
+  const { mergePolicyId } = input;
+  const followed = mergePolicyId === undefined || mergePolicyId === configuration.edgePolicy.id;
+  const fastest = eligibility.streaming.eligible && followed ? "streaming" : "batch";
+  const evaluation = input.evaluation ?? fastest;
+  const underPolicy = policyIssue(mergePolicyId, evaluation, configuration);
+  if (underPolicy !== undefined) issues.push(underPolicy);
   if (check.valid && !eligibility[evaluation].eligible) {
     issues.push({
       code: "audience.evaluation",
@@ -83,7 +89,7 @@ export function planAudience(
     ...(input.description === undefined ? {} : { description: input.description }),
     expression: input.expression,
     evaluation,
-    ...(input.mergePolicyId === undefined ? {} : { mergePolicyId: input.mergePolicyId }),
+    ...(mergePolicyId === undefined ? {} : { mergePolicyId }),
     ...(input.excludeOptOut === undefined ? {} : { excludeOptOut: input.excludeOptOut }),
     version: (before?.version ?? 0) + 1,
     status,

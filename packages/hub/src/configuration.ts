@@ -40,7 +40,10 @@ export interface Configuration {
   readonly registered: NamespaceRegistry;
   readonly decisions: readonly GraphDecision[];
   readonly limits: Limits;
+  /** The default merge policy: of lookups, destinations, and batch audiences that name none. */
   readonly policy: MergePolicy;
+  /** The merge policy that is active on edge: of streaming and edge audiences. */
+  readonly edgePolicy: MergePolicy;
   readonly policies: readonly MergePolicy[];
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly audiences: ReadonlyMap<string, StoredAudience>;
@@ -95,6 +98,7 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
     limits: limitsFrom(guardrails?.body, ADOBE_LIMITS),
     policies: all,
     policy: all.find((policy) => policy.isDefault) ?? DEFAULT_MERGE_POLICY,
+    edgePolicy: all.find((policy) => policy.isActiveOnEdge) ?? DEFAULT_MERGE_POLICY,
     datasets: known,
     schemas: await readSchemas(store, known),
     computed: (await store.documents(COMPUTED_ATTRIBUTE)).map(({ body }) =>

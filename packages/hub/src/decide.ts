@@ -199,7 +199,7 @@ function follow(
 ): Following & { readonly fragments: readonly Fragment[]; readonly eventState: Uint8Array | undefined } {
   const { personId, continues, graph } = resolution;
   const { configuration, now } = ruling;
-  const { continuous: plan, since, policy } = configuration;
+  const { continuous: plan, since, edgePolicy: policy } = configuration;
   const stored = continues?.memberships ?? inherited(resolution, configuration);
   const held = retireMemberships(stored, configuration);
   const { fresh } = known;

@@ -110,12 +110,11 @@ export function edgeProjection(
   configuration: Configuration,
   now: number,
 ): EdgeProjection {
-  const policy = configuration.policies.find(({ isActiveOnEdge }) => isActiveOnEdge) ?? configuration.policy;
   return {
     personId: person.personId,
     version: person.version,
     identities: person.identities.map(identityOfKey),
-    attributes: deriveProfile(person.fragments, policy).attributes,
+    attributes: deriveProfile(person.fragments, configuration.edgePolicy).attributes,
     segmentMembership: membershipMap(person.memberships),
     at: formatInstant(now),
   };

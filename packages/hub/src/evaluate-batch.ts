@@ -1,5 +1,6 @@
 import { compareMemberships, type MembershipState, type PersonState } from "@tessera/profile-store";
 import { formatInstant, isMember, type MembershipChange, UPS } from "@tessera/xdm";
+import { policyOf } from "./audience-policy.ts";
 import { memberCounter } from "./decide.ts";
 import type { Ingestion } from "./ingest.ts";
 import { evaluationViewOf } from "./profile-view.ts";
@@ -55,12 +56,16 @@ async function evaluatePerson(
   audienceIds: ReadonlySet<string>,
   { store, configuration, now }: Ingestion,
 ): Promise<EvaluatedPerson> {
-  const view = await evaluationViewOf(store, person, configuration, now);
-  const { members } = configuration.whole.evaluate(view, now);
+  const audiences = configuration.whole.audiences.filter(({ id }) => audienceIds.has(id));
+  const members = new Set<string>();
+  for (const [policy, under] of Map.groupBy(audiences, (audience) => policyOf(audience, configuration))) {
+    const view = await evaluationViewOf(store, person, { policy, computed: configuration.computed }, now);
+    const found = configuration.whole.evaluate(view, now).members;
+    for (const { id } of under) if (found.has(id)) members.add(id);
+  }
   const held = new Map(person.memberships.map((membership) => [memberCounter(membership), membership]));
   const changes: MembershipChange[] = [];
-  for (const audience of configuration.whole.audiences) {
-    if (!audienceIds.has(audience.id)) continue;
+  for (const audience of audiences) {
     const key = memberCounter({ namespace: UPS, audienceId: audience.id });
     const before = held.get(key);
     const was = before !== undefined && isMember(before.status);

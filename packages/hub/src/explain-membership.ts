@@ -1,6 +1,7 @@
 import type { HubStore } from "@tessera/profile-store";
 import type { Explanation } from "@tessera/segment-engine";
 import { err, type Identity, type Issue, ok, parseInstant, type Result } from "@tessera/xdm";
+import { policyOf } from "./audience-policy.ts";
 import type { Ingestion } from "./ingest.ts";
 import { personAsOf } from "./person-as-of.ts";
 import { evaluationViewOf, personAt } from "./profile-view.ts";
@@ -27,14 +28,15 @@ export function createMembershipExplanations(options: {
       const { configuration } = ingestion;
       const at = asOf === undefined ? ok(ingestion.now) : parseInstant(asOf);
       if (!at.ok) return at;
-      if (configuration.audiences.get(audienceId)?.status !== "published")
-        return err(missing("published audience"));
+      const audience = configuration.audiences.get(audienceId);
+      if (audience?.status !== "published") return err(missing("published audience"));
       const person =
         asOf === undefined
           ? await personAt(store, identity)
           : await personAsOf(store, identity, { ingestion, at: at.value });
       if (person === undefined) return err(missing("person"));
-      const view = await evaluationViewOf(store, person, configuration, at.value);
+      const under = { policy: policyOf(audience, configuration), computed: configuration.computed };
+      const view = await evaluationViewOf(store, person, under, at.value);
       return configuration.whole.explain(audienceId, view, at.value);
     },
   };

@@ -10,12 +10,14 @@ import { type AudienceEstimates, createAudienceEstimates } from "./estimate-audi
 import { createMembershipExplanations, type MembershipExplanations } from "./explain-membership.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
 import { type ComputedAttributes, createComputedAttributes } from "./computed/computed-attributes.ts";
+import { deriveEveryone, type Progress } from "./derive-everyone.ts";
 import { createExpiry, type Expiry } from "./expiry.ts";
 import type { Ingestion, IsSuppressed } from "./ingest.ts";
 import { type Door, parseEvents, parseRecords } from "./ingest-batch.ts";
 import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
 import { createIdentityNamespaces, type IdentityNamespaces } from "./identity-namespaces.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
+import { createQuarantine, type Quarantine } from "./quarantine.ts";
 import { createImports, type Imports } from "./rows/import-rows.ts";
 import { createSandboxSchemas, type SandboxSchemas } from "./schemas.ts";
 import { createSandboxSettings, datasetOf, type SandboxSettings } from "./sandbox-settings.ts";
@@ -63,9 +65,6 @@ export interface AudienceView extends StoredAudience {
   readonly count: number;
 }
 
-/** Progress of a long piece of work: so many of so many done. */
-export type Progress = (done: number, total: number) => void;
-
 /** The hub of one sandbox. Every method resolves after what it changed is durable. */
 export interface Hub
   extends
@@ -77,6 +76,7 @@ export interface Hub
     Expiry,
     SandboxSchemas,
     Imports,
+    Quarantine,
     ComputedAttributes,
     Profiles,
     RulesRehearsals,
@@ -127,6 +127,11 @@ export interface Hub
   ) => Promise<Result<readonly AudienceView[], readonly Issue[]>>;
   /** Follows the persons whose next change is due; gives how many there were. */
   readonly runTimers: (limit?: number) => Promise<number>;
+  /**
+   * Derives everyone from their truth as today's definitions say, page by page while all else goes on: after the merge
+   * policy that is active on edge became another.
+   */
+  readonly deriveEveryone: (progress?: Progress) => Promise<void>;
   /** Drops everything derived and derives it anew from the truth; needs the store for itself. */
   readonly rebuild: (progress?: Progress) => Promise<void>;
   /** Waits for what is under way. */
@@ -309,6 +314,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ingestEvents,
     ingestRecords,
     ...createImports({ store, clock, ingestEvents, ingestRecords }),
+    ...createQuarantine({ store, clock, ingestEvents, ingestRecords }),
     queueDepth: queue.depth,
     ...createProfiles({ store, begin }),
     audiences: async () =>
@@ -361,6 +367,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       if (due.length > 0) told(await reevaluate(due, begin()));
       return due.length;
     },
+    deriveEveryone: (progress) => deriveEveryone({ store, begin, told }, progress),
     rebuild: async (progress) => {
       await queue.idle();
       await rebuild(begin(), progress);

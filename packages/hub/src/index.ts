@@ -1,4 +1,5 @@
-export { type AudienceView, createHub, type Hub, type HubOptions, type Progress } from "./hub.ts";
+export { type AudienceView, createHub, type Hub, type HubOptions } from "./hub.ts";
+export { type Progress } from "./derive-everyone.ts";
 export { type IngestReport } from "./ingest-queue.ts";
 export { type ItemNotice } from "./ingest-batch.ts";
 export { type AudienceInput, checkAudience, expressionText, parseExpression } from "./audience-lifecycle.ts";
@@ -19,4 +20,5 @@ export {
   type RowMapping,
 } from "./rows/row-mapping.ts";
 export { type ImportProgress, type RowsImport } from "./rows/import-rows.ts";
+export { UnreadableRow } from "./rows/unreadable-row.ts";
 export { type ComputedAttribute, type ComputedFunction } from "./computed/computed-attribute.ts";

@@ -10,8 +10,6 @@ import type { Dataset, QuarantinedItem, RecordOperation, SchemaCheck } from "@te
 import {
   compareKeys,
   contentId,
-  describe,
-  digest,
   type ExperienceEvent,
   type Identity,
   type IdentityItem,
@@ -20,13 +18,12 @@ import {
   type Issue,
   isObject,
   type JsonObject,
-  type JsonValue,
   parseEvent,
   parseIdentityMap,
   parseInstant,
-  parseJson,
   parseRecord,
 } from "@tessera/xdm";
+import { keptOperation, NOT_KEPT, quarantinedItem } from "./quarantine-item.ts";
 
 /** An event that passed the door. */
 export interface EventItem {
@@ -89,9 +86,10 @@ export interface Door {
 
 /** Reads a batch of events: parsed, identified, sized. Nothing valid beside a bad item is lost. */
 export function parseEvents(inputs: readonly unknown[], door: Door): ParsedBatch {
-  return parseBatch(inputs, door, (input, index, warnings) =>
-    parseEventItem(input, index, { door, warnings }),
-  );
+  return parseBatch(inputs, door, {
+    kind: "event",
+    parse: (input, index, warnings) => parseEventItem(input, index, { door, warnings }),
+  });
 }
 
 /** Reads a batch of records; `operation` says what they do to the fragments they name. */
@@ -100,9 +98,11 @@ export function parseRecords(
   door: Door,
   operation: RecordOperation,
 ): ParsedBatch {
-  return parseBatch(inputs, door, (input, index, warnings) =>
-    parseRecordItem(input, index, { door, operation, warnings }),
-  );
+  return parseBatch(inputs, door, {
+    kind: "record",
+    operation,
+    parse: (input, index, warnings) => parseRecordItem(input, index, { door, operation, warnings }),
+  });
 }
 
 const SUPPRESSED: Issue = {
@@ -118,19 +118,27 @@ function isOfSuppressed(input: unknown, door: Door): boolean {
   return door.isSuppressed(identities, -Infinity);
 }
 
-type ItemParser = (
-  input: unknown,
-  index: number,
-  warnings: ItemNotice[],
-) => { readonly item: EventItem | RecordItem } | { readonly issue: Issue };
+/** What the items of a batch are, and how one of them is read. */
+interface BatchKind {
+  readonly kind: "event" | "record";
+  readonly operation?: RecordOperation;
+  readonly parse: (
+    input: unknown,
+    index: number,
+    warnings: ItemNotice[],
+  ) => { readonly item: EventItem | RecordItem } | { readonly issue: Issue };
+}
 
-function parseBatch(inputs: readonly unknown[], door: Door, parse: ItemParser): ParsedBatch {
+function parseBatch(inputs: readonly unknown[], door: Door, batch: BatchKind): ParsedBatch {
+  const { kind, operation, parse } = batch;
+  const { id: datasetId, kind: holds } = door.dataset;
+  const misplaced = (kind === "event") === (holds === "event") ? undefined : wrongKind(door.dataset);
   const items: (EventItem | RecordItem)[] = [];
   const rejected: ItemNotice[] = [];
   const warnings: ItemNotice[] = [];
   const quarantine: QuarantinedItem[] = [];
   inputs.forEach((input, index) => {
-    const parsed = parse(input, index, warnings);
+    const parsed = misplaced === undefined ? parse(input, index, warnings) : { issue: misplaced };
     if ("item" in parsed) {
       items.push(parsed.item);
       return;
@@ -138,12 +146,9 @@ function parseBatch(inputs: readonly unknown[], door: Door, parse: ItemParser): 
     const { code, message } = parsed.issue;
     rejected.push({ index, code, message });
     // What may not be kept is not kept in quarantine either.
-    if (code === SUPPRESSED.code || code === EXPIRED || isOfSuppressed(input, door)) return;
-    const json = parseJson(input);
-    const body: JsonValue = "badPath" in json ? describe(input) : json.value;
-    const kind = door.dataset.kind === "event" ? "event" : "record";
-    const id = digest(`${door.dataset.id}\n${kind}\n${JSON.stringify(body)}`);
-    quarantine.push({ id, datasetId: door.dataset.id, kind, code, message, at: door.now, body });
+    if (NOT_KEPT.has(code) || isOfSuppressed(input, door)) return;
+    const about = { datasetId, kind, code, message, at: door.now, ...keptOperation(operation) };
+    quarantine.push(quarantinedItem(input, about));
   });
   return { items, rejected, warnings, quarantine };
 }
@@ -288,6 +293,16 @@ function declared(
   return [
     { namespace, id: value, authenticatedState: "ambiguous", primary: !items.some((item) => item.primary) },
   ];
+}
+
+function wrongKind({ id, kind }: Dataset): Issue {
+  const [holds, other] = kind === "event" ? ["events", "records"] : ["records", "events"];
+  return {
+    code: "dataset.kind",
+    expected: holds,
+    came: other,
+    message: `The dataset ${id} holds ${holds}, got ${other}. Send them to a dataset of their kind.`,
+  };
 }
 
 function noIdentity(dataset: Dataset): Issue {

@@ -119,7 +119,7 @@ export async function loadHistory(
 /** A merge, a split or something late needs all of the truth; records need the records before them; else the state is enough. */
 function needsHistory(resolution: Resolution, ingestion: Ingestion): boolean {
   const { continues, sources, records } = resolution;
-  const { continuous, computed, policy } = ingestion.configuration;
+  const { continuous, computed, edgePolicy: policy } = ingestion.configuration;
   if (sources.length === 0) return false;
   if (continues === undefined || records.length > 0 || mustFollowAnew(resolution, ingestion)) return true;
   if (continuous.audiences.length === 0 && computed.length === 0) return false;

@@ -1,11 +1,11 @@
 import {
   type Dataset,
+  deleteMergePolicy,
   type HubStore,
   type MergePolicy,
   openDataset,
   parseDataset,
   parseMergePolicy,
-  type QuarantinedItem,
   saveMergePolicy,
 } from "@tessera/profile-store";
 import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
@@ -18,7 +18,7 @@ import type { Guard } from "./governance/governance.ts";
 /** The kinds of documents that edges work by and that are kept as they are given. */
 type EdgeDocumentKind = "datastream" | "activity";
 
-/** Datasets, merge policies, edge documents and the quarantine of one sandbox. */
+/** Datasets, merge policies and edge documents of one sandbox. */
 export interface SandboxSettings {
   readonly datasets: () => readonly Dataset[];
   readonly saveDataset: (input: unknown) => Promise<Result<Dataset, readonly Issue[]>>;
@@ -31,10 +31,8 @@ export interface SandboxSettings {
     body: JsonObject,
   ) => Promise<Result<JsonObject, readonly Issue[]>>;
   readonly edgeDocuments: (kind: EdgeDocumentKind) => Promise<readonly JsonObject[]>;
-  /** What could not be taken, in id order, after `after`. */
-  readonly quarantined: (limit: number, after?: string) => Promise<readonly QuarantinedItem[]>;
-  /** Removes items from the quarantine and gives them back, to be sent again as they are or mended. */
-  readonly release: (ids: readonly string[]) => Promise<readonly QuarantinedItem[]>;
+  /** Deletes a merge policy that is neither the default nor active on edge. */
+  readonly deleteMergePolicy: (id: string) => Promise<Result<MergePolicy, readonly Issue[]>>;
 }
 
 /** What the settings of a sandbox are made of. */
@@ -116,19 +114,23 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
       return (await saveDocument(store, kind, id, body)) ? ok(body) : err([CONFLICT]);
     },
     edgeDocuments: async (kind) => (await store.documents(kind)).map(({ body }) => body),
-    quarantined: (limit, after) => store.quarantined(limit, after),
-    release: async (ids) => {
-      const wanted = new Set(ids);
-      const found: QuarantinedItem[] = [];
-      for (let after = ""; found.length < wanted.size;) {
-        const page = await store.quarantined(1_000, after);
-        const last = page.at(-1);
-        if (last === undefined) break;
-        after = last.id;
-        found.push(...page.filter(({ id }) => wanted.has(id)));
+    deleteMergePolicy: async (id) => {
+      const policy = configuration().policies.find((one) => one.id === id);
+      const user = [...configuration().audiences.values()].find(
+        ({ mergePolicyId, status }) => mergePolicyId === id && status !== "deleted",
+      );
+      if (user !== undefined) {
+        const message = `The audience ${user.name} uses this merge policy. Give it another one first.`;
+        return err([{ code: "mergePolicy.inUse", message }]);
       }
-      await store.releaseQuarantined(found.map(({ id }) => id));
-      return found;
+      const kept = deleteMergePolicy(configuration().policies, id);
+      if (!kept.ok) return err([kept.error]);
+      const stored = await store.document("mergePolicy", id);
+      if (policy === undefined || stored === undefined) return err([CONFLICT]);
+      const documents = [{ kind: "mergePolicy", id, expectedVersion: stored.version }];
+      if (!(await store.commit({ ...emptyCommit, documents })).ok) return err([CONFLICT]);
+      await reload();
+      return ok(policy);
     },
   };
 }

@@ -1,8 +1,10 @@
 import { createMemoryStore } from "@tessera/profile-store";
+import type { JsonObject } from "@tessera/xdm";
 import { describe, expect, it } from "vitest";
 import { createHub, type Hub } from "../src/hub.ts";
 import { createCsvReader } from "../src/rows/csv-reader.ts";
 import { mapRow, parseRowMapping, type RowMapping } from "../src/rows/row-mapping.ts";
+import { UnreadableRow } from "../src/rows/unreadable-row.ts";
 
 const NOW = Date.parse("2026-02-01T00:00:00Z");
 
@@ -154,14 +156,20 @@ describe("an import", () => {
     const [bad] = await hub.quarantined(9);
     expect(bad).toMatchObject({ code: "row.value", body: { id: "p2", points: "many" } });
     const ids = [bad?.id ?? ""];
-    expect(await hub.replayQuarantined(ids, { mapping: MAPPING })).toEqual({
+    const replay = hub.replayQuarantined;
+    expect(await replay([...ids, "none"], { mappingOf: () => MAPPING })).toMatchObject({
       accepted: 0,
-      duplicates: 0,
-      rejected: 1,
+      rejected: [
+        { index: 0, code: "row.value" },
+        { index: 1, code: "notFound" },
+      ],
     });
+    expect(await replay(ids)).toMatchObject({ rejected: [{ code: "mapping.missing" }] });
     expect(await hub.quarantined(9)).toHaveLength(1);
     const fix = (item: { readonly body: unknown }) => ({ ...(item.body as object), points: "3" });
-    expect(await hub.replayQuarantined(ids, { mapping: MAPPING, fix })).toMatchObject({ accepted: 1 });
+    expect(await hub.replayQuarantined(ids, { mappingOf: () => MAPPING, fix })).toMatchObject({
+      accepted: 1,
+    });
     expect(await hub.quarantined(9)).toEqual([]);
   });
 
@@ -195,7 +203,66 @@ describe("an import", () => {
       const body = item.body as { readonly _id: string };
       return { ...body, timestamp: body._id === "1" ? "2026-01-01T00:00:00Z" : "still not" };
     };
-    expect(await hub.replayQuarantined(ids, { fix })).toMatchObject({ accepted: 1, rejected: 1 });
+    expect(await hub.replayQuarantined(ids, { fix })).toMatchObject({ accepted: 1, rejected: [{}] });
     expect(await hub.quarantined(9)).toMatchObject([{ body: { timestamp: "still not" } }]);
+  });
+
+  it("rows that cannot be read lie in quarantine with all others, as many as they are", async () => {
+    const hub = await open();
+    const rows = [
+      new UnreadableRow("json.syntax", "not JSON", '{"id":'),
+      { id: "a", first: "Ada" },
+      new UnreadableRow("item.tooLarge", "too large"),
+      new UnreadableRow("item.tooLarge", "too large"),
+    ];
+    const about = { importId: "f", datasetId: "crm", kind: "profile" as const, mapping: MAPPING };
+    expect(await hub.importRows({ ...about, rows })).toMatchObject({ rows: 4, accepted: 1, rejected: 3 });
+    const lying = await hub.quarantined(9);
+    expect(lying.map(({ body }) => JSON.stringify(body)).sort()).toEqual([
+      JSON.stringify('{"id":'),
+      '{"importId":"f","row":3}',
+      '{"importId":"f","row":4}',
+    ]);
+    const broken = lying.find(({ code }) => code === "json.syntax")?.id ?? "";
+    expect(await hub.replayQuarantined([broken], { mappingOf: () => MAPPING })).toMatchObject({
+      rejected: [{ code: "json.syntax" }],
+    });
+    const fix = (): JsonObject => ({ id: "b", first: "Bea" });
+    expect(await hub.replayQuarantined([broken], { mappingOf: () => MAPPING, fix })).toMatchObject({
+      accepted: 1,
+    });
+    expect(await hub.profile({ namespace: "CRMID", id: "b" })).toMatchObject({
+      attributes: { person: { name: { firstName: "Bea" } } },
+    });
+    expect(await hub.discardQuarantined(lying.map(({ id }) => id))).toBe(2);
+    expect(await hub.quarantined(9)).toEqual([]);
+  });
+
+  it("a partial update or a deletion that was refused is sent again as what it was", async () => {
+    const hub = await open();
+    const record = (points: number): JsonObject => ({ loyalty: { points }, optIn: true });
+    const whose = { identityMap: { CRMID: [{ id: "ada", primary: true }] } };
+    await hub.ingestRecords("crm", [{ ...whose, ...record(1) }]);
+    await hub.ingestRecords("crm", [{ loyalty: { points: 2 } }], "merge");
+    const mend = ({ body }: { readonly body: unknown }): JsonObject => ({
+      ...(body as JsonObject),
+      ...whose,
+    });
+    const replay = async (): Promise<unknown> => {
+      const ids = (await hub.quarantined(9)).map(({ id }) => id);
+      await hub.replayQuarantined(ids, { fix: mend });
+      return (await hub.profile({ namespace: "CRMID", id: "ada" }))?.attributes;
+    };
+    expect(await replay()).toEqual(record(2));
+    await hub.ingestRecords("crm", [{}], "delete");
+    expect(await replay()).toEqual({});
+  });
+
+  it("a dataset takes only what is of its kind", async () => {
+    const hub = await open();
+    await hub.saveDataset({ id: "web", kind: "event" });
+    const told = await hub.ingestRecords("web", [{ identityMap: { CRMID: [{ id: "ada" }] } }]);
+    expect([told.accepted, told.rejected.map(({ code }) => code)]).toEqual([0, ["dataset.kind"]]);
+    expect(await hub.quarantined(9)).toMatchObject([{ kind: "record", code: "dataset.kind" }]);
   });
 });

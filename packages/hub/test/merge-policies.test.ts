@@ -45,6 +45,69 @@ describe("merge policies", () => {
     expect(flags("isDefault")).toEqual(["Third again"]);
   });
 
+  it("an audience is evaluated under its own policy, a streaming one under the one that is active on edge", async () => {
+    const { hub, pass } = await open();
+    await hub.ingestRecords("newsletter", [record(ada, "FR")]);
+    pass();
+    await hub.ingestRecords("crm", [record(ada, "DE")]);
+    const saved = await hub.saveMergePolicy({
+      name: "Newsletter first",
+      attributeMerge: { type: "dataSetPrecedence", order: ["newsletter", "crm"] },
+    });
+    if (!saved.ok) throw new Error("saved");
+    const mergePolicyId = saved.value.id;
+    const french = (more: object): Parameters<Hub["createAudience"]>[0] => ({
+      name: `French ${JSON.stringify(more)}`,
+      expression: { type: "PQL", format: "pql/text", value: 'homeAddress.country = "FR"' },
+      ...more,
+    });
+    const idOf = async (more: object): Promise<string> => {
+      const made = await hub.createAudience(french(more));
+      if (!made.ok) throw new Error(JSON.stringify(made.error));
+      return made.value.id;
+    };
+    for (const more of [{ mergePolicyId: "none" }, { mergePolicyId, evaluation: "streaming" }])
+      expect(await hub.createAudience(french(more))).toMatchObject({
+        ok: false,
+        error: [{ code: "audience.mergePolicy" }],
+      });
+    const [own, usual, streaming] = [
+      await idOf({ mergePolicyId }),
+      await idOf({ evaluation: "batch" }),
+      await idOf({ evaluation: "streaming" }),
+    ];
+    expect((await hub.audience(own))?.evaluation).toBe("batch");
+    const counts = async (): Promise<readonly (number | undefined)[]> => {
+      await hub.evaluateAudiences();
+      return Promise.all([own, usual, streaming].map(async (id) => (await hub.audience(id))?.count));
+    };
+    expect(await counts()).toEqual([1, 0, 0]);
+    expect(await hub.explainMembership(own, ada)).toMatchObject({ ok: true, value: { member: true } });
+    expect(await hub.deleteMergePolicy(mergePolicyId)).toMatchObject({
+      ok: false,
+      error: [{ code: "mergePolicy.inUse" }],
+    });
+    // The policy of the edge becomes another one: who is there is derived anew.
+    const { name, attributeMerge } = saved.value;
+    pass();
+    await hub.saveMergePolicy({ name, attributeMerge, isActiveOnEdge: true }, mergePolicyId);
+    await hub.deriveEveryone();
+    expect(await counts()).toEqual([1, 0, 1]);
+  });
+
+  it("one that is neither default nor on edge can be deleted, and makes room", async () => {
+    const { hub } = await open();
+    for (const name of ["b", "c", "d", "e"]) await hub.saveMergePolicy({ name });
+    const spare = hub.mergePolicies().find(({ name }) => name === "c")?.id ?? "";
+    expect(await hub.deleteMergePolicy("default")).toMatchObject({
+      ok: false,
+      error: [{ code: "mergePolicy.isDefault" }],
+    });
+    expect(await hub.deleteMergePolicy(spare)).toMatchObject({ ok: true });
+    expect(await hub.deleteMergePolicy(spare)).toMatchObject({ ok: false, error: [{ code: "notFound" }] });
+    expect(await hub.saveMergePolicy({ name: "f" })).toMatchObject({ ok: true });
+  });
+
   it("every value says dataset, identity and time, now and as of any past time", async () => {
     const { hub, pass } = await open();
     await hub.ingestRecords("crm", [record(ada, "DE", { loyalty: { tier: "gold" } })]);

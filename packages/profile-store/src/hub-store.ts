@@ -1,5 +1,5 @@
 import type { ExperienceEvent, IdentityKey, JsonObject, JsonValue, MembershipChange } from "@tessera/xdm";
-import type { StoredRecord } from "./fragment.ts";
+import type { RecordOperation, StoredRecord } from "./fragment.ts";
 import type { PersonState } from "./person-state.ts";
 
 /** An event as it is kept for good. */
@@ -27,6 +27,10 @@ export interface QuarantinedItem {
   readonly message: string;
   readonly at: number;
   readonly body: JsonValue;
+  /** What the record was to do, when that was something else than `upsert`. */
+  readonly operation?: RecordOperation;
+  /** The body is a row of a file (or the text of one that cannot be read), to be mapped as its dataset says. */
+  readonly isRow?: true;
 }
 
 /** A message for a destination, written in the same commit as the change that caused it. */

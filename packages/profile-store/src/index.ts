@@ -14,6 +14,7 @@ export { type Dataset, openDataset, parseDataset } from "./dataset.ts";
 export {
   type AttributeMerge,
   DEFAULT_MERGE_POLICY,
+  deleteMergePolicy,
   MERGE_POLICY_MAX,
   type MergePolicy,
   parseMergePolicy,

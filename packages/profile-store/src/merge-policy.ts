@@ -110,3 +110,20 @@ export function saveMergePolicy(
   }
   return ok(all);
 }
+
+/** The policies of a sandbox without one of them; the default one and the one that is active on edge stay. */
+export function deleteMergePolicy(
+  policies: readonly MergePolicy[],
+  id: string,
+): Result<readonly MergePolicy[], Issue> {
+  const policy = policies.find((one) => one.id === id);
+  if (policy === undefined)
+    return err({ code: "notFound", message: "No such merge policy in this sandbox." });
+  for (const flag of ["isDefault", "isActiveOnEdge"] as const) {
+    if (policy[flag]) {
+      const message = `${policy.name} is the one merge policy with ${flag}. Set it on another policy first.`;
+      return err({ code: `mergePolicy.${flag}`, message });
+    }
+  }
+  return ok(policies.filter((one) => one !== policy));
+}

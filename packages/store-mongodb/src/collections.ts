@@ -1,3 +1,4 @@
+import type { RecordOperation } from "@tessera/profile-store";
 import type { Binary, Collection, Db, Document } from "mongodb";
 
 /** What every event touches of a person. `v` 0 stands for someone removed: `s` says who goes on. */
@@ -115,6 +116,10 @@ export interface ItemDocument {
   readonly message: string;
   readonly at: number;
   readonly b: string;
+  /** What a record was to do, unless it was `upsert`. */
+  readonly o?: RecordOperation;
+  /** Whether it is a row of a file. */
+  readonly r?: true;
 }
 
 /** A configuration document. */

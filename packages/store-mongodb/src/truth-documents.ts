@@ -113,7 +113,8 @@ export function decodeEntry({ _id, d, p, at, b, n }: EntryDocument): QueuedEntry
   };
 }
 
-export function encodeItem({ id, datasetId, kind, code, message, at, body }: QuarantinedItem): ItemDocument {
+export function encodeItem(item: QuarantinedItem): ItemDocument {
+  const { id, datasetId, kind, code, message, at, body, operation, isRow } = item;
   return {
     _id: toStored(id),
     d: toStored(datasetId),
@@ -122,10 +123,12 @@ export function encodeItem({ id, datasetId, kind, code, message, at, body }: Qua
     message: toStored(message),
     at,
     b: JSON.stringify(body),
+    ...(operation === undefined ? {} : { o: operation }),
+    ...(isRow === undefined ? {} : { r: isRow }),
   };
 }
 
-export function decodeItem({ _id, d, kind, code, message, at, b }: ItemDocument): QuarantinedItem {
+export function decodeItem({ _id, d, kind, code, message, at, b, o, r }: ItemDocument): QuarantinedItem {
   return {
     id: fromStored(_id),
     datasetId: fromStored(d),
@@ -134,6 +137,8 @@ export function decodeItem({ _id, d, kind, code, message, at, b }: ItemDocument)
     message: fromStored(message),
     at,
     body: JSON.parse(b) as JsonValue,
+    ...(o === undefined ? {} : { operation: o }),
+    ...(r === undefined ? {} : { isRow: r }),
   };
 }
 

@@ -4,6 +4,7 @@ import type {
   OutboxEntry,
   QuarantinedItem,
   QueuedEntry,
+  RecordOperation,
   StoredDocument,
 } from "@tessera/profile-store";
 import type { JsonObject, JsonValue, MembershipChange } from "@tessera/xdm";
@@ -14,7 +15,13 @@ import { fromStored, toStored } from "@tessera/profile-store";
 
 type Stored = string | Uint8Array;
 type EntryRow = readonly [number, string, string, number, Stored];
-type ItemRow = readonly [string, string, string, string, string, number, Stored];
+type ItemRow = readonly [
+  ...texts: [string, string, string, string, string],
+  number,
+  Stored,
+  string | null,
+  number,
+];
 type DocumentRow = readonly [string, string, number, Stored];
 type ChangeRow = readonly [audience: number, change: number, version: number, at: number | Uint8Array];
 
@@ -173,7 +180,7 @@ export class QueueRows {
   }
 
   setAside(items: readonly QuarantinedItem[]): void {
-    for (const { id, datasetId, kind, code, message, at, body } of items) {
+    for (const { id, datasetId, kind, code, message, at, body, operation, isRow } of items) {
       this.#sql.setAside.run(
         toStored(id),
         toStored(datasetId),
@@ -182,13 +189,15 @@ export class QueueRows {
         toStored(message),
         at,
         encodeBody(body),
+        operation ?? null,
+        isRow === true ? 1 : 0,
       );
     }
   }
 
   quarantined(limit: number, after: string): readonly QuarantinedItem[] {
     const rows = this.#sql.quarantined.all(toStored(after), limit) as unknown as readonly ItemRow[];
-    return rows.map(([id, datasetId, kind, code, message, at, body]) => ({
+    return rows.map(([id, datasetId, kind, code, message, at, body, operation, isRow]) => ({
       id: fromStored(id),
       datasetId: fromStored(datasetId),
       kind: kind === "event" ? "event" : "record",
@@ -196,6 +205,8 @@ export class QueueRows {
       message: fromStored(message),
       at,
       body: decodeBody(body) as JsonValue,
+      ...(operation === null ? {} : { operation: operation as RecordOperation }),
+      ...(isRow === 0 ? {} : { isRow: true as const }),
     }));
   }
 
@@ -222,9 +233,9 @@ const SQL = {
     "SELECT sequence, id, person, at, body FROM outbox WHERE destination = ? AND sequence > ? ORDER BY sequence LIMIT ?",
   acknowledge: "DELETE FROM outbox WHERE id = ?",
   setAside:
-    "INSERT OR REPLACE INTO quarantine(id, dataset, kind, code, message, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO quarantine(id, dataset, kind, code, message, at, body, operation, is_row) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   quarantined:
-    "SELECT id, dataset, kind, code, message, at, body FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
+    "SELECT id, dataset, kind, code, message, at, body, operation, is_row FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
   release: "DELETE FROM quarantine WHERE id = ?",
   eraseLog: "DELETE FROM membership_log WHERE person = ?",
   eraseWaiting: "DELETE FROM outbox WHERE person = ?",

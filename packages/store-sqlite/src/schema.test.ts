@@ -45,6 +45,27 @@ test("a step that fails leaves the version before it, whole", () => {
   expect(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"]).toBe(1);
 });
 
+test("a file of an earlier version goes forward with all it held", async () => {
+  const path = join(folder, "earlier.db");
+  const database = new DatabaseSync(path);
+  migrate(database, MIGRATIONS.slice(0, 1));
+  database.exec(`
+    INSERT INTO name(id, name) VALUES (1, 'web');
+    INSERT INTO identity(id, key) VALUES (1, 'CRMID:ada');
+    INSERT INTO event(eid, dataset, owner, at, ingested, body) VALUES ('e1', 1, 1, 5, 6, '{"_id":"e1"}');
+    INSERT INTO quarantine VALUES ('q1', 'web', 'event', 'c', 'm', 7, '{"a":1}');`);
+  database.close();
+  const store = openSqliteStore({ path });
+  expect(await store.events(["CRMID:ada" as never])).toMatchObject([
+    { id: "e1", at: 5, body: { _id: "e1" } },
+  ]);
+  expect((await store.load([], ["e1"])).knownEvents.has("e1")).toBe(true);
+  expect(await store.quarantined(9)).toEqual([
+    { id: "q1", datasetId: "web", kind: "event", code: "c", message: "m", at: 7, body: { a: 1 } },
+  ]);
+  await store.close();
+});
+
 test("a file of a newer version is refused and stays as it is", async () => {
   const path = join(folder, "newer.db");
   await openSqliteStore({ path }).close();

@@ -67,6 +67,11 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX person_successor ON person(successor) WHERE successor IS NOT NULL;
   `,
+  // What is set aside is sent again as what it was.
+  `
+  ALTER TABLE quarantine ADD COLUMN operation TEXT;
+  ALTER TABLE quarantine ADD COLUMN is_row INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /**

@@ -4,6 +4,7 @@ import { buildSchemaSync, type NonEmptyArray, type PubSub } from "type-graphql";
 import { AccessResolver } from "./access/access.resolver.ts";
 import { AudienceResolver } from "./audience/audience.resolver.ts";
 import { DatasetResolver } from "./dataset/dataset.resolver.ts";
+import { QuarantineResolver } from "./dataset/quarantine.resolver.ts";
 import { TotalsResolver } from "./dataset/totals.resolver.ts";
 import { DataflowResolver } from "./destination/dataflow.resolver.ts";
 import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
@@ -33,6 +34,7 @@ const RESOLVERS = [
   AudienceResolver,
   DataflowResolver,
   DatasetResolver,
+  QuarantineResolver,
   DeadLetterResolver,
   DecisionResolver,
   DestinationResolver,

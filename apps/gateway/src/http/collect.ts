@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { IngestReport } from "@tessera/hub";
+import type { RecordOperation } from "@tessera/profile-store";
 import type { Context } from "hono";
 import { may } from "../access/principal.ts";
 import type { Gateway } from "../gateway.ts";
@@ -31,9 +32,14 @@ const ITEM_BYTES = 1_000_000;
 const REQUESTS_AT_ONCE = 64;
 /** Notices told one by one; beyond it they are only counted. */
 const NOTICES_MAX = 100_000;
+const OPERATION_EXPECTED =
+  "operation: expected upsert (the whole record), merge (some of its fields) or delete.";
 const DATASET_ID = /^[A-Za-z0-9_.-]{1,100}$/;
 
-/** `POST /collect/events` and `/collect/records`: a JSON list or NDJSON of any length, read as it arrives. */
+/**
+ * `POST /collect/events` and `/collect/records`: a JSON list or NDJSON of any length, read as it arrives. Records take the
+ * place of what their dataset said before; with `operation=merge` they change some of its fields, with `delete` they end it.
+ */
 export function collectRoute(
   gateway: Gateway,
   kind: "event" | "record",
@@ -57,6 +63,9 @@ export function collectRoute(
         "datasetId: expected 1 to 100 letters, digits, _ . - in the query, as in ?datasetId=web.";
       return refuse(context, 400, { code: "DATASET_INVALID", message });
     }
+    const operation = kind === "event" ? undefined : operationOf(context.req.query("operation"));
+    if (operation === "unknown")
+      return refuse(context, 400, { code: "OPERATION_INVALID", message: OPERATION_EXPECTED });
     if (sandbox.hub.queueDepth() > gateway.config.queueLimit || underWay >= REQUESTS_AT_ONCE) {
       const message = "Too much is waiting to be taken in. Nothing of this request was; send it again later.";
       return refuse(context, 429, { code: "BUSY", message, retryAfter: 1 });
@@ -67,7 +76,7 @@ export function collectRoute(
       return refuse(context, 415, { code: "ENCODING_UNKNOWN", message });
     }
     underWay += 1;
-    const collection = createCollection(gateway, { context, kind, datasetId });
+    const collection = createCollection(gateway, { context, kind, datasetId, operation });
     try {
       const splitter = createItemSplitter(ITEM_BYTES);
       for await (const chunk of body as AsyncIterable<Buffer>) await collection.add(splitter.push(chunk));
@@ -93,6 +102,12 @@ export function collectRoute(
   };
 }
 
+/** What records are to do, as a query says it. */
+export function operationOf(asked: string | undefined): RecordOperation | "unknown" | undefined {
+  if (asked === undefined) return undefined;
+  return asked === "upsert" || asked === "merge" || asked === "delete" ? asked : "unknown";
+}
+
 interface Collection {
   readonly add: (items: readonly SplitItem[]) => Promise<void>;
   readonly end: () => Promise<CollectReport>;
@@ -106,10 +121,13 @@ function createCollection(
     readonly context: Context<RouteEnv>;
     readonly kind: "event" | "record";
     readonly datasetId: string;
+    readonly operation: RecordOperation | undefined;
   },
 ): Collection {
-  const { kind, datasetId } = request;
-  const { hub, name } = request.context.var.sandbox;
+  const { kind, datasetId, operation } = request;
+  const { requestId, sandbox } = request.context.var;
+  const { hub, name } = sandbox;
+  const how = operation === undefined ? {} : { operation };
   const occurrences = new Map<string, number>();
   const rejected: CollectNotice[] = [];
   const warnings: CollectNotice[] = [];
@@ -142,7 +160,7 @@ function createCollection(
     const report = traced("hub.ingest", { "tessera.items": items.length, "tessera.dataset": datasetId }, () =>
       kind === "event"
         ? hub.ingestEvents(datasetId, items, occurrences)
-        : hub.ingestRecords(datasetId, items),
+        : hub.ingestRecords(datasetId, items, operation),
     );
     const settled = settle(report, places);
     settled.catch(() => undefined);
@@ -164,8 +182,12 @@ function createCollection(
         const place = { index: count, ...(item.line !== undefined && { line: item.line }) };
         count += 1;
         if (item.kind === "fault") {
+          const { code, message, text } = item;
           gateway.metrics.items.inc({ sandbox: name, kind, outcome: "rejected" });
-          note(rejected, { ...place, code: item.code, message: item.message });
+          note(rejected, { ...place, code, message });
+          await hub.setAside([
+            { datasetId, kind, code, message, ...how, body: text ?? { request: requestId, ...place } },
+          ]);
           continue;
         }
         part.push(item.value);

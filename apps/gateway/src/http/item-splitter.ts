@@ -1,7 +1,13 @@
-/** One item of a collected body and about how long it was, or why there is none. `line` (from 1) is given for NDJSON. */
+/** One item of a collected body and about how long it was, or why there is none and what was there. `line` (from 1) is given for NDJSON. */
 export type SplitItem =
   | { readonly kind: "value"; readonly value: unknown; readonly bytes: number; readonly line?: number }
-  | { readonly kind: "fault"; readonly code: string; readonly message: string; readonly line?: number };
+  | {
+      readonly kind: "fault";
+      readonly code: string;
+      readonly message: string;
+      readonly text?: string;
+      readonly line?: number;
+    };
 
 /** Cuts a body into items as it arrives; holds one item at most. */
 export interface ItemSplitter {
@@ -228,6 +234,7 @@ function parse(text: string): SplitItem {
     return fault(
       "json.syntax",
       `Expected one JSON value, got ${text.length} characters that are not JSON. Correct it and send it again.`,
+      text,
     );
   }
 }
@@ -239,6 +246,6 @@ function tooLarge(maxItemBytes: number): SplitItem {
   );
 }
 
-function fault(code: string, message: string): SplitItem {
-  return { kind: "fault", code, message };
+function fault(code: string, message: string, text?: string): SplitItem {
+  return { kind: "fault", code, message, ...(text === undefined ? {} : { text }) };
 }

@@ -1,4 +1,4 @@
-import { createCsvReader, type ImportProgress, parseRowMapping, type RowMapping } from "@tessera/hub";
+import { type ImportProgress, parseRowMapping, type RowMapping, type RowsImport } from "@tessera/hub";
 import { describe, formatInstant } from "@tessera/xdm";
 import type { Context } from "hono";
 import { may } from "../access/principal.ts";
@@ -6,36 +6,53 @@ import { externalAudience } from "../external-audience.ts";
 import type { Gateway } from "../gateway.ts";
 import { traced } from "../observe/tracing.ts";
 import type { Sandbox } from "../sandbox.ts";
-import { decoded } from "./collect.ts";
+import { decoded, operationOf } from "./collect.ts";
+import { type FileFormat, fileRows, formatOf } from "./file-rows.ts";
+import { ParquetUnreadable } from "./parquet-rows.ts";
 import { refuse, type RouteEnv } from "./request-scope.ts";
 
 const ID = /^[A-Za-z0-9_.-]{1,100}$/;
-const LINE_MAX = 5_000_000;
 
 /**
- * `POST /collect/rows?datasetId=crm&kind=profile`: a CSV file of any length, read as it arrives, by the mapping that was
- * saved for the dataset. With `importId` an import that was cut short goes on where it stood.
+ * `POST /collect/rows?datasetId=crm&kind=profile&format=csv`: a file of any length, read as it arrives: CSV, NDJSON, JSON or
+ * Parquet. CSV and Parquet go by the mapping that was saved for the dataset, the others with `mapped=true`. With `importId`
+ * an import that was cut short goes on where it stood, from the same file.
  */
 export function rowsRoute(gateway: Gateway): (context: Context<RouteEnv>) => Promise<Response> {
   return async (context) => {
     const refused = refusal(gateway, context);
     if (refused !== undefined) return refused;
-    const { sandbox } = context.var;
-    const datasetId = context.req.query("datasetId") ?? "";
-    const kind = context.req.query("kind") ?? "profile";
+    const asked = (name: string): string | undefined => context.req.query(name);
+    const datasetId = asked("datasetId") ?? "";
+    const kind = asked("kind") ?? "profile";
     if (!ID.test(datasetId) || (kind !== "profile" && kind !== "event")) {
       const message = "Expected ?datasetId=<1 to 100 letters, digits, _ . -> and &kind=profile or event.";
       return refuse(context, 400, { code: "DATASET_INVALID", message });
     }
-    const stored = (await sandbox.store.document("rowMapping", datasetId))?.body;
-    const mapping = stored === undefined ? undefined : parseRowMapping(stored);
-    if (mapping?.ok !== true) {
+    const format = formatOf(asked("format"), context.req.header("content-type"));
+    const operation = kind === "event" ? undefined : operationOf(asked("operation"));
+    if (format === undefined || operation === "unknown") {
+      const message =
+        "Expected &format=csv, ndjson, json or parquet, and &operation=upsert, merge or delete for records.";
+      return refuse(context, 400, { code: "BAD_REQUEST", message });
+    }
+    const byDefault = format === "csv" || format === "parquet" ? "true" : "false";
+    const isMapped = (asked("mapped") ?? byDefault) === "true";
+    const mapping = isMapped ? await savedMapping(context.var.sandbox, datasetId) : undefined;
+    if (mapping === undefined && (isMapped || format === "csv")) {
       const message =
         "There is no mapping of columns for this dataset. Save one first: mutation saveRowMapping.";
       return refuse(context, 400, { code: "MAPPING_MISSING", message });
     }
-    return importCsv(gateway, context, { datasetId, kind, mapping: mapping.value });
+    return importFile(gateway, context, { format, datasetId, kind, mapping, operation });
   };
+}
+
+/** The mapping of columns that was saved for a dataset. */
+export async function savedMapping({ store }: Sandbox, datasetId: string): Promise<RowMapping | undefined> {
+  const stored = (await store.document("rowMapping", datasetId))?.body;
+  const mapping = stored === undefined ? undefined : parseRowMapping(stored);
+  return mapping?.ok === true ? mapping.value : undefined;
 }
 
 /**
@@ -76,7 +93,14 @@ export function audienceRoute(gateway: Gateway): (context: Context<RouteEnv>) =>
       ],
     };
     const { id, datasetId } = audience.value;
-    return importCsv(gateway, context, { datasetId, kind: "profile", mapping, answer: { audienceId: id } });
+    return importFile(gateway, context, {
+      format: "csv",
+      datasetId,
+      kind: "profile",
+      mapping,
+      operation: undefined,
+      answer: { audienceId: id },
+    });
   };
 }
 
@@ -97,17 +121,19 @@ function refusal(gateway: Gateway, context: Context<RouteEnv>): Response | undef
   return undefined;
 }
 
-async function importCsv(
+async function importFile(
   gateway: Gateway,
   context: Context<RouteEnv>,
   file: {
+    readonly format: FileFormat;
     readonly datasetId: string;
     readonly kind: "profile" | "event";
-    readonly mapping: RowMapping;
+    readonly mapping: RowMapping | undefined;
+    readonly operation: RowsImport["operation"] | undefined;
     readonly answer?: object;
   },
 ): Promise<Response> {
-  const { datasetId, kind, mapping, answer = {} } = file;
+  const { format, datasetId, kind, mapping, operation, answer = {} } = file;
   const { sandbox, requestId } = context.var;
   const importId = context.req.query("importId") ?? gateway.newId();
   const separator = context.req.query("separator") ?? ",";
@@ -117,38 +143,28 @@ async function importCsv(
     return refuse(context, 400, { code: "BAD_REQUEST", message });
   }
   try {
-    const rows = csvRows(body, separator);
+    const rows = fileRows(body, format, separator);
+    const how = { ...(mapping && { mapping }), ...(operation && { operation }) };
     const told = await traced("hub.import", { "tessera.dataset": datasetId }, () =>
-      sandbox.hub.importRows({ importId, datasetId, kind, rows, mapping }),
+      sandbox.hub.importRows({ importId, datasetId, kind, rows, ...how }),
     );
     count(gateway, sandbox, { kind, told });
     return context.json({ ...answer, ...told });
   } catch (error) {
+    const soFar = await sandbox.hub.importProgress(importId).catch(() => undefined);
+    if (error instanceof ParquetUnreadable) {
+      const message = `${error.message} What is accepted is durable.`;
+      return context.json(
+        { ...answer, ...soFar, importId, code: "FILE_UNREADABLE", message, requestId },
+        400,
+      );
+    }
     gateway.log.error({ err: error, requestId }, "importing failed");
     const message =
       "Importing failed. What is accepted is durable; send the file again with the same importId.";
-    const soFar = await sandbox.hub.importProgress(importId).catch(() => undefined);
     context.header("Retry-After", "2");
     return context.json({ ...answer, ...soFar, importId, code: "UNAVAILABLE", message, requestId }, 503);
   }
-}
-
-async function* csvRows(
-  body: NodeJS.ReadableStream,
-  separator: string,
-): AsyncGenerator<Readonly<Record<string, string>>> {
-  const reader = createCsvReader({ separator });
-  const decoder = new TextDecoder();
-  let since = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    since += chunk.length;
-    for (const row of reader.read(decoder.decode(chunk, { stream: true }))) {
-      since = 0;
-      yield row;
-    }
-    if (since > LINE_MAX) throw new Error("A row of the file does not end.");
-  }
-  yield* reader.end();
 }
 
 function count(

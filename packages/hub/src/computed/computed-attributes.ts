@@ -1,10 +1,10 @@
 import type { HubStore } from "@tessera/profile-store";
 import { err, type Issue, type MembershipChange, ok, type Result } from "@tessera/xdm";
 import { COMPUTED_ATTRIBUTE } from "../configuration.ts";
+import { deriveEveryone, type Progress } from "../derive-everyone.ts";
 import { saveDocument } from "../destination-lifecycle.ts";
 import { emptyCommit } from "../empty-commit.ts";
 import type { Ingestion } from "../ingest.ts";
-import { deriveAnew } from "../reevaluate.ts";
 import { type ComputedAttribute, parseComputedAttribute } from "./computed-attribute.ts";
 
 /** Attributes that are worked out of events, kept up with every event. */
@@ -13,11 +13,11 @@ export interface ComputedAttributes {
   /** Saves a definition and works it out for everyone who is there, page by page; resolves when that is done. */
   readonly saveComputedAttribute: (
     input: unknown,
-    progress?: (done: number, total: number) => void,
+    progress?: Progress,
   ) => Promise<Result<ComputedAttribute, readonly Issue[]>>;
   readonly deleteComputedAttribute: (
     name: string,
-    progress?: (done: number, total: number) => void,
+    progress?: Progress,
   ) => Promise<Result<string, readonly Issue[]>>;
 }
 
@@ -29,7 +29,6 @@ export interface ComputedAttributesOptions {
   readonly told: (changes: readonly MembershipChange[]) => void;
 }
 
-const PAGE = 500;
 const MOST = 25;
 const CONFLICT: Issue = {
   code: "conflict",
@@ -38,28 +37,13 @@ const CONFLICT: Issue = {
 
 /** The computed attributes of a hub. */
 export function createComputedAttributes(options: ComputedAttributesOptions): ComputedAttributes {
-  const { store, begin, reload, told } = options;
+  const { store, begin, reload } = options;
   const all = (): readonly ComputedAttribute[] =>
     begin().configuration.computed.map(({ definition }) => definition);
 
-  const deriveEveryone = async (progress?: (done: number, total: number) => void): Promise<void> => {
+  const workOut = async (progress?: Progress): Promise<void> => {
     await reload();
-    const { persons: total } = await store.totals();
-    let done = 0;
-    for (let after = ""; ;) {
-      const page = await store.scan(after, PAGE);
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last.personId;
-      told(
-        await deriveAnew(
-          page.map(({ personId }) => personId),
-          begin(),
-        ),
-      );
-      done += page.length;
-      progress?.(Math.min(done, total), total);
-    }
+    await deriveEveryone(options, progress);
   };
 
   return {
@@ -73,7 +57,7 @@ export function createComputedAttributes(options: ComputedAttributesOptions): Co
         return err([{ code: "computedAttribute.limit", message }]);
       }
       if (!(await saveDocument(store, COMPUTED_ATTRIBUTE, value.name, value))) return err([CONFLICT]);
-      await deriveEveryone(progress);
+      await workOut(progress);
       return parsed;
     },
     deleteComputedAttribute: async (name, progress) => {
@@ -82,7 +66,7 @@ export function createComputedAttributes(options: ComputedAttributesOptions): Co
         return err([{ code: "notFound", message: "No such computed attribute in this sandbox." }]);
       const documents = [{ kind: COMPUTED_ATTRIBUTE, id: name, expectedVersion: stored.version }];
       if (!(await store.commit({ ...emptyCommit, documents })).ok) return err([CONFLICT]);
-      await deriveEveryone(progress);
+      await workOut(progress);
       return ok(name);
     },
   };

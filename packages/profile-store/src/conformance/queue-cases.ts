@@ -111,6 +111,12 @@ export const queueCases: readonly HubStoreCase[] = [
         (await store.quarantined(1))[0],
         itemOf("q1", { code: "later", body: "text", kind: "event" }),
       );
+      const kept = ["merge", "delete"] as const;
+      for (const operation of kept) {
+        const item = itemOf("q1", { operation, isRow: true });
+        await accepted(store, { quarantine: [item] });
+        expectSame(`what a ${operation} was`, (await store.quarantined(1))[0], item);
+      }
       await store.releaseQuarantined(["q1", "q3", "q9"]);
       expectSame("released", await ids(9), ["q2"]);
       const bodies = [null, 0, "", [], { a: { b: null } }, false];

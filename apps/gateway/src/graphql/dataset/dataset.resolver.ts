@@ -1,11 +1,10 @@
 import { parseActivity } from "@tessera/destinations-target";
 import type { Dataset } from "@tessera/profile-store";
-import { formatInstant, type JsonObject, parseJson } from "@tessera/xdm";
-import { Arg, Ctx, Field, ID, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
+import { type JsonObject, parseJson } from "@tessera/xdm";
+import { Arg, Ctx, Field, ID, Mutation, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
-import { IngestReport } from "../ingestion/ingestion.type.ts";
-import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
+import { JsonObjectScalar } from "../scalars.ts";
 
 @ObjectType("Dataset", { description: "Where events or records come in." })
 class DatasetType {
@@ -20,30 +19,6 @@ class DatasetType {
 
   @Field(() => JsonObjectScalar, { description: "The whole definition." })
   readonly definition!: object;
-}
-
-@ObjectType({ description: "Something that could not be taken, kept with its reason." })
-class QuarantinedItem {
-  @Field(() => ID, { description: "Stable id." })
-  readonly id!: string;
-
-  @Field(() => String, { description: "Dataset it was sent to." })
-  readonly datasetId!: string;
-
-  @Field(() => String, { description: "event or record." })
-  readonly kind!: string;
-
-  @Field(() => String, { description: "Stable code." })
-  readonly code!: string;
-
-  @Field(() => String, { description: "What was expected, what came and what to do." })
-  readonly message!: string;
-
-  @Field(() => DateTime, { description: "When it came." })
-  readonly at!: string;
-
-  @Field(() => Json, { description: "The item as it came." })
-  readonly body!: unknown;
 }
 
 @Resolver()
@@ -76,7 +51,7 @@ export class DatasetResolver {
 
   @Mutation(() => JsonObjectScalar, {
     description:
-      "Saves a merge policy {name, identityGraph: {type}, attributeMerge, default, isActiveOnEdge}; a new one without id; at most 5. Permission: Manage Merge Policies.",
+      "Saves a merge policy {name, identityGraph: {type}, attributeMerge, default, isActiveOnEdge}; a new one without id; at most 5. When another one becomes active on edge, a job derives everyone anew. Permission: Manage Merge Policies.",
   })
   async saveMergePolicy(
     @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
@@ -85,9 +60,33 @@ export class DatasetResolver {
     @Ctx() context: GatewayContext,
   ): Promise<object> {
     demand(context, "manage-merge-policies");
-    const saved = valueOf(await context.sandbox.hub.saveMergePolicy(jsonOf(definition), id ?? undefined));
-    context.gateway.audit(context, { action: "mergePolicy.save", subject: saved.id });
+    const { gateway, sandbox } = context;
+    const { hub } = sandbox;
+    const before = hub.configuration().edgePolicy;
+    const saved = valueOf(await hub.saveMergePolicy(jsonOf(definition), id ?? undefined));
+    const { edgePolicy } = hub.configuration();
+    if (edgePolicy.id !== before.id || edgePolicy.version !== before.version)
+      gateway.jobs.start(
+        sandbox.name,
+        `followMergePolicy ${edgePolicy.id} ${edgePolicy.version}`,
+        (progress) => hub.deriveEveryone(progress),
+      );
+    gateway.audit(context, { action: "mergePolicy.save", subject: saved.id });
     return saved;
+  }
+
+  @Mutation(() => JsonObjectScalar, {
+    description:
+      "Deletes a merge policy that is neither the default nor active on edge and that no audience uses. Permission: Manage Merge Policies.",
+  })
+  async deleteMergePolicy(
+    @Arg("id", () => ID, { description: "Id of the merge policy." }) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<object> {
+    demand(context, "manage-merge-policies");
+    const deleted = valueOf(await context.sandbox.hub.deleteMergePolicy(id));
+    context.gateway.audit(context, { action: "mergePolicy.delete", subject: id });
+    return deleted;
   }
 
   @Query(() => [JsonObjectScalar], {
@@ -127,52 +126,6 @@ export class DatasetResolver {
   ): Promise<object> {
     const { id } = valueOf(parseActivity(definition));
     return saveEdgeDocument(context, "activity", { ...definition, id: String(id) });
-  }
-
-  @Query(() => [QuarantinedItem], {
-    description: "What could not be taken, in id order, at most 1,000 at a time. Permission: Manage Sources.",
-  })
-  async quarantine(
-    @Arg("first", () => Int, { defaultValue: 100, description: "At most so many, 1 to 1,000." })
-    first: number,
-    @Arg("after", () => ID, { nullable: true, description: "Id to go on behind." }) after: string | undefined,
-    @Ctx() context: GatewayContext,
-  ): Promise<QuarantinedItem[]> {
-    demand(context, "manage-sources");
-    const items = await context.sandbox.hub.quarantined(
-      Math.min(Math.max(first, 1), 1_000),
-      after ?? undefined,
-    );
-    return items.map((item) => ({ ...item, at: formatInstant(item.at) }));
-  }
-
-  @Mutation(() => IngestReport, {
-    description:
-      "Sends quarantined items again, as after a dataset was mended; those that fail again go back. Permission: Manage Sources.",
-  })
-  async replayQuarantine(
-    @Arg("ids", () => [ID], { description: "Ids of quarantined items." }) ids: string[],
-    @Ctx() context: GatewayContext,
-  ): Promise<IngestReport> {
-    demand(context, "manage-sources");
-    const { hub } = context.sandbox;
-    const report = {
-      accepted: 0,
-      duplicates: 0,
-      rejected: [] as IngestReport["rejected"][number][],
-      warnings: [],
-    };
-    const released = await hub.release(ids);
-    for (const [index, { kind, datasetId, body }] of released.entries()) {
-      const told =
-        kind === "event"
-          ? await hub.ingestEvents(datasetId, [body])
-          : await hub.ingestRecords(datasetId, [body]);
-      report.accepted += told.accepted;
-      report.duplicates += told.duplicates;
-      report.rejected.push(...told.rejected.map((notice) => ({ ...notice, index })));
-    }
-    return report;
   }
 }
 

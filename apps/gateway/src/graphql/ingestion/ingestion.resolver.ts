@@ -1,9 +1,10 @@
+import type { RecordOperation } from "@tessera/profile-store";
 import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
 import { traced } from "../../observe/tracing.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
 import { Json } from "../scalars.ts";
-import { IngestReport } from "./ingestion.type.ts";
+import { IngestReport, RecordOperationEnum } from "./ingestion.type.ts";
 
 /** Items that one mutation takes; more go to `/collect`. */
 const ITEMS_MAX = 10_000;
@@ -34,12 +35,17 @@ export class IngestionResolver {
   async ingestRecords(
     @Arg("datasetId", () => String, { description: "1 to 100 letters, digits, _ . -" }) datasetId: string,
     @Arg("records", () => [Json], { description: "XDM profile records." }) records: unknown[],
+    @Arg("operation", () => RecordOperationEnum, {
+      defaultValue: "upsert",
+      description: "What the records do to what their dataset said before.",
+    })
+    operation: RecordOperation,
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
     admit(context, records);
     const attributes = { "tessera.items": records.length, "tessera.dataset": datasetId };
     const report = await traced("hub.ingest", attributes, () =>
-      context.sandbox.hub.ingestRecords(datasetId, records),
+      context.sandbox.hub.ingestRecords(datasetId, records, operation),
     );
     return counted(context, "record", report);
   }

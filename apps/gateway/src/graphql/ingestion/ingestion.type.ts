@@ -1,4 +1,17 @@
-import { Field, Int, ObjectType } from "type-graphql";
+import { Field, Int, ObjectType, registerEnumType } from "type-graphql";
+
+/** What records do. */
+export const RecordOperationEnum = { UPSERT: "upsert", MERGE: "merge", DELETE: "delete" } as const;
+
+registerEnumType(RecordOperationEnum, {
+  name: "RecordOperation",
+  description: "What records do to what their dataset said of their identity before.",
+  valuesConfig: {
+    UPSERT: { description: "Take its place." },
+    MERGE: { description: "Change some of its fields; null takes one away." },
+    DELETE: { description: "End it." },
+  },
+});
 
 @ObjectType({ description: "One thing said about one item of a request." })
 export class ItemNotice {

@@ -1,0 +1,134 @@
+import type { RowMapping } from "@tessera/hub";
+import { formatInstant, type JsonValue, parseJson } from "@tessera/xdm";
+import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
+import { savedMapping } from "../../http/rows-route.ts";
+import type { GatewayContext } from "../context.ts";
+import { demand, failure } from "../failure.ts";
+import { IngestReport } from "../ingestion/ingestion.type.ts";
+import { DateTime, Json } from "../scalars.ts";
+
+const ITEMS_MAX = 1_000;
+
+@ObjectType({ description: "Something that could not be taken, kept with its reason." })
+class QuarantinedItem {
+  @Field(() => ID, { description: "Stable id." })
+  readonly id!: string;
+
+  @Field(() => String, { description: "Dataset it was sent to." })
+  readonly datasetId!: string;
+
+  @Field(() => String, { description: "event or record." })
+  readonly kind!: string;
+
+  @Field(() => String, { nullable: true, description: "merge or delete, when a record was to do that." })
+  readonly operation?: string;
+
+  @Field(() => Boolean, {
+    description: "Whether the body is a row of a file, before its columns are mapped.",
+  })
+  readonly isRow!: boolean;
+
+  @Field(() => String, { description: "Stable code." })
+  readonly code!: string;
+
+  @Field(() => String, { description: "What was expected, what came and what to do." })
+  readonly message!: string;
+
+  @Field(() => DateTime, { description: "When it came." })
+  readonly at!: string;
+
+  @Field(() => Json, { description: "The item as it came." })
+  readonly body!: unknown;
+}
+
+@InputType({ description: "A quarantined item, mended." })
+class QuarantineFixInput {
+  @Field(() => ID, { description: "Id of the quarantined item." })
+  readonly id!: string;
+
+  @Field(() => Json, { description: "What is sent in its place." })
+  readonly body!: unknown;
+}
+
+@Resolver()
+export class QuarantineResolver {
+  @Query(() => [QuarantinedItem], {
+    description: "What could not be taken, in id order, at most 1,000 at a time. Permission: Manage Sources.",
+  })
+  async quarantine(
+    @Arg("first", () => Int, { defaultValue: 100, description: "At most so many, 1 to 1,000." })
+    first: number,
+    @Arg("after", () => ID, { nullable: true, description: "Id to go on behind." }) after: string | undefined,
+    @Ctx() context: GatewayContext,
+  ): Promise<QuarantinedItem[]> {
+    demand(context, "manage-sources");
+    const items = await context.sandbox.hub.quarantined(
+      Math.min(Math.max(first, 1), ITEMS_MAX),
+      after ?? undefined,
+    );
+    return items.map((item) => ({ ...item, isRow: item.isRow === true, at: formatInstant(item.at) }));
+  }
+
+  @Mutation(() => IngestReport, {
+    description:
+      "Sends quarantined items again, as they are (after a dataset or a mapping was mended) or mended by `fixes`; at most 1,000. Those that fail again stay, with their new reason; notices name items by their place, `ids` before `fixes`. Permission: Manage Sources.",
+  })
+  async replayQuarantine(
+    @Arg("ids", () => [ID], { defaultValue: [], description: "Items that are sent as they are." })
+    ids: string[],
+    @Arg("fixes", () => [QuarantineFixInput], {
+      defaultValue: [],
+      description: "Items with what takes their place.",
+    })
+    fixes: QuarantineFixInput[],
+    @Ctx() context: GatewayContext,
+  ): Promise<IngestReport> {
+    demand(context, "manage-sources");
+    const all = [...ids, ...fixes.map(({ id }) => id)];
+    demandFew(all);
+    const { gateway, sandbox } = context;
+    const mended = new Map(fixes.map(({ id, body }) => [id, jsonOf(body)]));
+    const mappings = await mappingsOf(context);
+    const report = await sandbox.hub.replayQuarantined(all, {
+      fix: (item) => mended.get(item.id) ?? item.body,
+      mappingOf: (datasetId) => mappings.get(datasetId),
+    });
+    gateway.audit(context, { action: "quarantine.replay", subject: String(all.length) });
+    return report;
+  }
+
+  @Mutation(() => Int, {
+    description:
+      "Throws quarantined items away for good, at most 1,000; gives how many there were. Permission: Manage Sources.",
+  })
+  async discardQuarantine(
+    @Arg("ids", () => [ID], { description: "Ids of quarantined items." }) ids: string[],
+    @Ctx() context: GatewayContext,
+  ): Promise<number> {
+    demand(context, "manage-sources");
+    demandFew(ids);
+    const discarded = await context.sandbox.hub.discardQuarantined(ids);
+    context.gateway.audit(context, { action: "quarantine.discard", subject: String(discarded) });
+    return discarded;
+  }
+}
+
+function demandFew(ids: readonly string[]): void {
+  if (ids.length > ITEMS_MAX)
+    throw failure("TOO_MUCH", `Expected at most ${ITEMS_MAX} items, got ${ids.length}. Send them in parts.`);
+}
+
+async function mappingsOf({ sandbox }: GatewayContext): Promise<ReadonlyMap<string, RowMapping>> {
+  const mappings = new Map<string, RowMapping>();
+  for (const { id } of await sandbox.store.documents("rowMapping")) {
+    const mapping = await savedMapping(sandbox, id);
+    if (mapping !== undefined) mappings.set(id, mapping);
+  }
+  return mappings;
+}
+
+function jsonOf(input: unknown): JsonValue {
+  const json = parseJson(input);
+  if ("badPath" in json) throw failure("BAD_USER_INPUT", `${json.badPath.join(".")}: expected JSON data.`);
+  return json.value;
+}
