@@ -28,7 +28,7 @@ export interface Quarantine {
 }
 
 /** How items are mended on their way out of quarantine. */
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly fix?: (item: QuarantinedItem) => JsonValue;
   readonly mappingOf?: (datasetId: string) => RowMapping | undefined;
 }
