@@ -34,10 +34,10 @@ export type SendOutcome =
 
 /** What draining works with. */
 export interface DrainPorts {
-  readonly queue: ForwardQueue;
+  readonly queue: Pick<ForwardQueue, "peek" | "drop">;
   readonly send: (batch: ForwardBatch) => Promise<SendOutcome>;
   /** Told of each entry the hub will never take, with the hub's status. */
-  readonly refuse: (entry: ForwardEntry, status: number) => Promise<void> | void;
+  readonly refuse: (queued: QueuedEntry, status: number) => Promise<void> | void;
   /** Told of entries that arrived and asked for the person to be fetched again. */
   readonly delivered: (entries: readonly ForwardEntry[]) => void;
 }
@@ -50,7 +50,8 @@ export type DrainStep =
 
 /** Entries sent at once, at most. */
 export const MAX_BATCH = 500;
-const MAX_BATCH_BYTES = 900_000;
+/** Text sent at once, at most, in characters; a single entry may be longer. */
+export const MAX_BATCH_BYTES = 900_000;
 
 /**
  * Sends the oldest run of entries for one dataset, and forgets them when the hub has taken them. One batch is under
@@ -82,7 +83,7 @@ async function sendOneByOne(
     const outcome: SendOutcome =
       run.length === 1 ? { kind: "refused", status } : await ports.send(batchOf(entry, [queued]));
     if (outcome.kind === "retry") return outcome;
-    if (outcome.kind === "refused") await ports.refuse(entry, outcome.status);
+    if (outcome.kind === "refused") await ports.refuse(queued, outcome.status);
     else ports.delivered([entry]);
     await ports.queue.drop(position);
     count++;

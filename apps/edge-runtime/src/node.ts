@@ -96,7 +96,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
     queue,
     send: hub.send,
     delivered: (entries) => waitUntil(refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries)),
-    refuse: (entry, status) =>
+    refuse: ({ entry }, status) =>
       appendFile(join(options.dataDir, "refused.ndjson"), `${JSON.stringify({ status, entry })}\n`),
     notice,
     random,

@@ -1,4 +1,5 @@
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
+import { type EdgeAddress, parseEdgeAddresses } from "./edge/edge-address.ts";
 
 /** Where persons, events and definitions are kept. */
 export type StoreAddress =
@@ -34,8 +35,8 @@ export interface GatewayConfig {
   /** Organisation id as clients send it in `x-gw-ims-org-id`. */
   readonly organisation: string;
   readonly defaultSandbox: string;
-  /** Base URL of the edge that changes are projected to. */
-  readonly edgeUrl?: string;
+  /** The edges that changes are projected to. */
+  readonly edges?: readonly EdgeAddress[];
   readonly jwt?: JwtConfig;
   readonly introspection: boolean;
   /** A JSON file `{ "<id or sha256>": "<document>" }`: when set, no other document is run. */
@@ -144,7 +145,12 @@ export function parseConfig(env: {
   const jwksUrl = optional("TESSERA_JWKS_URL", secureUrl, "an https address (http for this machine only)");
   const issuer = optional("TESSERA_JWT_ISSUER", anyText, "a text");
   const audience = optional("TESSERA_JWT_AUDIENCE", anyText, "a text");
-  const edgeUrl = optional("TESSERA_EDGE_URL", httpUrl, "an http or https address");
+  const edges = read<readonly EdgeAddress[] | undefined>(
+    "TESSERA_EDGE_URL",
+    undefined,
+    parseEdgeAddresses,
+    "an http or https address, or one a region: va6=https://…,irl1=https://…",
+  );
   const trustedDocuments = optional("TESSERA_TRUSTED_DOCUMENTS", anyText, "the path of a JSON file");
   const config: GatewayConfig = {
     adminToken,
@@ -168,7 +174,7 @@ export function parseConfig(env: {
       sandboxName,
       "1 to 50 of a-z, 0-9 and -",
     ),
-    ...(edgeUrl === undefined ? {} : { edgeUrl }),
+    ...(edges === undefined ? {} : { edges }),
     ...(jwksUrl === undefined
       ? {}
       : {
@@ -260,11 +266,6 @@ function onOrOff(text: string): boolean | undefined {
 function wholeNumber(text: string, [min, max]: readonly [number, number]): number | undefined {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return value >= min && value <= max ? value : undefined;
-}
-
-function httpUrl(text: string): string | undefined {
-  const url = URL.parse(text);
-  return url?.protocol === "http:" || url?.protocol === "https:" ? text.replace(/\/+$/, "") : undefined;
 }
 
 function secureUrl(text: string): string | undefined {

@@ -104,7 +104,7 @@ function filesFolderOf({ filesFolder, defaultSandbox }: GatewayConfig, name: str
 /** Opens one sandbox and starts what this process does in it. */
 async function startSandbox(parts: SandboxParts, name: string, given: HubStore): Promise<Running> {
   const { config, clock, newId, log, metrics, jobs, secret, privacySalt } = parts;
-  const { organisation, edgeUrl, adminToken: token } = config;
+  const { organisation, edges, adminToken: token } = config;
   const does = (role: Role): boolean => config.roles.includes(role);
   const onError = (what: string, error: unknown): void =>
     log.error({ err: error, sandbox: name }, `${what} failed`);
@@ -122,7 +122,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
   });
   const projector =
-    edgeUrl === undefined ? undefined : createProjector({ sandbox, edgeUrl, token, clock, metrics, log });
+    edges === undefined ? undefined : createProjector({ sandbox, edges, token, clock, metrics, log });
   const { hub } = sandbox;
   const runs = does("deliver");
   const delivery = startDeliveryWorker({

@@ -1,4 +1,12 @@
-import { backOffMs, drainStep, type ForwardQueue, type QueuedEntry } from "../forward-queue.ts";
+import {
+  backOffMs,
+  type DrainStep,
+  drainStep,
+  type ForwardQueue,
+  MAX_BATCH,
+  MAX_BATCH_BYTES,
+  type QueuedEntry,
+} from "../forward-queue.ts";
 import type { ForwardEntry } from "../hub-link.ts";
 import type { HttpHub } from "../http-hub.ts";
 import type { DurableNamespace, DurableState, WorkerEnv } from "./workers-types.ts";
@@ -7,9 +15,12 @@ const HERE = "https://forward-queue/";
 const PREFIX = "q:";
 /** If the object is gone before it has drained, it is woken again after this long, in milliseconds. */
 const SAFETY_MS = 1000;
-
 /** Entries wait this long for others to travel with, in milliseconds. */
 const GATHER_MS = 15;
+/** The platform writes and deletes at most so many keys in one call. */
+const MAX_KEYS = 128;
+/** Rows read in one call: an object's memory is small, and an entry may have 64 KB. */
+const PAGE = 64;
 
 /** What a queue object needs of the edge it belongs to. */
 export interface QueueServices {
@@ -20,12 +31,17 @@ export interface QueueServices {
 /**
  * The Durable Object of one forward queue. An append is answered when it is stored; entries leave in order, one batch
  * at a time, and stay through any outage of the hub.
+ *
+ * As long as entries wait there is an alarm in storage: whatever ends the object, it is woken again.
  */
 export class ForwardQueueObject {
   readonly #state: DurableState;
   readonly #services: QueueServices;
   #next: number | undefined;
-  #isDraining = false;
+  #draining: Promise<void> | undefined;
+  #endGathering: (() => void) | undefined;
+  #hasNews = false;
+  /** Whether an alarm is known to be in storage. */
   #hasAlarm = false;
   #failures = 0;
 
@@ -42,22 +58,41 @@ export class ForwardQueueObject {
       return new Response(JSON.stringify({ waiting: waiting.size, failures: this.#failures }));
     }
     const entries: readonly ForwardEntry[] = await request.json();
-    let next = this.#next ?? (await this.#lastPosition()) + 1;
-    const rows: Record<string, ForwardEntry> = {};
-    for (const entry of entries) rows[keyOf(next++)] = entry;
-    this.#next = next;
-    await storage.put(rows);
-    if (!this.#hasAlarm && (await storage.getAlarm()) === null)
-      await storage.setAlarm(Date.now() + SAFETY_MS);
+    await this.#append(entries);
+    if (!this.#hasAlarm && (await storage.getAlarm()) === null) await this.#wakeAfter(SAFETY_MS);
     this.#hasAlarm = true;
-    if (this.#failures === 0 && !this.#isDraining) this.#state.waitUntil(this.#drain(GATHER_MS));
+    this.#hasNews = true;
+    // After a failure the alarm tries again, and nobody before it.
+    if (this.#failures === 0) this.#state.waitUntil(this.#drain());
+    if (entries.some(({ refresh }) => refresh !== undefined)) this.#endGathering?.();
     return new Response(null, { status: 200 });
   }
 
-  /** Goes on where draining stopped. */
+  /** Goes on where draining stopped; while somebody else drains, watches over them. */
   async alarm(): Promise<void> {
     this.#hasAlarm = false;
-    await this.#drain(0);
+    if (this.#draining === undefined) await this.#drain();
+    else await this.#wakeAfter(SAFETY_MS);
+  }
+
+  async #append(entries: readonly ForwardEntry[]): Promise<void> {
+    if (this.#next === undefined) {
+      const free = (await this.#lastPosition()) + 1;
+      this.#next ??= free;
+    }
+    const first = this.#next;
+    this.#next = first + entries.length;
+    const writes: Promise<void>[] = [];
+    // Writes that follow each other without waiting are one: all of them are kept, or none.
+    for (let from = 0; from < entries.length; from += MAX_KEYS) {
+      const part = entries.slice(from, from + MAX_KEYS);
+      writes.push(
+        this.#state.storage.put(
+          Object.fromEntries(part.map((entry, index) => [keyOf(first + from + index), entry])),
+        ),
+      );
+    }
+    await Promise.all(writes);
   }
 
   async #lastPosition(): Promise<number> {
@@ -67,53 +102,88 @@ export class ForwardQueueObject {
     return key === undefined ? stored : positionOf(key);
   }
 
-  async #drain(gatherMs: number): Promise<void> {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    try {
-      for (;;) {
-        if (gatherMs > 0) await new Promise((done) => setTimeout(done, gatherMs));
-        const step = await drainStep({
-          queue: this.#queue(),
-          send: this.#services.hub.send,
-          refuse: (entry, status) => this.#state.storage.put(`refused:${Date.now()}`, { entry, status }),
-          delivered: (entries) => this.#state.waitUntil(this.#services.delivered(entries)),
-        });
-        if (step.kind === "empty") {
-          this.#failures = 0;
-          return;
-        }
-        if (step.kind === "sent") this.#failures = 0;
-        else {
-          const wait = step.afterMs ?? backOffMs(this.#failures, 0.5);
-          this.#failures++;
-          await this.#state.storage.setAlarm(Date.now() + wait);
-          this.#hasAlarm = true;
-          return;
-        }
+  async #wakeAfter(ms: number): Promise<void> {
+    await this.#state.storage.setAlarm(Date.now() + ms);
+    this.#hasAlarm = true;
+  }
+
+  /** Sends what waits; whoever asks meanwhile gets the same run. */
+  #drain(): Promise<void> {
+    return (this.#draining ??= this.#run().finally(() => {
+      this.#draining = undefined;
+      if (this.#hasNews && this.#failures === 0) this.#state.waitUntil(this.#drain());
+    }));
+  }
+
+  async #run(): Promise<void> {
+    let gathers = this.#failures === 0;
+    for (;;) {
+      if (gathers) await this.#gather();
+      this.#hasNews = false;
+      const step = await this.#step();
+      if (step.kind === "retry") {
+        const wait = step.afterMs ?? backOffMs(this.#failures, 0.5);
+        this.#failures++;
+        await this.#wakeAfter(wait);
+        return;
       }
-    } finally {
-      this.#isDraining = false;
+      this.#failures = 0;
+      if (step.kind === "empty" && !this.#hasNews) return;
+      gathers = step.kind === "empty" || step.count < MAX_BATCH;
     }
   }
 
-  #queue(): Pick<ForwardQueue, "peek" | "drop" | "append"> {
+  #gather(): Promise<void> {
+    return new Promise((done) => {
+      const timer = setTimeout(done, GATHER_MS);
+      this.#endGathering = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+  }
+
+  #step(): Promise<DrainStep> {
+    const { storage } = this.#state;
+    return drainStep({
+      queue: this.#queue(),
+      send: this.#services.hub.send,
+      refuse: ({ entry, position }, status) => storage.put(`refused:${keyOf(position)}`, { entry, status }),
+      delivered: (entries) => this.#state.waitUntil(this.#services.delivered(entries).catch(() => undefined)),
+    }).catch((): DrainStep => ({ kind: "retry" }));
+  }
+
+  #queue(): Pick<ForwardQueue, "peek" | "drop"> {
     const { storage } = this.#state;
     return {
-      append: () => Promise.reject(new Error("A queue object is appended to by its own requests.")),
       peek: async (max) => {
-        const rows = await storage.list<ForwardEntry>({ prefix: PREFIX, limit: max });
         const found: QueuedEntry[] = [];
-        for (const [key, entry] of rows)
-          found.push({ position: positionOf(key), entry, text: JSON.stringify(entry.body) });
+        let bytes = 0;
+        let after: string | undefined;
+        while (found.length < max && bytes <= MAX_BATCH_BYTES) {
+          const limit = Math.min(PAGE, max - found.length);
+          const rows = await storage.list<ForwardEntry>({
+            prefix: PREFIX,
+            limit,
+            ...(after === undefined ? {} : { startAfter: after }),
+          });
+          for (const [key, entry] of rows) {
+            const text = JSON.stringify(entry.body);
+            found.push({ position: positionOf(key), entry, text });
+            bytes += text.length;
+            after = key;
+          }
+          if (rows.size < limit) break;
+        }
         return found;
       },
       drop: async (position) => {
         const rows = await storage.list({ prefix: PREFIX, end: keyOf(position + 1) });
         const keys = [...rows.keys()];
-        // The platform deletes at most 128 keys in one call.
-        for (let at = 0; at < keys.length; at += 128) await storage.delete(keys.slice(at, at + 128));
-        await storage.put("dropped", position);
+        const writes: Promise<unknown>[] = [storage.put("dropped", position)];
+        for (let at = 0; at < keys.length; at += MAX_KEYS)
+          writes.push(storage.delete(keys.slice(at, at + MAX_KEYS)));
+        await Promise.all(writes);
       },
     };
   }

@@ -22,6 +22,7 @@ interface DurableStorage {
     readonly prefix: string;
     readonly limit?: number;
     readonly reverse?: boolean;
+    readonly startAfter?: string;
     readonly end?: string;
   }): Promise<Map<string, T>>;
   getAlarm(): Promise<number | null>;

@@ -3,10 +3,11 @@ import type { Logger } from "pino";
 import { type Identity, isObject } from "@tessera/xdm";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Sandbox } from "../sandbox.ts";
+import { type EdgeAddress, servesRegions } from "./edge-address.ts";
 
-/** Tells the edge of persons who changed: their memberships, attributes or identities. */
+/** Tells the edges of persons who changed: their memberships, attributes or identities. */
 export interface Projector {
-  /** Has the edge forget what it holds of identities; gives how many profiles went. Throws when it cannot be told. */
+  /** Has every edge forget what it holds of identities; gives how many profiles went. Throws when one cannot be told. */
   readonly forget: (identities: readonly Identity[]) => Promise<number>;
   readonly close: () => Promise<void>;
 }
@@ -14,7 +15,7 @@ export interface Projector {
 /** What a projector is made of. */
 export interface ProjectorOptions {
   readonly sandbox: Sandbox;
-  readonly edgeUrl: string;
+  readonly edges: readonly EdgeAddress[];
   readonly token: string;
   readonly clock: () => number;
   readonly metrics: Metrics;
@@ -24,81 +25,111 @@ export interface ProjectorOptions {
 /** A person counts as active in a region for 14 days after the last activity there. */
 const REGION_FRESH = 14 * 86_400_000;
 const PAGE = 200;
-/** Persons waiting at most; beyond it the oldest is dropped, and the edge learns of them with the next lookup. */
+/** Persons waiting for one edge at most; beyond it the oldest is dropped, and the edge asks for them itself later. */
 const WAITING_MAX = 100_000;
 const GATHER = 50;
 const RETRY_FIRST = 500;
 const RETRY_MOST = 30_000;
 
 /**
- * Sends changed persons to `POST {edge}/internal/projections`, each once with its latest state however often it
- * changed meanwhile, and only persons who were active in a region within 14 days. A page that does not arrive is sent
- * again, later and later.
+ * Sends changed persons to `POST {edge}/internal/projections` of every region they were active in within 14 days, each
+ * once with its latest state however often it changed meanwhile. A page that does not arrive is sent again, later and
+ * later; an edge that is away holds up no other one.
  */
 export function createProjector(options: ProjectorOptions): Projector {
-  const { sandbox, clock, metrics, log } = options;
-  const waiting = new Set<string>();
   const stop = new AbortController();
-  let running: Promise<void> | undefined;
-
-  const projectPage = async (personIds: readonly string[]): Promise<void> => {
-    const persons = await sandbox.hub.edgeProjections(personIds);
-    const fresh = clock() - REGION_FRESH;
-    const projections = persons
-      .filter(({ regions }) => Object.values(regions ?? {}).some((at) => at >= fresh))
-      .map(({ regions: _regions, ...projection }) => projection);
-    if (projections.length === 0) return;
-    for (let delay = RETRY_FIRST; !stop.signal.aborted; delay = Math.min(delay * 2, RETRY_MOST)) {
-      if ((await post(options, { projections }, stop.signal)) !== undefined) {
-        metrics.projections.inc({ outcome: "sent" }, projections.length);
-        return;
-      }
-      metrics.projections.inc({ outcome: "failed" }, projections.length);
-      await wait(delay, undefined, { signal: stop.signal }).catch(() => undefined);
-    }
-  };
-  const run = async (): Promise<void> => {
-    await wait(GATHER, undefined, { signal: stop.signal }).catch(() => undefined);
-    while (waiting.size > 0 && !stop.signal.aborted) {
-      const page = [...waiting].slice(0, PAGE);
-      page.forEach((id) => waiting.delete(id));
-      await projectPage(page).catch((error: unknown) =>
-        log.error({ err: error }, "projecting to the edge failed"),
+  const lanes = options.edges.map((edge) => createLane(options, edge, stop.signal));
+  const unfollow = options.sandbox.followPersons(({ persons }) => {
+    const since = options.clock() - REGION_FRESH;
+    for (const lane of lanes) {
+      lane.add(
+        persons
+          .filter(({ regions }) => servesRegions(lane.edge, regions, since))
+          .map(({ personId }) => personId),
       );
     }
-    running = undefined;
-  };
-  const unfollow = sandbox.followPersons(({ persons }) => {
-    const fresh = clock() - REGION_FRESH;
-    for (const { personId, regions } of persons) {
-      if (!Object.values(regions ?? {}).some((at) => at >= fresh)) continue;
-      if (waiting.size >= WAITING_MAX) waiting.delete(waiting.values().next().value ?? "");
-      waiting.add(personId);
-    }
-    if (waiting.size > 0) running ??= run();
   });
   return {
     forget: async (identities) => {
-      const answer = await post(options, { projections: [], erased: identities }, stop.signal);
-      if (answer === undefined)
-        throw Object.assign(new Error("The edge did not answer."), { code: "EDGE_SILENT" });
-      return answer.forgotten;
+      const body = { projections: [], erased: identities };
+      const answers = await Promise.all(lanes.map(({ edge }) => post(options, { edge, body }, stop.signal)));
+      let forgotten = 0;
+      for (const answer of answers) {
+        if (answer === undefined)
+          throw Object.assign(new Error("An edge did not answer."), { code: "EDGE_SILENT" });
+        forgotten += answer.forgotten;
+      }
+      return forgotten;
     },
     close: async () => {
       unfollow();
       stop.abort();
-      await running;
+      await Promise.all(lanes.map((lane) => lane.ended()));
     },
   };
 }
 
+/** The way to one edge: who waits for it, and the run that sends them. */
+interface Lane {
+  readonly edge: EdgeAddress;
+  readonly add: (personIds: readonly string[]) => void;
+  readonly ended: () => Promise<void>;
+}
+
+function createLane(options: ProjectorOptions, edge: EdgeAddress, signal: AbortSignal): Lane {
+  const { sandbox, clock, metrics, log } = options;
+  const waiting = new Set<string>();
+  let running: Promise<void> | undefined;
+  const add = (personIds: readonly string[]): void => {
+    for (const id of personIds) {
+      if (waiting.size >= WAITING_MAX) waiting.delete(waiting.values().next().value ?? "");
+      waiting.add(id);
+    }
+    if (waiting.size > 0) running ??= run();
+  };
+  /** Whether the page arrived; a person who is in none of the edge's regions any more need not be told of. */
+  const sendPage = async (personIds: readonly string[]): Promise<boolean> => {
+    const persons = await sandbox.hub.edgeProjections(personIds);
+    const since = clock() - REGION_FRESH;
+    const projections = persons
+      .filter(({ regions }) => servesRegions(edge, regions, since))
+      .map(({ regions: _regions, ...projection }) => projection);
+    if (projections.length === 0) return true;
+    const arrived = (await post(options, { edge, body: { projections } }, signal)) !== undefined;
+    metrics.projections.inc({ outcome: arrived ? "sent" : "failed" }, projections.length);
+    return arrived;
+  };
+  const pause = (ms: number): Promise<void> => wait(ms, undefined, { signal }).catch(() => undefined);
+  const run = async (): Promise<void> => {
+    await pause(GATHER);
+    let delay = RETRY_FIRST;
+    while (waiting.size > 0 && !signal.aborted) {
+      const page = [...waiting].slice(0, PAGE);
+      page.forEach((id) => waiting.delete(id));
+      const arrived = await sendPage(page).catch((error: unknown) => {
+        log.error({ err: error }, "projecting to the edge failed");
+        return false;
+      });
+      if (arrived) {
+        delay = RETRY_FIRST;
+        continue;
+      }
+      page.forEach((id) => waiting.add(id));
+      await pause(delay);
+      delay = Math.min(delay * 2, RETRY_MOST);
+    }
+    running = undefined;
+  };
+  return { edge, add, ended: async () => running };
+}
+
 async function post(
-  { edgeUrl, token, sandbox }: ProjectorOptions,
-  body: object,
+  { token, sandbox }: ProjectorOptions,
+  { edge, body }: { readonly edge: EdgeAddress; readonly body: object },
   signal: AbortSignal,
 ): Promise<{ readonly forgotten: number } | undefined> {
   try {
-    const response = await fetch(`${edgeUrl}/internal/projections`, {
+    const response = await fetch(`${edge.url}/internal/projections`, {
       method: "POST",
       headers: {
         authorization: `Bearer ${token}`,
