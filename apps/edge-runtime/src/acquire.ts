@@ -13,8 +13,8 @@ import { sharedIdentities } from "./visit.ts";
 
 /** `identity/acquire`: gives a visitor their identity without an event. Someone who refused gets none. */
 export async function acquire(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
-  const { request, route, requestId } = exchange;
-  const opened = await openSession(edge, request, { route, requestId, kind: "interact" });
+  const { request, route, requestId, context } = exchange;
+  const opened = await openSession(edge, request, { route, requestId, context, kind: "interact" });
   if (!opened.ok) return opened;
   const session = opened.value;
   if (readConsentCookie(session.state.consent) === "out") {

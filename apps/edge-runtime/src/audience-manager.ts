@@ -30,8 +30,8 @@ const MAX_TRIES = 8;
  */
 export function createAudienceManager(): Mount {
   const edges = new WeakMap<CompiledSnapshot, AamEdge>();
-  return async (edge, { request, route }) => {
-    const compiled = await edge.snapshot.current();
+  return async (edge, { request, route, context }) => {
+    const compiled = await edge.snapshot.current(context.waitUntil);
     if (compiled === undefined) return { status: 503, headers: [["retry-after", "1"]], body: null };
     const aam = edges.get(compiled) ?? compileFor(edge, compiled);
     edges.set(compiled, aam);

@@ -19,7 +19,7 @@ export async function collect(
   version: 1 | 2,
 ): Promise<Result<EdgeReply, EdgeError>> {
   const { request, route, requestId, context } = exchange;
-  const opened = await openSession(edge, request, { route, requestId, kind: "collect" });
+  const opened = await openSession(edge, request, { route, requestId, context, kind: "collect" });
   if (!opened.ok) return opened;
   const session = opened.value;
   const isSilent = version === 1 || route.query.get("silent") === "true";

@@ -32,6 +32,11 @@ export interface CompiledSnapshot {
 
 /** Where the current snapshot comes from. */
 export interface SnapshotSource {
-  /** The snapshot in force; `undefined` while none has ever been seen. */
-  readonly current: () => CompiledSnapshot | undefined | Promise<CompiledSnapshot | undefined>;
+  /**
+   * The snapshot in force; `undefined` while none has ever been seen. A source that works inside requests keeps what
+   * outlives this one alive with `waitUntil`.
+   */
+  readonly current: (
+    waitUntil: (work: Promise<unknown>) => void,
+  ) => CompiledSnapshot | undefined | Promise<CompiledSnapshot | undefined>;
 }

@@ -67,16 +67,18 @@ function parseAdobe2(value: unknown): Result<ConsentChoice, EdgeError> {
   if (json === undefined || "badPath" in json || !isObject(json.value)) {
     return err(wrong("consent.value: expected an object of purposes, each with val."));
   }
-  const collect = json.value["collect"];
+  const consents = json.value as JsonObject;
+  const { collect } = consents;
+  if (collect === undefined) return ok({ general: "in", consents });
   const val = isObject(collect) ? collect["val"] : undefined;
-  if (val !== undefined && (typeof val !== "string" || !VALUES.has(val))) {
+  if (typeof val !== "string" || !VALUES.has(val)) {
     return err(wrong(`consent.value.collect.val: expected one of ${[...VALUES].join(" ")}.`));
   }
-  return ok({ general: generalOf(val), consents: json.value as JsonObject });
+  return ok({ general: generalOf(val), consents });
 }
 
 /** `u` (unknown) and `p` (pending) wait; `n` and `dn` refuse; every other code is a ground to collect. */
-function generalOf(val: string | undefined): GeneralConsent {
+function generalOf(val: string): GeneralConsent {
   if (val === "n" || val === "dn") return "out";
   return val === "p" || val === "u" ? "pending" : "in";
 }
@@ -97,7 +99,7 @@ function tcfConsent(text: string, gdprApplies: boolean, options: ConsentOptions)
   const tcf = parseTcf(text);
   if (tcf === undefined) return undefined;
   if (!gdprApplies) return "in";
-  const vendor = options.tcfVendorId === undefined || tcf.vendors.has(options.tcfVendorId);
+  const vendor = options.tcfVendorId === undefined || tcf.consentsTo(options.tcfVendorId);
   return tcf.purposes.has(1) && vendor ? "in" : "out";
 }
 

@@ -160,6 +160,12 @@ function overridePlatform(
       "com_adobe_experience_platform.datasets.event.datasetId: expected one of the datastream's event datasets.",
     );
   }
+  const profile = isObject(datasets["profile"]) ? datasets["profile"]["datasetId"] : undefined;
+  if (profile !== undefined && profile !== platform.profileDataset) {
+    return err(
+      "com_adobe_experience_platform.datasets.profile.datasetId: expected the datastream's profile dataset.",
+    );
+  }
   return ok({
     ...datastream,
     platform: {

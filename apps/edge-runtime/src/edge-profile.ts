@@ -19,9 +19,12 @@ export interface HubView {
   readonly freshAt: string;
 }
 
-/** How the last question to the hub ended, and when (milliseconds since 1970). */
+/**
+ * How the last question to the hub ended, and when (milliseconds since 1970). `joined`: identities were brought
+ * together since, and the hub has not said yet what became of it.
+ */
 export interface LookupState {
-  readonly outcome: "not-asked" | "found" | "not-found" | "late" | "unavailable";
+  readonly outcome: "not-asked" | "found" | "not-found" | "late" | "unavailable" | "joined";
   readonly at: number;
 }
 

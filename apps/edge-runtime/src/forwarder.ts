@@ -3,8 +3,8 @@ import { backOffMs, type DrainPorts, drainStep, MAX_BATCH } from "./forward-queu
 
 /** Keeps a queue flowing. */
 export interface Forwarder {
-  /** There is something new in the queue. */
-  readonly wake: () => void;
+  /** There is something new in the queue; `urgent` does not wait for others to travel with. */
+  readonly wake: (urgent?: boolean) => void;
   /** Stops after the batch under way. */
   readonly stop: () => Promise<void>;
 }
@@ -23,6 +23,7 @@ export function createForwarder(
   let running: Promise<void> | undefined;
   let hasNews = true;
   let endSleep: (() => void) | undefined;
+  let isGathering = false;
   const sleep = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
@@ -35,7 +36,9 @@ export function createForwarder(
     let failures = 0;
     let gathers = true;
     while (!isStopped) {
+      isGathering = gathers;
       if (gathers) await sleep(ports.gatherMs);
+      isGathering = false;
       hasNews = false;
       const step = await drainStep(ports).catch((thrown: unknown) => {
         const detail = thrown instanceof Error ? thrown.message : "unknown";
@@ -59,8 +62,9 @@ export function createForwarder(
       }
     }
   };
-  const wake = (): void => {
+  const wake = (urgent = false): void => {
     hasNews = true;
+    if (urgent && isGathering) endSleep?.();
     if (isStopped || running !== undefined) return;
     running = run().finally(() => {
       running = undefined;

@@ -42,7 +42,7 @@ export async function answerRequest(
         ? await act(edge, { request, route, requestId, context })
         : refuseMethod(request.method);
     if (reply.ok) return reply.value;
-    const organisation = (await edge.snapshot.current())?.snapshot.organisation;
+    const organisation = (await edge.snapshot.current(context.waitUntil))?.snapshot.organisation;
     return problemAnswer(edge, request, { error: reply.error, requestId, organisation });
   } catch (thrown) {
     const detail = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : "unknown";

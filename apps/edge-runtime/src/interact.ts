@@ -50,7 +50,7 @@ export async function interact(
   version: 1 | 2,
 ): Promise<Result<EdgeReply, EdgeError>> {
   const { request, route, requestId, context } = exchange;
-  const opened = await openSession(edge, request, { route, requestId, kind: "interact" });
+  const opened = await openSession(edge, request, { route, requestId, context, kind: "interact" });
   if (!opened.ok) return opened;
   const session = opened.value;
   const consent = readConsentCookie(session.state.consent);

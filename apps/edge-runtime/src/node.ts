@@ -123,7 +123,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
       lookup: hub.lookup,
       forward: async (entries) => {
         await queue.append(entries);
-        forwarder.wake();
+        forwarder.wake(entries.some(({ refresh }) => refresh !== undefined));
       },
     },
     clock,

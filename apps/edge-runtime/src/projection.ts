@@ -69,6 +69,9 @@ function parseMemberships(input: Record<string, unknown>): SegmentMembershipMap 
   return map;
 }
 
+/** How long the edge goes on asking what became of identities that were brought together, in milliseconds. */
+export const JOIN_MS = 10_000;
+
 /**
  * The profile with the hub's word taken in; `undefined` when the held word is as new or newer (same person, version
  * not higher). For each audience the later change counts: what the edge decided after the hub looked stays. When the
@@ -97,9 +100,16 @@ export function applyHubPerson(
       freshAt: person.freshAt,
     },
     identities,
-    lookup,
+    lookup: isJoinOpen(held, person, lookup.at) ? held.lookup : lookup,
     memberships: samePerson ? mergeMemberships(held, person) : { ...person.segmentMembership[UPS] },
   };
+}
+
+/** Whether the hub's word does not hold yet what was brought together on this edge a moment ago. */
+function isJoinOpen({ lookup, identities }: EdgeProfile, person: HubPerson, now: number): boolean {
+  if (lookup.outcome !== "joined" || now - lookup.at >= JOIN_MS) return false;
+  const known = new Set(person.identities.map(identityKey));
+  return identities.some((identity) => !known.has(identityKey(identity)));
 }
 
 function mergeMemberships(held: EdgeProfile, person: HubPerson): EdgeProfile["memberships"] {

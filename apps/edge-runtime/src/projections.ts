@@ -1,4 +1,4 @@
-import { identityKey, isObject, ok, type Result } from "@tessera/xdm";
+import { identityKey, isObject, type JsonObject, ok, type Result } from "@tessera/xdm";
 import { sameText } from "./access.ts";
 import type { Edge } from "./edge.ts";
 import { updateProfile } from "./edge-profile.ts";
@@ -14,7 +14,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
  * `POST /internal/projections`: takes in what changed on the hub, `{ projections, erased }`. Only profiles held here are
- * changed; a version that is not newer is ignored. Profiles of `erased` identities are forgotten. Answers how many
+ * changed; a version that is not newer is ignored, and so is everything of another sandbox (`x-sandbox-name`). Profiles of `erased` identities are forgotten. Answers how many
  * profiles changed and how many were forgotten, and which projections could not be read.
  */
 export async function takeProjections(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
@@ -29,6 +29,11 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
   const { projections, erased = [] } = read.value.body;
   if (!Array.isArray(projections) || !Array.isArray(erased))
     return { ok: false, error: { code: "EXEG-0103", detail: "projections, erased: expected lists." } };
+  const sandbox = request.header("x-sandbox-name");
+  const own = (await edge.snapshot.current(exchange.context.waitUntil))?.snapshot.sandbox;
+  // Another sandbox may know somebody under the same identity: nothing of it belongs here.
+  if (sandbox !== undefined && own !== undefined && sandbox !== own)
+    return ok(report({ applied: 0, forgotten: 0 }));
   let applied = 0;
   const issues: string[] = [];
   for (const [index, item] of (projections as unknown[]).entries()) {
@@ -45,11 +50,15 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
     if (typeof namespace !== "string" || typeof id !== "string") continue;
     if (await edge.profiles.remove(identityKey({ namespace, id }))) forgotten += 1;
   }
-  return ok({
+  return ok(report({ applied, forgotten, ...(issues.length > 0 && { issues }) }));
+}
+
+function report(body: JsonObject): EdgeReply {
+  return {
     status: 200,
     headers: [["content-type", "application/json;charset=utf-8"]],
-    body: JSON.stringify({ applied, forgotten, ...(issues.length > 0 && { issues }) }),
-  });
+    body: JSON.stringify(body),
+  };
 }
 
 /** Brings what the hub says of a person into every profile held of their identities; tells how many changed. */

@@ -5,7 +5,7 @@ import { applyOverrides, type Datastream } from "./datastream.ts";
 import type { Edge } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
 import { isPlainData } from "./event.ts";
-import type { EdgeRequest } from "./exchange.ts";
+import type { EdgeContext, EdgeRequest } from "./exchange.ts";
 import { MAX_BODY_BYTES, requestUnits } from "./request-units.ts";
 import type { Route } from "./route.ts";
 import { type ClientState, cookiePrefix, readState } from "./state.ts";
@@ -37,10 +37,15 @@ export function requestIdOf(edge: Edge, request: EdgeRequest, route: Route): str
 export async function openSession(
   edge: Edge,
   request: EdgeRequest,
-  options: { readonly route: Route; readonly requestId: string; readonly kind: "interact" | "collect" },
+  options: {
+    readonly route: Route;
+    readonly requestId: string;
+    readonly context: EdgeContext;
+    readonly kind: "interact" | "collect";
+  },
 ): Promise<Result<Session, EdgeError>> {
   const now = edge.clock();
-  const compiled = await edge.snapshot.current();
+  const compiled = await edge.snapshot.current(options.context.waitUntil);
   if (compiled === undefined)
     return err({
       code: "EXEG-0000",

@@ -1,4 +1,12 @@
-import { formatInstant, identityKey, ok, type Result } from "@tessera/xdm";
+import {
+  formatInstant,
+  identityKey,
+  isObject,
+  type JsonObject,
+  ok,
+  parseInstant,
+  type Result,
+} from "@tessera/xdm";
 import { handleAnswer, type Handle } from "./answer.ts";
 import { type ConsentChoice, parseConsent, writeConsentCookie } from "./consent.ts";
 import { type Device, knownDevice, resolveDevice } from "./device.ts";
@@ -16,8 +24,8 @@ import { consentOptions, sharedIdentities } from "./visit.ts";
  * in the person's profile on the hub. It replaces the earlier choice. A first choice of "out" gives no identity.
  */
 export async function setConsent(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
-  const { request, route, requestId } = exchange;
-  const opened = await openSession(edge, request, { route, requestId, kind: "interact" });
+  const { request, route, requestId, context } = exchange;
+  const opened = await openSession(edge, request, { route, requestId, context, kind: "interact" });
   if (!opened.ok) return opened;
   const session = opened.value;
   const choice = parseConsent(session.body["consent"], consentOptions(edge));
@@ -73,7 +81,7 @@ async function forwardChoice(
         orderKey: items.find((item) => item.namespace === "ECID")?.id ?? key,
         body: {
           identityMap: toIdentityMap(items),
-          consents: { ...of.choice.consents, metadata: { time: formatInstant(session.now) } },
+          consents: withTime(of.choice.consents, session.now),
         },
       },
     ]);
@@ -88,6 +96,13 @@ async function forwardChoice(
       },
     };
   }
+}
+
+/** The choices with the time they were made: as the visitor's side says, else now. */
+function withTime(consents: JsonObject, now: number): JsonObject {
+  const { metadata } = consents;
+  const said = isObject(metadata) && parseInstant(metadata["time"]).ok ? (metadata as JsonObject) : {};
+  return { ...consents, metadata: { time: formatInstant(now), ...said } };
 }
 
 type NamedIdentities = Extract<ReturnType<typeof identifyEvent>, { readonly ok: true }>["value"];

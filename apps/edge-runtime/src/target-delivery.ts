@@ -20,7 +20,7 @@ const MAX_BYTES = 1024 * 1024;
 export function createDelivery(): Mount {
   const inProgress = new Map<string, number>();
   return async (edge, { request, route, context, requestId }) => {
-    const compiled = await edge.snapshot.current();
+    const compiled = await edge.snapshot.current(context.waitUntil);
     const refuse = (status: number, message: string): EdgeReply =>
       reply(edge, request, { requestId, status, body: { status, message } });
     if (request.method !== "POST") return refuse(405, "Expected POST.");
@@ -90,8 +90,8 @@ async function lookup(
 }
 
 /** `GET /<client>/<environment>/v1/rules.json`: the rules that Target's SDKs decide by on the device. */
-export const serveArtifact: Mount = async (edge, { request, route, requestId }) => {
-  const compiled = await edge.snapshot.current();
+export const serveArtifact: Mount = async (edge, { request, route, requestId, context }) => {
+  const compiled = await edge.snapshot.current(context.waitUntil);
   const headers = commonHeaders(edge, request, requestId).filter(([name]) => name !== "cache-control");
   if (compiled === undefined) return { status: 503, headers: [...headers, ["retry-after", "1"]], body: null };
   if (request.method !== "GET" && request.method !== "HEAD")

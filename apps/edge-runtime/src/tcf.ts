@@ -4,8 +4,8 @@ import { fromBase64 } from "./base64.ts";
 export interface TcfConsent {
   /** Purposes consented to, from 1 to 24. */
   readonly purposes: ReadonlySet<number>;
-  /** Vendors consented to. */
-  readonly vendors: ReadonlySet<number>;
+  /** Whether a vendor, by its number on the global list, is consented to. */
+  readonly consentsTo: (vendor: number) => boolean;
 }
 
 const PURPOSES_AT = 152;
@@ -20,27 +20,24 @@ export function parseTcf(text: string): TcfConsent | undefined {
   for (let purpose = 1; purpose <= 24; purpose++) {
     if (bits(bytes, PURPOSES_AT + purpose - 1, 1) === 1) purposes.add(purpose);
   }
-  return { purposes, vendors: readVendors(bytes) };
+  return { purposes, consentsTo: (vendor) => consentsTo(bytes, vendor) };
 }
 
-function readVendors(bytes: Uint8Array): ReadonlySet<number> {
-  const vendors = new Set<number>();
-  const highest = bits(bytes, MAX_VENDOR_AT, 16);
+/** Looks one vendor up, in the bit field or the ranges: a list of all of them could be made to be a very long one. */
+function consentsTo(bytes: Uint8Array, vendor: number): boolean {
+  if (vendor < 1 || vendor > bits(bytes, MAX_VENDOR_AT, 16)) return false;
   let at = MAX_VENDOR_AT + 17;
-  if (bits(bytes, MAX_VENDOR_AT + 16, 1) === 0) {
-    for (let vendor = 1; vendor <= highest; vendor++) if (bits(bytes, at++, 1) === 1) vendors.add(vendor);
-    return vendors;
-  }
+  if (bits(bytes, MAX_VENDOR_AT + 16, 1) === 0) return bits(bytes, at + vendor - 1, 1) === 1;
   const ranges = bits(bytes, at, 12);
   at += 12;
   for (let range = 0; range < ranges && at < bytes.length * 8; range++) {
     const isRange = bits(bytes, at, 1) === 1;
     const from = bits(bytes, at + 1, 16);
     const to = isRange ? bits(bytes, at + 17, 16) : from;
+    if (vendor >= from && vendor <= to) return true;
     at += isRange ? 33 : 17;
-    for (let vendor = from; vendor <= Math.min(to, highest); vendor++) vendors.add(vendor);
   }
-  return vendors;
+  return false;
 }
 
 function bits(bytes: Uint8Array, at: number, count: number): number {

@@ -1,5 +1,6 @@
 import { refuses } from "@tessera/segment-engine";
 import {
+  digest,
   err,
   type ExperienceEvent,
   type Identity,
@@ -174,14 +175,18 @@ async function takeEvent(
   const active: EdgeProfile = { ...held, identities: joined, lastActivityAt: session.now };
   const windowEvent = adds ? toWindowEvent(event, id, session.compiled.eventFields) : undefined;
   const { pushes, ...evaluation } = withPushes(visit, evaluateFor(visit, active, windowEvent));
-  visit.touched.set(key, { base, profile: evaluation.profile });
+  const joins = items.length > 1 && joined !== held.identities && !event.isLookup;
+  const next: EdgeProfile = joins
+    ? { ...evaluation.profile, lookup: { outcome: "joined", at: session.now } }
+    : evaluation.profile;
+  visit.touched.set(key, { base, profile: next });
   if (!event.isLookup) {
     visit.entries.push({
       kind: "event",
       datasetId: platform.eventDatasets[0],
       orderKey: ecidOf(items) ?? key,
       body: hubEvent(visit, item.event, { id, items }),
-      ...(items.length > 1 && joined !== held.identities ? { refresh: withoutMarks(primary) } : {}),
+      ...(joins ? { refresh: withoutMarks(primary) } : {}),
     });
   }
   const known = adds || isReplay || base.version > 0 || evaluation.profile.hub !== undefined;
@@ -253,7 +258,9 @@ function eventId(
   const own = of.event.xdm["_id"];
   if (typeof own === "string") return own;
   if (!UUID.test(session.requestId)) return edge.newId();
-  return `${session.requestId}-${of.event.index}-${of.key.slice(-38)}`;
+  // An ECID says nothing of the person; another identity may be an address, and ids stand in logs.
+  const who = of.key.startsWith("ECID:") ? of.key.slice(5) : digest(of.key);
+  return `${session.requestId}-${of.event.index}-${who}`;
 }
 
 function hubEvent(
@@ -315,6 +322,7 @@ async function rewrite(
         ...held,
         identities: mergeIdentities(held.identities, step.profile.identities),
         lastActivityAt: Math.max(held.lastActivityAt, step.profile.lastActivityAt),
+        ...(step.profile.lookup.outcome === "joined" ? { lookup: step.profile.lookup } : {}),
         ...(step.profile.pushed === undefined ? {} : { pushed: { ...held.pushed, ...step.profile.pushed } }),
       };
       for (const event of added) {

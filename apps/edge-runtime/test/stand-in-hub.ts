@@ -24,6 +24,8 @@ export interface StandInHub {
   lookupDelayMs: number;
   /** Nothing is answered but with 503. */
   isDown: boolean;
+  /** Nothing is answered at all: connections hang. */
+  isSilent: boolean;
   /** Takes this many batches in and loses the answer: the edge has to send them again. */
   losesAnswers: number;
   readonly persons: Map<string, JsonObject>;
@@ -46,6 +48,7 @@ export async function startStandInHub(definitions: JsonObject = SNAPSHOT): Promi
       response.writeHead(status, { "content-type": "application/json", ...headers });
       response.end(status === 304 ? undefined : JSON.stringify(json));
     };
+    if (hub.isSilent) return;
     if (hub.isDown) return send(503, {});
     if (request.headers.authorization !== `Bearer ${TOKEN}`) {
       refused++;
@@ -97,6 +100,7 @@ export async function startStandInHub(definitions: JsonObject = SNAPSHOT): Promi
     lookups: (key) => lookups.get(key) ?? 0,
     lookupDelayMs: 0,
     isDown: false,
+    isSilent: false,
     losesAnswers: 0,
     persons: new Map(Object.entries(PERSONS)),
     publish: (next) => {

@@ -38,6 +38,8 @@ export class EdgeProfileObject {
     if (request.method === "DELETE") {
       this.#profile = undefined;
       await this.#state.storage.deleteAll();
+      // Depending on the platform's settings the alarm is gone too.
+      this.#hasAlarm = false;
       return new Response(null, { status: loaded === undefined ? 204 : 200 });
     }
     const expected = Number(searchParams.get("expected"));
