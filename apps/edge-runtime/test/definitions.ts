@@ -52,6 +52,13 @@ export const SNAPSHOT: JsonObject = {
       },
     },
     {
+      id: "storefront",
+      ipObfuscation: "full",
+      services: {
+        platform: { eventDatasets: ["web"], edgeSegmentation: true, personalizationDestinations: true },
+      },
+    },
+    {
       id: "own-id",
       firstPartyIdCookie: { enabled: true, name: "shop_device" },
       ipObfuscation: "partial",
@@ -76,6 +83,15 @@ export const SNAPSHOT: JsonObject = {
       alias: "shop",
       audienceIds: ALL,
       attributes: [{ source: "person.name.firstName", target: "firstName" }],
+    },
+    {
+      id: "commerce",
+      kind: "commerce",
+      name: "Storefront",
+      alias: "storefront",
+      datastreamId: "storefront",
+      audienceIds: ["viewed-today", "gold"],
+      attributes: [{ source: "loyalty.tier", target: "tier" }],
     },
     {
       id: "target",
