@@ -26,7 +26,9 @@ describe("what edges rely on", () => {
   let harness: Harness;
   beforeAll(async () => {
     await new Promise<void>((resolve) => edge.listen(0, "127.0.0.1", resolve));
-    harness = await startHarness({ edges: [{ url: `http://127.0.0.1:${(edge.address() as AddressInfo).port}` }] });
+    harness = await startHarness({
+      edges: [{ url: `http://127.0.0.1:${(edge.address() as AddressInfo).port}` }],
+    });
   });
   afterAll(async () => {
     await harness.close();
