@@ -219,6 +219,7 @@ async function main(): Promise<void> {
         await new Promise((done) => setTimeout(done, 500));
         if (server.name.startsWith("edge")) await checkAnswer(server);
         measured.push(await measure(server));
+        process.stderr.write(`${server.name}: ${Math.round(measured.at(-1)?.perSecond ?? 0)}/s\n`);
       } finally {
         await server.stop();
       }

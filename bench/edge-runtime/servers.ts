@@ -85,12 +85,13 @@ export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Sur
     conditions: ["@tessera/source", "workerd", "worker", "import"],
     logLevel: "error",
   });
+  // On disk, as it is deployed; with storage in memory this workerd ends at the first alarm (cloudflare/workerd#7191).
   const objects = `
   durableObjectNamespaces = [
     (className = "EdgeProfileObject", uniqueKey = "profiles"),
     (className = "EdgeForwardQueue", uniqueKey = "queue"),
   ],
-  durableObjectStorage = (inMemory = void),
+  durableObjectStorage = (localDisk = "objects"),
   bindings = [
     (name = "EDGE_PROFILES", durableObjectNamespace = "EdgeProfileObject"),
     (name = "FORWARD_QUEUE", durableObjectNamespace = "EdgeForwardQueue"),
@@ -141,6 +142,10 @@ async function pinned(
     },
     stop: () =>
       new Promise((done) => {
+        if (child.exitCode !== null || child.signalCode !== null) {
+          done();
+          return;
+        }
         child.once("exit", () => done());
         child.kill("SIGTERM");
       }),
