@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import type { AamDevice } from "@tessera/destinations-aam";
 import type {
   ExperienceEvent,
@@ -70,7 +71,7 @@ export interface EdgeProfileStore {
 type MaybePromise<T> = T | Promise<T>;
 
 /** After this long without activity an edge profile is gone: 14 days, in milliseconds. */
-export const EDGE_PROFILE_TTL = 14 * 24 * 3600 * 1000;
+export const EDGE_PROFILE_TTL: number = findLimit("edge.profile-ttl").value * 24 * 3600 * 1000;
 
 /** Whether a profile has outlived its time. */
 export function isExpired(profile: EdgeProfile, now: number): boolean {

@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import {
   err,
   type ExperienceEvent,
@@ -30,7 +31,7 @@ export interface PersonalizationQuery {
   readonly surfaces: readonly string[];
 }
 
-const MAX_SCOPES = 30;
+const MAX_SCOPES = findLimit("edge.decision-scopes").value;
 const MAX_DEPTH = 64;
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 

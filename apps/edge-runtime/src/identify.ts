@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import {
   err,
   type Identity,
@@ -11,8 +12,8 @@ import { isEcid } from "./ecid.ts";
 import type { EdgeError } from "./errors.ts";
 
 /** The most identities one request may name. */
-const MAX_IDENTITIES = 20;
-const LONGEST_ID = 1024;
+const MAX_IDENTITIES = findLimit("identity.record-identities").value;
+const LONGEST_ID = findLimit("identity.value-length").value;
 
 /** The identities of one event, and which of them is the primary one. */
 export interface EventIdentities {

@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import {
   err,
   type Identity,
@@ -131,7 +132,7 @@ function mergeMemberships(held: EdgeProfile, person: HubPerson): EdgeProfile["me
   return memberships;
 }
 
-const MAX_IDENTITIES = 50;
+const MAX_IDENTITIES = findLimit("identity.graph-identities").value;
 
 /** Both lists, each identity once, at most as many as a person can have. */
 export function mergeIdentities(first: readonly Identity[], more: readonly Identity[]): readonly Identity[] {

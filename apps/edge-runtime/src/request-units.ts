@@ -1,7 +1,9 @@
+import { findLimit } from "@tessera/guardrails";
+
 /** The most bytes of a request body. */
-export const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_BODY_BYTES: number = findLimit("edge.request-size").value;
 /** One request unit covers this many bytes of body, for one upstream service. */
-const FRAGMENT_BYTES = 8 * 1024;
+const FRAGMENT_BYTES = findLimit("edge.request-fragment").value;
 
 /** What a request costs: fragments of 8 KB, times the services it reaches. */
 export function requestUnits(bytes: number, services: number): number {

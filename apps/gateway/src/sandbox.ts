@@ -36,6 +36,8 @@ export interface SandboxOptions {
   /** Salt of the hashes that stay of persons who were erased. */
   readonly privacySalt?: string | undefined;
   readonly onError: (what: string, error: unknown) => void;
+  /** Told how many seconds an evaluation of all persons took. */
+  readonly onEvaluated?: (seconds: number) => void;
 }
 
 /** How often due persons are looked for, in milliseconds. */
@@ -47,7 +49,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { name, organisation, store, catalog, clock, newId, onError } = options;
   const listeners = new Set<MembershipListener>();
   const personsListeners = new Set<PersonsListener>();
-  const hub = await createHub({
+  const made = await createHub({
     store: withTraces(store),
     clock,
     newId,
@@ -58,6 +60,15 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     onPersonsCommitted: (committed) => personsListeners.forEach((listener) => listener(committed)),
     onMemberships: (changes) => listeners.forEach((listener) => listener(changes)),
   });
+  const hub: Hub = {
+    ...made,
+    evaluateAudiences: async (ids, progress) => {
+      const begin = performance.now();
+      const evaluated = await made.evaluateAudiences(ids, progress);
+      if (evaluated.ok) options.onEvaluated?.((performance.now() - begin) / 1_000);
+      return evaluated;
+    },
+  };
   const labels = await openLabelledFields(store, name);
   let closed = false;
   /** The last day whose use of limits was noted. */

@@ -113,8 +113,18 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
   const leased = createLeasedWork(given, { leaseMs: config.leaseMs, onError });
   const store = leased?.store ?? given;
   const timers = does("timers") && leased === undefined;
-  const options = { name, organisation, store, catalog: CATALOG, clock, newId, timers, privacySalt, onError };
-  const sandbox = await openSandbox(options);
+  const sandbox = await openSandbox({
+    name,
+    organisation,
+    store,
+    catalog: CATALOG,
+    clock,
+    newId,
+    timers,
+    privacySalt,
+    onError,
+    onEvaluated: metrics.evaluating.batch.add,
+  });
   await (leased === undefined
     ? finishRebuild(sandbox)
     : leased.alone("rebuild", () => finishRebuild(sandbox)));
@@ -135,6 +145,10 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     runs,
     leased,
     onError,
+    onDelivered: (destinationId, seconds) => {
+      const limits = hub.destinations().get(destinationId)?.configured.capabilities.limits;
+      metrics.delivering[limits === "audience-manager" ? limits : "streaming"].add(seconds);
+    },
   });
   const workers =
     leased && startSharedWork(leased, { config, sandbox, exports: delivery.exports, jobs, clock, onError });

@@ -63,6 +63,13 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
   const metrics = await (await harness.request("/metrics")).text();
   expect(metrics).toMatch(new RegExp(`tessera_delivery.*destination="${destinationId}",what="delivered"} 1`));
 
+  const told = await harness.graphql(
+    `{latencies{destination deliveriesMeasured deliveredP95 deliveryVerdict}}`,
+  );
+  const { latencies } = dataOf<{ latencies: { destination: string; deliveriesMeasured: number }[] }>(told);
+  for (const one of latencies.filter(({ destination }) => destination === "streaming"))
+    expect(one).toMatchObject({ deliveriesMeasured: 1, deliveryVerdict: "within" });
+
   status = 422;
   await enter("C2");
   const letters = async (): Promise<readonly { readonly id: string; readonly code: string }[]> => {

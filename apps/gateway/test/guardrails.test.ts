@@ -69,6 +69,13 @@ describe("guardrails over GraphQL", () => {
     expect(streaming.length).toBeGreaterThan(2);
     for (const one of streaming) expect(one).toMatchObject({ measured: 1, verdict: "within" });
     expect(latencies.find(({ evaluation }) => evaluation === "batch")?.verdict).toBe("unmeasured");
+
+    dataOf(await harness.graphql(`mutation{evaluateAudiences{id}}`));
+    const after = dataOf<{ latencies: { evaluation: string; measured: number; verdict: string }[] }>(
+      await harness.graphql(`{latencies{evaluation measured verdict}}`),
+    );
+    for (const one of after.latencies.filter(({ evaluation }) => evaluation === "batch"))
+      expect(one).toMatchObject({ measured: 1, verdict: "within" });
   });
 
   it.each([`mutation{setLimits(profile:"none"){id}}`, `{preflightAudience(evaluation:"none"){id}}`])(

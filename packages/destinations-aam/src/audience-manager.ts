@@ -23,6 +23,7 @@ export const audienceManager: DestinationDefinition<AamSettings> = {
     audienceDefinitions: false,
     backfill: false,
     marketingActions: ["crossSiteTargeting"],
+    limits: "audience-manager",
   },
   plan: planAam,
   interpret: interpretAam,

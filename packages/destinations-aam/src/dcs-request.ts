@@ -1,12 +1,13 @@
+import { findLimit } from "@tessera/guardrails";
 import type { SharedIdentity, SharedNamespace } from "./identity-filter.ts";
 
 /** Customer ids in one call at most (error 301 and 309 beyond). */
-export const MAX_CUSTOMER_IDS = 10;
+export const MAX_CUSTOMER_IDS: number = findLimit("aam.customer-ids-per-request").value;
 /** Customer ids of one namespace in one call at most (error 310 beyond). */
-export const MAX_CUSTOMER_IDS_PER_NAMESPACE = 3;
+export const MAX_CUSTOMER_IDS_PER_NAMESPACE: number = findLimit("aam.customer-ids-per-namespace").value;
 /** Bytes of a GET call and of a POST body at most. */
-export const MAX_GET_BYTES: number = 8 * 1024;
-export const MAX_POST_BYTES: number = 32 * 1024;
+export const MAX_GET_BYTES: number = findLimit("aam.get-size").value;
+export const MAX_POST_BYTES: number = findLimit("aam.post-size").value;
 
 /** Between the parts of a customer id: data source, id, authentication state. Travels as `%01`. */
 export const ID_SEPARATOR = "\u0001";

@@ -1,8 +1,9 @@
+import { findLimit } from "@tessera/guardrails";
 import { compareKeys, formatInstant, isObject, parseInstant } from "@tessera/xdm";
 import { type DcsRegion, dcsRegion } from "./regions.ts";
 
 /** How long a captured region stays good: 14 days. */
-export const REGION_LIFETIME_SECONDS: number = 14 * 86_400;
+export const REGION_LIFETIME_SECONDS: number = findLimit("aam.region-age").value * 86_400;
 
 /** Clocks of capturing clients may run ahead by this much; a later capture is not believed. */
 const CLOCK_SKEW_MS = 5 * 60_000;

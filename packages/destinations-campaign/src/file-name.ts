@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import { parseInstant } from "@tessera/xdm";
 
 /** One part of a file name. Destination name and audience id are always there; these come after them, in order. */
@@ -25,7 +26,7 @@ export interface FileNameFacts {
 }
 
 /** Characters in a file name at most, extension and part number included. */
-export const MAX_FILE_NAME = 255;
+export const MAX_FILE_NAME: number = findLimit("campaign.file-name-length").value;
 
 /**
  * The name without part number and extension. Characters that no file system or blob store agrees on become `_`.

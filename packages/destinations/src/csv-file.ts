@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import { digest, err, type Issue, isObject, type JsonSchema, ok, type Result } from "@tessera/xdm";
 import type { ActivationBatch, FileBatch } from "./activation-batch.ts";
 import { CSV_SCHEMA, type CsvOptions, csvWriter, parseCsvOptions } from "./csv.ts";
@@ -30,7 +31,7 @@ const NAME_PARTS = [
   "date-time",
   "timestamp",
 ] as const;
-const MAX_ROWS = 5_000_000;
+const MAX_ROWS = findLimit("destinations.rows-per-file").value;
 
 const TITLES = { local: "Local folder", sftp: "SFTP", s3: "Amazon S3", "azure-blob": "Azure Blob" } as const;
 

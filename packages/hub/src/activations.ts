@@ -8,6 +8,7 @@ import type {
   PlannedRequest,
 } from "@tessera/destinations";
 import { selectForExport } from "@tessera/destinations";
+import type { Limits } from "@tessera/guardrails";
 import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
 import { compileValue, type ValuePlan } from "@tessera/segment-engine";
 import { err, formatInstant, isMember, type Issue, ok, type Result } from "@tessera/xdm";
@@ -26,6 +27,7 @@ import {
 import { createDataflowChanges } from "./dataflow-changes.ts";
 import { governedDataflow } from "./governance/governance-catalog.ts";
 import type { Guard, Review } from "./governance/governance.ts";
+import { limitIssues } from "./limit-issues.ts";
 
 /** A file export that is planned: the requests in order, and the destination that reads the answers. */
 interface PlannedExport {
@@ -73,6 +75,8 @@ export interface ActivationsOptions {
   readonly clock: () => number;
   readonly newId: () => string;
   readonly policy: () => MergePolicy;
+  /** The limits in force, asked before a destination is saved. */
+  readonly limits: () => Limits;
   readonly nameOf: (audienceId: string) => string | undefined;
   readonly organisation: string;
   readonly sandbox: string;
@@ -134,6 +138,8 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       const planned = planDestination(input, { id: newId(), now: clock(), catalog });
       if (!planned.ok) return planned;
       const { stored } = planned.value;
+      const refused = limitIssues(options.limits(), [["destinations.destinations", live.size + 1, ["type"]]]);
+      if (refused.length > 0) return err(refused);
       if (!(await saveDocument(store, "destination", stored.id, stored))) return conflict;
       await reload();
       return ok({ ...planned.value, dataflows: [] });

@@ -84,18 +84,18 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   const all = kept.length === 0 ? [DEFAULT_MERGE_POLICY] : kept;
   const published = stored.filter((audience) => audience.status === "published");
   const continuous = published.filter((audience) => audience.evaluation !== "batch");
-  const linking =
-    rules === undefined ? defaultLinkingRules : (rules.body["rules"] as unknown as LinkingRules);
+  const limits = limitsFrom(guardrails?.body, ADOBE_LIMITS);
+  const linking = linkingOf(rules?.body["rules"], limits);
   const settings = readRegistry(namespaces?.body ?? {});
   if (!settings.ok) throw new Error("Stored namespaces were checked when they were set.");
   const registered = settings.value;
   const known = new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset]));
   return {
     rules: linking,
-    registry: registryOf(registered, linking),
+    registry: registryOf(registered, linking, limits),
     registered,
     decisions: decisions.map(({ body }) => body as unknown as GraphDecision),
-    limits: limitsFrom(guardrails?.body, ADOBE_LIMITS),
+    limits,
     policies: all,
     policy: all.find((policy) => policy.isDefault) ?? DEFAULT_MERGE_POLICY,
     edgePolicy: all.find((policy) => policy.isActiveOnEdge) ?? DEFAULT_MERGE_POLICY,
@@ -113,13 +113,27 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   };
 }
 
+/** The rules that were set, or the default ones with the cap of the sandbox. A set cap was asked when it was set. */
+function linkingOf(stored: unknown, limits: Limits): LinkingRules {
+  if (stored !== undefined) return stored as LinkingRules;
+  return { ...defaultLinkingRules, cap: limits["identity.graph-identities"].value };
+}
+
 /** Registered namespaces and those that only the linking rules name. */
-function registryOf(registered: NamespaceRegistry, { namespaces }: LinkingRules): NamespaceRegistry {
+function registryOf(
+  registered: NamespaceRegistry,
+  { namespaces }: LinkingRules,
+  limits: Limits,
+): NamespaceRegistry {
   const known = new Map(registered.namespaces);
   for (const { namespace: code, type } of namespaces) {
     if (!known.has(code)) known.set(code, { code, name: code, type, custom: true, normalise: "none" });
   }
-  return { ...registered, namespaces: known };
+  const most = {
+    identities: limits["identity.record-identities"].value,
+    length: limits["identity.value-length"].value,
+  };
+  return { ...registered, namespaces: known, limits: most };
 }
 
 /** Audiences were checked when they were saved, so a plan that does not compile is a bug. */

@@ -175,6 +175,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     organisation,
     sandbox,
     policy: () => configuration.policy,
+    limits: () => configuration.limits,
     nameOf: (id) => {
       const audience = configuration.audiences.get(id);
       return audience?.status === "published" ? audience.name : undefined;

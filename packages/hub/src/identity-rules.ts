@@ -22,6 +22,7 @@ import {
 import { saveDocument } from "./destination-lifecycle.ts";
 import { checkRules } from "./identity-namespaces.ts";
 import type { Ingestion } from "./ingest.ts";
+import { limitIssues } from "./limit-issues.ts";
 import { clustersOf, rederiveClusters } from "./rederive.ts";
 
 /** What became of a decision about who is who. */
@@ -125,6 +126,9 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     setLinkingRules: async (input, progress) => {
       const rules = checkRules(input, begin().configuration);
       if (!rules.ok) return rules;
+      const { limits } = begin().configuration;
+      const refused = limitIssues(limits, [["identity.graph-identities", rules.value.cap, ["cap"]]]);
+      if (refused.length > 0) return err(refused);
       if (!(await saveDocument(store, "linkingRules", "current", { rules: rules.value, since: clock() })))
         return err(CONFLICT("set linking rules"));
       await reload();

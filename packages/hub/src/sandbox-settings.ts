@@ -14,6 +14,7 @@ import { saveDocument } from "./destination-lifecycle.ts";
 import { emptyCommit } from "./empty-commit.ts";
 import { governedDataset, governedMergePolicy } from "./governance/governance-catalog.ts";
 import type { Guard } from "./governance/governance.ts";
+import { limitIssues } from "./limit-issues.ts";
 
 /** The kinds of documents that edges work by and that are kept as they are given. */
 type EdgeDocumentKind = "datastream" | "activity";
@@ -64,6 +65,12 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
         return err([{ code: "dataset.kind", path: ["kind"], message }]);
       }
       const { value } = dataset;
+      const { eventExpirationDays: days } = value;
+      const refused = limitIssues(
+        configuration().limits,
+        days === undefined ? [] : [["profile.event-expiration", days, ["eventExpirationDays"]]],
+      );
+      if (refused.length > 0) return err(refused);
       const saved = await guard(
         () => ({ kind: "dataset", dataset: governedDataset(value) }),
         () => saveDocument(store, "dataset", value.id, value),
@@ -77,7 +84,8 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
       const before = configuration().policies.find((policy) => policy.id === id);
       const policy = parseMergePolicy(input, id, (before?.version ?? 0) + 1);
       if (!policy.ok) return policy;
-      const all = saveMergePolicy(configuration().policies, policy.value);
+      const { policies, limits } = configuration();
+      const all = saveMergePolicy(policies, policy.value, limits["merge-policy.policies"].value);
       if (!all.ok) return err([all.error]);
       const documents = await Promise.all(
         all.value.map(async (one) => {

@@ -37,6 +37,16 @@ export interface NamespaceRegistry {
   readonly namespaces: ReadonlyMap<string, Namespace>;
   readonly unknown: "refuse" | "cookie";
   readonly blocked: ReadonlyMap<string, BlockedValues>;
+  /** Other limits than the documented ones: 20 identities a record, 1,024 characters a value. */
+  readonly limits?: IdentityLimits;
+}
+
+/** How much one record may say of who someone is. */
+export interface IdentityLimits {
+  /** Most identities of one record. */
+  readonly identities: number;
+  /** Most characters of a value. */
+  readonly length: number;
 }
 
 /** The key of `NamespaceRegistry.blocked` for values refused in every namespace. */

@@ -1,6 +1,6 @@
 import { describe, type Identity, type IdentityItem, identityKey, type Issue } from "@tessera/xdm";
 import { isJunkValue } from "./junk-values.ts";
-import { isBlockedValue, type Namespace, type NamespaceRegistry } from "./namespaces.ts";
+import { type IdentityLimits, isBlockedValue, type Namespace, type NamespaceRegistry } from "./namespaces.ts";
 import { namespaceAliases } from "./standard-namespaces.ts";
 
 /** The identities of a record that are fit for use, in normal form, and an issue for each that was left out. */
@@ -9,14 +9,11 @@ export interface ValidatedIdentities {
   readonly issues: readonly Issue[];
 }
 
-/** Most identities of one record. */
-const MAX_IDENTITIES = 20;
-/** Most characters of a value. */
-const MAX_LENGTH = 1024;
+const DOCUMENTED: IdentityLimits = { identities: 20, length: 1024 };
 
 /**
  * Checks the identities of one record against the namespaces: form of the value, junk values, the sandbox's block list, at
- * most 20. What fails is reported and left out; the rest of the record lives.
+ * most 20 (or what `registry.limits` says). What fails is reported and left out; the rest of the record lives.
  *
  * - Values come back in their namespace's normal form (IDFA in upper case, e-mail trimmed and in lower case, …); MCID and MID
  *   become ECID. The same identity twice is kept once, with the stronger authentication.
@@ -27,6 +24,7 @@ export function validateIdentities(
   items: readonly IdentityItem[],
   registry: NamespaceRegistry,
 ): ValidatedIdentities {
+  const { identities: most } = registry.limits ?? DOCUMENTED;
   const issues: Issue[] = [];
   const found = new Map<string, IdentityItem>();
   for (const item of items) {
@@ -39,14 +37,14 @@ export function validateIdentities(
     }
   }
   const identities = [...found.values()];
-  if (identities.length <= MAX_IDENTITIES) return { identities, issues };
+  if (identities.length <= most) return { identities, issues };
   const weight = (item: IdentityItem): number =>
     Number(!item.primary) * 2 + Number(item.authenticatedState !== "authenticated");
-  const kept = new Set(identities.toSorted((x, y) => weight(x) - weight(y)).slice(0, MAX_IDENTITIES));
+  const kept = new Set(identities.toSorted((x, y) => weight(x) - weight(y)).slice(0, most));
   for (const { namespace } of identities.filter((item) => !kept.has(item))) {
     issues.push(
       refusal("identity.tooMany", namespace, {
-        expected: `at most ${MAX_IDENTITIES} identities a record`,
+        expected: `at most ${most} identities a record`,
         came: `${identities.length}`,
       }),
     );
@@ -79,8 +77,9 @@ function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | 
     const expected = "a registered namespace (register it, or set `unknown` to cookie)";
     return refusal("identity.namespace", code, { expected, came: `the unknown code ${code}` });
   }
-  if (item.id.length > MAX_LENGTH) {
-    return refusal("identity.tooLong", code, { expected: `at most ${MAX_LENGTH} characters`, came });
+  const { length: longest } = registry.limits ?? DOCUMENTED;
+  if (item.id.length > longest) {
+    return refusal("identity.tooLong", code, { expected: `at most ${longest} characters`, came });
   }
   const id = namespace ? normalise(item.id, namespace) : item.id;
   if (isJunkValue(id)) {

@@ -15,7 +15,6 @@ export {
   type AttributeMerge,
   DEFAULT_MERGE_POLICY,
   deleteMergePolicy,
-  MERGE_POLICY_MAX,
   type MergePolicy,
   parseMergePolicy,
   saveMergePolicy,

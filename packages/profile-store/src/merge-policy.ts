@@ -30,8 +30,8 @@ export const DEFAULT_MERGE_POLICY: MergePolicy = {
   version: 1,
 };
 
-/** At most this many merge policies a sandbox (guardrail of the profile store, hard). */
-export const MERGE_POLICY_MAX = 5;
+/** At most this many merge policies a sandbox, as documented (guardrail of the profile store, hard). */
+const MERGE_POLICY_MAX = 5;
 
 /** Reads a merge policy in the shape `{ name, identityGraph: {type}, attributeMerge, default, isActiveOnEdge }`. */
 export function parseMergePolicy(input: unknown, id: string, version: number): Result<MergePolicy, Issue[]> {
@@ -81,17 +81,18 @@ export function parseMergePolicy(input: unknown, id: string, version: number): R
 
 /**
  * The policies of a sandbox after `next` was saved: the former default or edge policy steps back when `next` takes
- * its place; what would leave the sandbox without a default or with more than five policies is refused.
+ * its place; what would leave the sandbox without a default or with more than `most` policies is refused.
  */
 export function saveMergePolicy(
   policies: readonly MergePolicy[],
   next: MergePolicy,
+  most: number = MERGE_POLICY_MAX,
 ): Result<readonly MergePolicy[], Issue> {
   const others = policies.filter((policy) => policy.id !== next.id);
-  if (others.length + 1 > MERGE_POLICY_MAX) {
+  if (others.length + 1 > most) {
     return err({
       code: "mergePolicy.limit",
-      message: `Expected at most ${MERGE_POLICY_MAX} merge policies in a sandbox, this would be one more. Edit or delete one instead.`,
+      message: `Expected at most ${most} merge policies in a sandbox, this would be one more. Edit or delete one instead.`,
     });
   }
   const stepped = others.map((policy) => ({

@@ -17,6 +17,7 @@ import type { Sender } from "../transports/send.ts";
 import type { LeasedWork } from "../workers/leased-work.ts";
 import { createExportScheduler, type ExportScheduler } from "./export-schedule.ts";
 import { createJournal } from "./journal.ts";
+import { watchedJournal } from "./watched-journal.ts";
 import type { ExportPorts } from "./write-exports.ts";
 
 /** Tells the streaming destinations of one sandbox what stands in its outbox. */
@@ -45,6 +46,8 @@ export interface DeliveryWorkerOptions {
   /** How they are divided among processes that share the store. */
   readonly leased?: LeasedWork | undefined;
   readonly onError: (what: string, error: unknown) => void;
+  /** Told of each delivered item how many seconds it waited and travelled. */
+  readonly onDelivered: (destinationId: string, seconds: number) => void;
 }
 
 /**
@@ -60,7 +63,10 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
       : async (request, signal) => (leased.mayAct() ? options.send(request, signal) : LEASE_LOST);
   const traces = createDeliveryTraces(sandbox);
   const newStore = (): DeliveryStore =>
-    createRelayedOutbox({ source: sourceOf(store, traces), journal: createJournal(store) });
+    createRelayedOutbox({
+      source: sourceOf(store, traces),
+      journal: watchedJournal(createJournal(store), options.onDelivered),
+    });
   const delivery = newStore();
   const newEngine = (outbox: DeliveryStore): DeliveryEngine =>
     createDeliveryEngine(

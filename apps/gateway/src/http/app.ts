@@ -50,7 +50,7 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
     const seconds = (performance.now() - begin) / 1_000;
     metrics.requests.inc({ route, status });
     metrics.requestSeconds.observe({ route }, seconds);
-    if (route.startsWith("/collect/") && status === 200) metrics.evaluating.add(seconds);
+    if (route.startsWith("/collect/") && status === 200) metrics.evaluating.streaming.add(seconds);
     log.debug({ requestId, route, status, seconds, principal: context.get("principal")?.id }, "request");
     context.header("X-Request-Id", requestId);
     context.header("X-Content-Type-Options", "nosniff");

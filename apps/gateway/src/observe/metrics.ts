@@ -15,8 +15,10 @@ export interface Metrics {
   readonly stored: Gauge<"sandbox" | "what">;
   readonly audienceMembers: Gauge<"sandbox" | "audience">;
   readonly audienceAge: Gauge<"sandbox" | "audience">;
-  /** From the arrival of events or records to their committed memberships. */
-  readonly evaluating: LatencyWindow;
+  /** Streaming: from the arrival of events or records to their committed memberships. Batch: one evaluation of all persons. */
+  readonly evaluating: { readonly streaming: LatencyWindow; readonly batch: LatencyWindow };
+  /** From a committed membership to the answer of the destination. */
+  readonly delivering: { readonly streaming: LatencyWindow; readonly "audience-manager": LatencyWindow };
 }
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -28,7 +30,8 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   return {
     registry,
-    evaluating: latencyWindow(),
+    evaluating: { streaming: latencyWindow(), batch: latencyWindow() },
+    delivering: { streaming: latencyWindow(), "audience-manager": latencyWindow() },
     requests: new Counter({
       name: "tessera_requests_total",
       help: "HTTP requests by route and status.",

@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
 import { utf8Length } from "./utf8-length.ts";
 
@@ -15,9 +16,9 @@ export interface InboundRecord {
 }
 
 /** Bytes in one line at most. */
-export const MAX_LINE_BYTES = 102_400;
+export const MAX_LINE_BYTES: number = findLimit("aam.file-line").value;
 /** Lines for one user at most; more would be discarded by the receiver. */
-export const MAX_LINES_PER_USER = 200;
+export const MAX_LINES_PER_USER: number = findLimit("aam.file-lines-per-id").value;
 
 // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;

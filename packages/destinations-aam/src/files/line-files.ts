@@ -1,10 +1,11 @@
+import { findLimit } from "@tessera/guardrails";
 import type { Issue } from "@tessera/xdm";
 import { gzip } from "./gzip.ts";
 import { utf8Length } from "./utf8-length.ts";
 
 /** Largest files: 5 GB as written, 3 GB compressed; 1 GB is advised and the default. */
-const MAX_RAW_BYTES = 5_000_000_000;
-const MAX_GZIP_BYTES = 3_000_000_000;
+const MAX_RAW_BYTES = findLimit("aam.file-size-raw").value;
+const MAX_GZIP_BYTES = findLimit("aam.file-size-compressed").value;
 const ADVISED_BYTES = 1_000_000_000;
 const CHUNK = 1 << 16;
 

@@ -1,3 +1,4 @@
+import { findLimit } from "@tessera/guardrails";
 import type { CsvOptions } from "../csv/csv-options.ts";
 import { createCsvWriter, type CsvValues } from "../csv/csv-row.ts";
 import { createEncoder, gzip } from "../csv/encode.ts";
@@ -5,7 +6,7 @@ import { fileName } from "../file-name.ts";
 import type { CreateHash, Hasher, ManifestFile } from "./manifest.ts";
 
 /** Rows in one file at most; further rows go to `_2`, `_3`, … */
-export const MAX_ROWS_PER_FILE = 5_000_000;
+export const MAX_ROWS_PER_FILE: number = findLimit("destinations.rows-per-file").value;
 const CHUNK = 1 << 16;
 
 /** What the files of one export have in common. */

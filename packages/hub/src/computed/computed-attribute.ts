@@ -34,13 +34,19 @@ export interface PreparedAttribute {
 
 const HOUR = 3_600_000;
 const DAY = 24;
-const LONGEST = 184 * DAY;
+/** Six months are at most 184 days. */
+const MONTH = 184 / 6;
+/** The documented look-back, in months. */
+const LOOK_BACK_MONTHS = 6;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const FUNCTIONS: readonly unknown[] = ["count", "sum", "min", "max", "mostRecent", "list"];
 const MOST = 100;
 
-/** Reads a definition. */
-export function parseComputedAttribute(input: unknown): Result<ComputedAttribute, readonly Issue[]> {
+/** Reads a definition that looks back at most so many months. */
+export function parseComputedAttribute(
+  input: unknown,
+  months: number = LOOK_BACK_MONTHS,
+): Result<ComputedAttribute, readonly Issue[]> {
   if (!isObject(input)) return err([wrong("definition", "an object", input)]);
   const { name, function: does, filter, field, lookBackHours, most } = input;
   const issues: Issue[] = [];
@@ -51,8 +57,11 @@ export function parseComputedAttribute(input: unknown): Result<ComputedAttribute
     issues.push(wrong("filter", "PQL over one event", filter));
   if (does !== "count" && (typeof field !== "string" || field === ""))
     issues.push(wrong("field", "a dotted path of the event", field));
-  if (!(Number.isInteger(lookBackHours) && Number(lookBackHours) >= 1 && Number(lookBackHours) <= LONGEST))
-    issues.push(wrong("lookBackHours", `a whole number from 1 to ${LONGEST} (six months)`, lookBackHours));
+  const longest = Math.floor(months * MONTH) * DAY;
+  if (!(Number.isInteger(lookBackHours) && Number(lookBackHours) >= 1 && Number(lookBackHours) <= longest))
+    issues.push(
+      wrong("lookBackHours", `a whole number from 1 to ${longest} (${months} months)`, lookBackHours),
+    );
   if (most !== undefined && !(Number.isInteger(most) && Number(most) >= 1 && Number(most) <= MOST))
     issues.push(wrong("most", `a whole number from 1 to ${MOST}`, most));
   const plan = typeof filter === "string" ? compileFilter(filter) : undefined;

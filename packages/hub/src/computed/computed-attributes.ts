@@ -49,7 +49,8 @@ export function createComputedAttributes(options: ComputedAttributesOptions): Co
   return {
     computedAttributes: all,
     saveComputedAttribute: async (input, progress) => {
-      const parsed = parseComputedAttribute(input);
+      const { limits } = begin().configuration;
+      const parsed = parseComputedAttribute(input, limits["profile.computed-lookback"].value);
       if (!parsed.ok) return parsed;
       const { value } = parsed;
       if (all().filter(({ name }) => name !== value.name).length >= MOST) {

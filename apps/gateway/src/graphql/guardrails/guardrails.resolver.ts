@@ -1,5 +1,6 @@
 import { LATENCY_EXPECTATIONS } from "@tessera/guardrails";
 import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
+import type { LatencyWindow } from "../../observe/latency-window.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { JsonObjectScalar } from "../scalars.ts";
@@ -52,9 +53,13 @@ export class GuardrailsResolver {
   })
   latencies(@Ctx() context: GatewayContext): LatencyType[] {
     demand(context, "view-guardrails");
-    const streaming = context.gateway.metrics.evaluating.seconds();
+    const { evaluating, delivering } = context.gateway.metrics;
+    const secondsOf = (window: LatencyWindow | undefined): readonly number[] => window?.seconds() ?? [];
     return LATENCY_EXPECTATIONS.map((expected) =>
-      latencyTypeOf(expected, expected.evaluation === "streaming" ? streaming : []),
+      latencyTypeOf(expected, {
+        evaluating: secondsOf(new Map(Object.entries(evaluating)).get(expected.evaluation)),
+        delivering: secondsOf(new Map(Object.entries(delivering)).get(expected.destination)),
+      }),
     );
   }
 

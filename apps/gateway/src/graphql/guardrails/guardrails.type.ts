@@ -127,6 +127,18 @@ export class LatencyType {
     description: "within, slower or unmeasured: the 95th percentile beside the published most.",
   })
   readonly verdict!: string;
+
+  @Field(() => Int, { description: "Deliveries measured here, to destinations of this kind." })
+  readonly deliveriesMeasured!: number;
+
+  @Field(() => Float, { nullable: true, description: "Median of the deliveries measured here." })
+  readonly deliveredP50?: number | undefined;
+
+  @Field(() => Float, { nullable: true, description: "95th percentile of the deliveries measured here." })
+  readonly deliveredP95?: number | undefined;
+
+  @Field(() => String, { description: "within, slower or unmeasured, for deliveries." })
+  readonly deliveryVerdict!: string;
 }
 
 /** A row of the report as GraphQL tells it. */
@@ -158,10 +170,17 @@ export function limitCheckOf({ kind, limit, value, message, whatToDo }: LimitChe
   return { id: limit.id, state: kind, value, limit: limit.value, message, whatToDo };
 }
 
-/** An expectation beside the evaluations measured here. */
-export function latencyTypeOf(expected: LatencyExpectation, measured: readonly number[]): LatencyType {
+/** What waits for a schedule has no published bound. */
+const UNBOUNDED: Seconds = { usual: Infinity, most: Infinity };
+
+/** An expectation beside what was measured here: evaluations of its kind, deliveries to its kind of destination. */
+export function latencyTypeOf(
+  expected: LatencyExpectation,
+  measured: { readonly evaluating: readonly number[]; readonly delivering: readonly number[] },
+): LatencyType {
   const { evaluation, destination, evaluating, delivering, frequency, payload } = expected;
-  const found = compareLatency(evaluating satisfies Seconds, measured);
+  const found = compareLatency(evaluating satisfies Seconds, measured.evaluating);
+  const sent = compareLatency(delivering === "schedule" ? UNBOUNDED : delivering, measured.delivering);
   return {
     evaluation,
     destination,
@@ -174,5 +193,9 @@ export function latencyTypeOf(expected: LatencyExpectation, measured: readonly n
     measuredP50: found.p50,
     measuredP95: found.p95,
     verdict: found.kind,
+    deliveriesMeasured: sent.count,
+    deliveredP50: sent.p50,
+    deliveredP95: sent.p95,
+    deliveryVerdict: sent.kind,
   };
 }
