@@ -1,4 +1,5 @@
 import type { DestinationDefinition } from "@tessera/destinations";
+import { FILE_DEMANDS, managedDemands } from "./export/mapping-rules.ts";
 import { type CampaignPorts, interpretFiles, planFiles } from "./plan.ts";
 import {
   CAMPAIGN_FILE_SETTINGS,
@@ -7,8 +8,6 @@ import {
   type CampaignSettings,
   parseCampaignFileSettings,
   parseCampaignSettings,
-  STATUS_COLUMN,
-  TARGET_IDENTITIES,
 } from "./settings.ts";
 
 /**
@@ -32,6 +31,7 @@ export function campaignManagedServices(ports: CampaignPorts = {}): DestinationD
       audienceDefinitions: false,
       backfill: true,
       marketingActions: ["emailTargeting"],
+      limits: "campaign",
     },
     plan: (batch, settings, context) =>
       planFiles(
@@ -55,13 +55,7 @@ export function campaignManagedServices(ports: CampaignPorts = {}): DestinationD
           },
           target: settings.landingZone,
           files: settings,
-          demands: {
-            statusColumn: STATUS_COLUMN,
-            ...(settings.columns && { columns: settings.columns }),
-            identityColumns: TARGET_IDENTITIES,
-            dedup: "oneColumn",
-            updates: settings.syncType === "profile",
-          },
+          demands: managedDemands(settings),
           plainAudienceNames: true,
         },
         context,
@@ -97,7 +91,7 @@ export function campaignFiles(
           ...ports,
           target: settings.storage,
           files: settings,
-          demands: { dedup: "identityOrAttributes" },
+          demands: FILE_DEMANDS,
           plainAudienceNames: false,
         },
         context,

@@ -85,6 +85,11 @@ export {
   type GuardrailFinding,
   isCampaignRefused,
 } from "./guardrails.ts";
+export {
+  type CampaignDataflowCheck,
+  type CampaignDataflowVerdict,
+  checkCampaignDataflow,
+} from "./check-dataflow.ts";
 export { campaignLatency, type CampaignLatency, type LatencySummary, summariseLatency } from "./latency.ts";
 export { campaignEvent, type CampaignEvent, type CampaignLog, type LogSettings } from "./source/log-event.ts";
 export {

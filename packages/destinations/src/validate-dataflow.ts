@@ -45,7 +45,11 @@ export function validateDataflow(dataflow: Dataflow, check: DataflowCheck): Data
   const limits = preflight({ planned: planned(dataflow, check), counts: check.counts }, check.limits);
   const limitIssues = limits.map(({ kind, limit, message, whatToDo }): readonly [string, Issue] => [
     kind,
-    { code: `limit.${limit.id}`, path: [], message: `${message} ${whatToDo}` },
+    {
+      code: `limit.${limit.id}`,
+      path: [],
+      message: `${message} ${whatToDo} (${limit.source.document})`,
+    },
   ]);
   return {
     violations: [

@@ -1,4 +1,5 @@
 import type { FieldMapping } from "@tessera/destinations";
+import { type CampaignSettings, STATUS_COLUMN, TARGET_IDENTITIES } from "../settings.ts";
 
 /** What a destination demands of a mapping. */
 export interface MappingDemands {
@@ -12,6 +13,20 @@ export interface MappingDemands {
   /** Rows update recipients: beside the key and the status there must be something to update. */
   readonly updates?: boolean;
 }
+
+/** What managed services demand: the status, known columns and identities, one key column; of a profile sync, something to update. */
+export function managedDemands(settings: Pick<CampaignSettings, "columns" | "syncType">): MappingDemands {
+  return {
+    statusColumn: STATUS_COLUMN,
+    ...(settings.columns && { columns: settings.columns }),
+    identityColumns: TARGET_IDENTITIES,
+    dedup: "oneColumn",
+    updates: settings.syncType === "profile",
+  };
+}
+
+/** What the file destination demands: a key of one identity, or of one or two attributes, or none. */
+export const FILE_DEMANDS: MappingDemands = { dedup: "identityOrAttributes" };
 
 /** A violated rule of a mapping, with the column it is about. */
 export interface MappingFault {

@@ -3,6 +3,7 @@ import { checkAudience } from "@tessera/hub";
 import { type IdentityType, type Issue, type JsonSchema, UPS } from "@tessera/xdm";
 import type { Sandbox } from "../../sandbox.ts";
 import { valueOf } from "../failure.ts";
+import { checkCampaignRules } from "./check-campaign.ts";
 import { checkTargetRules } from "./check-target.ts";
 
 /** Where data may come without a schema, profiles may hold any field beside those that schemas name. */
@@ -43,6 +44,13 @@ export async function checkDataflow(
     configured.kind === "batch-file"
       ? { ...dataflow, audiences: dataflow.audiences.map((one) => ({ schedule: ON_DEMAND, ...one })) }
       : dataflow;
+  // Where any field may come, none is known to be a list.
+  const { person } = configuration.schemas;
+  const campaign = checkCampaignRules(
+    dataflow,
+    live,
+    person?.additionalProperties === true ? undefined : person,
+  );
   const verdict = validateDataflow(checked, {
     destination: configured,
     schema: profileSchema(configuration.schemas.person),
@@ -51,10 +59,10 @@ export async function checkDataflow(
     limits: configuration.limits,
     counts: countsBeside(dataflow, hub),
     newDestination: false,
-    governance: () => [...refused, ...rules],
+    governance: () => [...refused, ...rules, ...campaign.violations],
     checkExpression: (expression) => checkAudience(expression, configuration).issues,
   });
-  return { ...verdict, warnings: [...verdict.warnings, ...unregistered] };
+  return { ...verdict, warnings: [...verdict.warnings, ...campaign.warnings, ...unregistered] };
 }
 
 function unregisteredNamespace(index: number): Issue {
