@@ -94,6 +94,7 @@ export { campaignLatency, type CampaignLatency, type LatencySummary, summariseLa
 export { campaignEvent, type CampaignEvent, type CampaignLog, type LogSettings } from "./source/log-event.ts";
 export {
   type DeletedRecipients,
+  laterWatermark,
   type LogWatermark,
   type ReadLogs,
   readLogs,

@@ -61,6 +61,13 @@ export class SuppressionList {
     return entry !== undefined && (entry.always || time <= entry.until);
   }
 
+  /** Until when data about this identity stays out, in milliseconds: the moment of its deletion; undefined when it was not deleted. */
+  deletedAt(identity: Identity): number | undefined {
+    if (this.#entries.size === 0) return undefined;
+    const entry = this.#entries.get(suppressionHash(identity, this.#salt));
+    return entry?.always === true ? Infinity : entry?.until;
+  }
+
   #put({ hash, until, scope }: SuppressionEntry): void {
     const time = parseInstant(until);
     const known = this.#entries.get(hash);

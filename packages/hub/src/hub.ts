@@ -107,6 +107,8 @@ export interface Hub
     records: readonly unknown[],
     operation?: RecordOperation,
   ) => Promise<IngestReport>;
+  /** When an identity was erased (ms); data from before stays out. Undefined for one that was not; infinite when all data stays out. */
+  readonly erasedAt: (identity: Identity) => number | undefined;
   readonly queueDepth: () => number;
   readonly totals: HubStore["totals"];
   readonly audiences: () => Promise<readonly AudienceView[]>;
@@ -316,6 +318,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ingestRecords,
     ...createImports({ store, clock, ingestEvents, ingestRecords }),
     ...createQuarantine({ store, clock, ingestEvents, ingestRecords }),
+    erasedAt: (identity) => suppressions.deletedAt(identity),
     queueDepth: queue.depth,
     ...createProfiles({ store, begin }),
     audiences: async () =>

@@ -8,6 +8,7 @@ import type { QueryGuard } from "../graphql/query-guard.ts";
 import { readGauges } from "../observe/read-gauges.ts";
 import { audienceRoute, rowsRoute } from "./rows-route.ts";
 import { traced, traceOfRequest } from "../observe/tracing.ts";
+import { campaignLogsRoute } from "./campaign-logs-route.ts";
 import { collectRoute } from "./collect.ts";
 import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
 import { graphqlRoute } from "./graphql-route.ts";
@@ -67,6 +68,7 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
   app.post("/collect/records", collectRoute(gateway, "record"));
   app.post("/collect/rows", rowsRoute(gateway));
   app.post("/collect/audience", audienceRoute(gateway));
+  app.post("/collect/campaign-logs", campaignLogsRoute(gateway));
   app.get("/edge/snapshot", snapshotRoute);
   app.post("/edge/lookup", lookupRoute);
   app.get("/metrics", async (context) => {
@@ -99,6 +101,7 @@ const ROUTES = new Set([
   "/collect/records",
   "/collect/rows",
   "/collect/audience",
+  "/collect/campaign-logs",
   "/edge/snapshot",
   "/edge/lookup",
 ]);

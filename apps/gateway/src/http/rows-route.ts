@@ -20,7 +20,7 @@ const ID = /^[A-Za-z0-9_.-]{1,100}$/;
  */
 export function rowsRoute(gateway: Gateway): (context: Context<RouteEnv>) => Promise<Response> {
   return async (context) => {
-    const refused = refusal(gateway, context);
+    const refused = refusedImport(gateway, context);
     if (refused !== undefined) return refused;
     const asked = (name: string): string | undefined => context.req.query(name);
     const datasetId = asked("datasetId") ?? "";
@@ -61,7 +61,7 @@ export async function savedMapping({ store }: Sandbox, datasetId: string): Promi
  */
 export function audienceRoute(gateway: Gateway): (context: Context<RouteEnv>) => Promise<Response> {
   return async (context) => {
-    const refused = refusal(gateway, context);
+    const refused = refusedImport(gateway, context);
     if (refused !== undefined) return refused;
     const { principal, sandbox } = context.var;
     if (!may(principal, "manage-segments", sandbox.name)) {
@@ -104,7 +104,8 @@ export function audienceRoute(gateway: Gateway): (context: Context<RouteEnv>) =>
   };
 }
 
-function refusal(gateway: Gateway, context: Context<RouteEnv>): Response | undefined {
+/** Who may not send files now, and why. */
+export function refusedImport(gateway: Gateway, context: Context<RouteEnv>): Response | undefined {
   const { principal, sandbox } = context.var;
   if (!may(principal, "manage-sources", sandbox.name)) {
     const message = 'The permission "Manage Sources" is needed for this.';

@@ -14,14 +14,14 @@ export interface LogWatermark {
  * Recipients deleted by a privacy request: their `externalID` and when the deletion was asked for, ISO 8601. Entries
  * later than the second request are of somebody who signed up again, and are read.
  */
-export type DeletedRecipients = ReadonlyMap<string, string>;
+export type DeletedRecipients = Pick<ReadonlyMap<string, string>, "get">;
 
 /** Campaign may still hold a deleted recipient's log rows for so long; the deletion is then asked for again. */
 export const REISSUE_HOURS = 72;
 
 /** One row read. */
 export type ReadRow =
-  | { readonly kind: "event"; readonly event: CampaignEvent }
+  | { readonly kind: "event"; readonly row: number; readonly event: CampaignEvent }
   | { readonly kind: "refused"; readonly row: number; readonly issue: Issue }
   | {
       /** Of a recipient who was deleted: not read in again; the deletion is to be asked for once more at `reissueAt`. */
@@ -78,6 +78,17 @@ export function readLogs(
   };
 }
 
+/** The watermark of two pages that were read from the same one on. */
+export function laterWatermark(
+  one: LogWatermark | undefined,
+  other: LogWatermark | undefined,
+): LogWatermark | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const [a, b] = [instant(one.lastModified), instant(other.lastModified)];
+  if (a !== b) return a > b ? one : other;
+  return { lastModified: one.lastModified, ids: [...new Set([...one.ids, ...other.ids])] };
+}
+
 function readRow(
   log: CampaignLog,
   row: unknown,
@@ -92,7 +103,7 @@ function readRow(
   // Who was deleted may sign up again under the same id: what is later than that is another recipient's.
   if (instant(event.value.timestamp) < reissue)
     return { kind: "deleted", row: index, reissueAt: formatInstant(reissue) };
-  return { kind: "event", event: event.value };
+  return { kind: "event", row: index, event: event.value };
 }
 
 function instant(value: unknown): number {
