@@ -48,6 +48,10 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   /** Folder that local file destinations may write to. */
   readonly filesFolder: string;
+  /** Folder that copies of SQLite stores are written to. */
+  readonly backupsFolder: string;
+  /** File that the lines of the audit log are appended to; without it the newest are kept in memory alone. */
+  readonly auditLog?: string;
   readonly roles: readonly Role[];
   /** How long a piece of work stays with a process that says nothing, on a store that several share; milliseconds. */
   readonly leaseMs: number;
@@ -81,6 +85,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   graphqlBodyLimit: 5_000_000,
   queueLimit: 20_000,
   filesFolder: "./data/files",
+  backupsFolder: "./data/backups",
   roles: ROLES,
   leaseMs: 15_000,
   targetSandboxes: "default-production",
@@ -152,6 +157,7 @@ export function parseConfig(env: {
     "an http or https address, or one a region: va6=https://…,irl1=https://…",
   );
   const trustedDocuments = optional("TESSERA_TRUSTED_DOCUMENTS", anyText, "the path of a JSON file");
+  const auditLog = optional("TESSERA_AUDIT_LOG", anyText, "the path of a file");
   const config: GatewayConfig = {
     adminToken,
     host: read("TESSERA_HOST", DEFAULT_CONFIG.host, anyText, "a host name or address"),
@@ -203,6 +209,8 @@ export function parseConfig(env: {
       [1_000, 100_000_000],
     ),
     queueLimit: whole("TESSERA_QUEUE_LIMIT", DEFAULT_CONFIG.queueLimit, [1_000, 10_000_000]),
+    backupsFolder: read("TESSERA_BACKUPS", DEFAULT_CONFIG.backupsFolder, anyText, "the path of a folder"),
+    ...(auditLog === undefined ? {} : { auditLog }),
     filesFolder: read("TESSERA_FILES", DEFAULT_CONFIG.filesFolder, anyText, "the path of a folder"),
     roles: read(
       "TESSERA_ROLES",

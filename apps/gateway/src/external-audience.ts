@@ -17,9 +17,14 @@ const EXTERNAL_AUDIENCE = "externalAudience";
 /** Days that a member stays after the last file that named them (experience-platform.en segmentation/faq.md). */
 const DAYS = 30;
 
+/** The audiences whose members come in files. */
+export async function externalAudiences(store: Sandbox["store"]): Promise<readonly ExternalAudience[]> {
+  return (await store.documents(EXTERNAL_AUDIENCE)).map(({ body }) => body as unknown as ExternalAudience);
+}
+
 /** Ids of the audiences whose members come in files. */
 export async function externalAudienceIds(store: Sandbox["store"]): Promise<ReadonlySet<string>> {
-  return new Set((await store.documents(EXTERNAL_AUDIENCE)).map(({ id }) => id));
+  return new Set((await externalAudiences(store)).map(({ id }) => id));
 }
 
 /** The external audience of a name; it is made when there is none. An audience that was made here keeps its name. */

@@ -38,6 +38,8 @@ export interface SandboxOptions {
   readonly onError: (what: string, error: unknown) => void;
   /** Told how many seconds an evaluation of all persons took. */
   readonly onEvaluated?: (seconds: number) => void;
+  /** Told of every commit that was tried, and whether it met no conflict. */
+  readonly onCommit?: (ok: boolean) => void;
 }
 
 /** How often due persons are looked for, in milliseconds. */
@@ -50,7 +52,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const listeners = new Set<MembershipListener>();
   const personsListeners = new Set<PersonsListener>();
   const made = await createHub({
-    store: withTraces(store),
+    store: withTraces(store, options.onCommit),
     clock,
     newId,
     catalog,

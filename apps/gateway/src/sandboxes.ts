@@ -124,6 +124,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     privacySalt,
     onError,
     onEvaluated: metrics.evaluating.batch.add,
+    onCommit: (done) => metrics.commits.inc({ sandbox: name, outcome: done ? "done" : "conflict" }),
   });
   await (leased === undefined
     ? finishRebuild(sandbox)

@@ -15,7 +15,7 @@ import { createQueryGuard, readTrustedDocuments } from "./graphql/query-guard.ts
 import { createApp } from "./http/app.ts";
 import { createJobs } from "./jobs.ts";
 import { serveWebSockets } from "./http/web-socket.ts";
-import { createAuditLog } from "./observe/audit.ts";
+import { auditFileOf, openAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { createSandboxes } from "./sandboxes.ts";
@@ -46,9 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { config, clock = Date.now, newId = randomUUID, secret = secretOfEnvironment } = options;
   const log = createLogger(config.logLevel);
   const metrics = createMetrics();
-  const auditLog = createAuditLog(
-    config.store.kind === "sqlite" ? `${config.store.path}.audit.ndjson` : undefined,
-  );
+  const auditLog = await openAuditLog(auditFileOf(config));
   const jobs = createJobs({
     clock,
     newId,

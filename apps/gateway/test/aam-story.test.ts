@@ -116,9 +116,11 @@ describe("audiences shared with Audience Manager by a gateway", () => {
     await ingest(4, "gold", before(DAY));
     await expect.poll(() => calls.length, { timeout: 10_000 }).toBe(3);
     const letters = async (): Promise<readonly string[]> =>
-      dataOf<{ deadLetters: { code: string }[] }>(
-        await harness.graphql(`query($d:ID!){deadLetters(destinationId:$d){code}}`, { d: destinationId }),
-      ).deadLetters.map(({ code }) => code);
+      dataOf<{ deadLetters: { nodes: { code: string }[] } }>(
+        await harness.graphql(`query($d:ID!){deadLetters(destinationId:$d){nodes{code}}}`, {
+          d: destinationId,
+        }),
+      ).deadLetters.nodes.map(({ code }) => code);
     await expect.poll(letters, { timeout: 10_000 }).toEqual(["aam.optOut"]);
     expect(calls).toHaveLength(3);
   });

@@ -73,10 +73,13 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
   status = 422;
   await enter("C2");
   const letters = async (): Promise<readonly { readonly id: string; readonly code: string }[]> => {
-    const asked = await harness.graphql(`query($d:ID!){deadLetters(destinationId:$d){id code persons}}`, {
-      d: destinationId,
-    });
-    return dataOf<{ deadLetters: { id: string; code: string }[] }>(asked).deadLetters;
+    const asked = await harness.graphql(
+      `query($d:ID!){deadLetters(destinationId:$d){nodes{id code persons}}}`,
+      {
+        d: destinationId,
+      },
+    );
+    return dataOf<{ deadLetters: { nodes: { id: string; code: string }[] } }>(asked).deadLetters.nodes;
   };
   await expect.poll(letters, { timeout: 10_000 }).toMatchObject([{ code: "http.422" }]);
   expect(received.join()).not.toContain("C2");

@@ -54,13 +54,13 @@ describe("lists page by page", () => {
   it("pages through jobs, destinations and dead letters alike", async () => {
     const pages = dataOf<Record<string, object>>(
       await harness.graphql(
-        `{jobConnection{totalCount} destinationConnection{totalCount} deadLetterConnection(destinationId:"none"){totalCount nodes{code}}}`,
+        `{jobConnection{totalCount} destinationConnection{totalCount} deadLetters(destinationId:"none"){totalCount nodes{code}}}`,
       ),
     );
     expect(pages).toEqual({
       jobConnection: { totalCount: 0 },
       destinationConnection: { totalCount: 0 },
-      deadLetterConnection: { totalCount: 0, nodes: [] },
+      deadLetters: { totalCount: 0, nodes: [] },
     });
   });
 

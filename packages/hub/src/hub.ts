@@ -5,6 +5,7 @@ import { type AudienceInput, changeStatus, planAudience, saveAudience } from "./
 import { type Configuration, readConfiguration, type StoredAudience } from "./configuration.ts";
 import type { RefusedActions } from "./activation.ts";
 import { type Activations, createActivations } from "./activations.ts";
+import { type AudienceCosts, createAudienceCosts } from "./audience-costs.ts";
 import { memberCounter } from "./decide.ts";
 import { type AudienceEstimates, createAudienceEstimates } from "./estimate-audience.ts";
 import { createMembershipExplanations, type MembershipExplanations } from "./explain-membership.ts";
@@ -81,6 +82,7 @@ export interface Hub
     Profiles,
     RulesRehearsals,
     AudienceEstimates,
+    AudienceCosts,
     MembershipExplanations,
     Omit<Activations, "reload" | "activate"> {
   /** What edges work by; its version changes whenever anything in it does. */
@@ -257,6 +259,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ...createRulesRehearsals({ begin }),
     ...createMembershipExplanations({ store, begin }),
     ...createAudienceEstimates({ store, configuration: () => configuration, clock }),
+    ...createAudienceCosts({ store, configuration: () => configuration, clock }),
     ...createPrivacy({
       store,
       begin,

@@ -99,7 +99,7 @@ export class ConnectionResolver {
   @Query(() => DeadLetterConnection, {
     description: "What a destination refused, page by page, oldest first. Permission: View Destinations.",
   })
-  async deadLetterConnection(
+  async deadLetters(
     @Args(() => DeadLetterPageArgs) args: DeadLetterPageArgs,
     @Ctx() context: GatewayContext,
   ): Promise<Page<DeadLetterType>> {

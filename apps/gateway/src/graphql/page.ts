@@ -27,7 +27,12 @@ export function pageOf<T>(
   return {
     edges,
     nodes: edges.map(({ node }) => node),
-    pageInfo: { hasNextPage: start + first < items.length, endCursor: edges.at(-1)?.cursor },
+    pageInfo: {
+      hasNextPage: start + first < items.length,
+      hasPreviousPage: start > 0,
+      startCursor: edges[0]?.cursor,
+      endCursor: edges.at(-1)?.cursor,
+    },
     totalCount: items.length,
   };
 }

@@ -1,6 +1,6 @@
 import { GraphQLError } from "graphql";
 import { Field, ObjectType } from "type-graphql";
-import { isObject, type Issue } from "@tessera/xdm";
+import type { Issue } from "@tessera/xdm";
 import { issueOf } from "./audience/audience.mapper.ts";
 import { IssueType } from "./audience/audience.type.ts";
 
@@ -20,20 +20,11 @@ export class Refusal {
 
 const EXPECTED = new Set(["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "FORBIDDEN", "UNAVAILABLE", "TOO_MUCH"]);
 
-/** What the work gives, or its expected failure as data. Failures that nobody expected stay errors. */
-export async function orRefusal<T>(work: () => Promise<T>): Promise<T | Refusal> {
-  try {
-    return await work();
-  } catch (error) {
-    const extensions = error instanceof GraphQLError ? error.extensions : {};
-    const { code, issues } = extensions;
-    if (!(error instanceof GraphQLError) || typeof code !== "string" || !EXPECTED.has(code)) throw error;
-    const told = Array.isArray(issues) ? (issues as readonly Issue[]) : [];
-    return { code, message: error.message, issues: told.map(issueOf) };
-  }
-}
-
-/** Whether a member of a union is the refusal. */
-export function isRefusal(value: unknown): value is Refusal {
-  return isObject(value) && typeof value["code"] === "string" && Array.isArray(value["issues"]);
+/** An expected failure as data; `undefined` for one that nobody expected, which stays an error. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (!(error instanceof GraphQLError)) return undefined;
+  const { code, issues } = error.extensions;
+  if (typeof code !== "string" || !EXPECTED.has(code)) return undefined;
+  const told = Array.isArray(issues) ? (issues as readonly Issue[]) : [];
+  return { code, message: error.message, issues: told.map(issueOf) };
 }

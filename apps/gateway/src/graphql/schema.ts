@@ -26,7 +26,10 @@ import { SearchResolver } from "./profile/search.resolver.ts";
 import { SimulationResolver } from "./identity/simulation.resolver.ts";
 import { ImportResolver } from "./dataset/import.resolver.ts";
 import { ConnectionResolver } from "./connection.resolver.ts";
-import { TryResolver } from "./try.resolver.ts";
+import { auditMutations } from "./audited-mutations.ts";
+import { BackupResolver } from "./sandbox/backup.resolver.ts";
+import { mutationsAsResults } from "./mutations-as-results.ts";
+import { Refusal } from "./refusal.type.ts";
 import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 
 const RESOLVERS = [
@@ -34,7 +37,6 @@ const RESOLVERS = [
   AudienceResolver,
   DataflowResolver,
   DatasetResolver,
-  QuarantineResolver,
   DeadLetterResolver,
   DecisionResolver,
   DestinationResolver,
@@ -55,7 +57,8 @@ const RESOLVERS = [
   ImportResolver,
   ConnectionResolver,
   SubscriptionResolver,
-  TryResolver,
+  BackupResolver,
+  QuarantineResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;
 
@@ -71,6 +74,15 @@ let schema: GraphQLSchema | undefined;
 
 /** The one schema of the gateway. Inputs are parsed by the domain's own parsers, never by decorators. */
 export function gatewaySchema(): GraphQLSchema {
-  schema ??= buildSchemaSync({ resolvers: [...RESOLVERS], validate: false, pubSub: NO_TOPICS });
+  schema ??= mutationsAsResults(
+    auditMutations(
+      buildSchemaSync({
+        resolvers: [...RESOLVERS],
+        orphanedTypes: [Refusal],
+        validate: false,
+        pubSub: NO_TOPICS,
+      }),
+    ),
+  );
   return schema;
 }

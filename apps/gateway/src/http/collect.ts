@@ -157,12 +157,15 @@ function createCollection(
   const flush = async (): Promise<void> => {
     if (part.length === 0) return;
     const items = part;
+    const arrived = performance.now();
     const report = traced("hub.ingest", { "tessera.items": items.length, "tessera.dataset": datasetId }, () =>
       kind === "event"
         ? hub.ingestEvents(datasetId, items, occurrences)
         : hub.ingestRecords(datasetId, items, operation),
     );
-    const settled = settle(report, places);
+    const settled = settle(report, places).then(() =>
+      gateway.metrics.ingestSeconds.observe({ sandbox: name, kind }, (performance.now() - arrived) / 1_000),
+    );
     settled.catch(() => undefined);
     part = [];
     places = [];

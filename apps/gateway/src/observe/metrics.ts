@@ -19,6 +19,12 @@ export interface Metrics {
   readonly evaluating: { readonly streaming: LatencyWindow; readonly batch: LatencyWindow };
   /** From a committed membership to the answer of the destination. */
   readonly delivering: { readonly streaming: LatencyWindow; readonly "audience-manager": LatencyWindow };
+  readonly audienceCost: Gauge<"sandbox" | "audience">;
+  readonly commits: Counter<"sandbox" | "outcome">;
+  readonly ingestSeconds: Histogram<"sandbox" | "kind">;
+  readonly timerLag: Gauge<"sandbox">;
+  readonly deliveryWaiting: Gauge<"sandbox" | "destination">;
+  readonly deliveryLag: Gauge<"sandbox" | "destination">;
 }
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -97,6 +103,43 @@ export function createMetrics(): Metrics {
       name: "tessera_audience_age_seconds",
       help: "Seconds since all persons were last evaluated for the audience.",
       labelNames: ["sandbox", "audience"],
+      registers,
+    }),
+    audienceCost: new Gauge({
+      name: "tessera_audience_cost_seconds",
+      help: "Seconds that evaluating the audience takes for one person, measured over up to 100 persons.",
+      labelNames: ["sandbox", "audience"],
+      registers,
+    }),
+    commits: new Counter({
+      name: "tessera_commits_total",
+      help: "Commits of the hub by outcome: done, or conflict (decided and tried again).",
+      labelNames: ["sandbox", "outcome"],
+      registers,
+    }),
+    ingestSeconds: new Histogram({
+      name: "tessera_ingest_seconds",
+      help: "Lag of taking in: seconds from the arrival of up to 1,000 items to their commit, waiting included.",
+      labelNames: ["sandbox", "kind"],
+      buckets: BUCKETS,
+      registers,
+    }),
+    timerLag: new Gauge({
+      name: "tessera_timer_lag_seconds",
+      help: "Seconds that the person who is due longest waits for the timers; 0 when nobody is due.",
+      labelNames: ["sandbox"],
+      registers,
+    }),
+    deliveryWaiting: new Gauge({
+      name: "tessera_delivery_waiting_items",
+      help: "Items that a streaming destination is not yet told of.",
+      labelNames: ["sandbox", "destination"],
+      registers,
+    }),
+    deliveryLag: new Gauge({
+      name: "tessera_delivery_lag_seconds",
+      help: "Seconds that the oldest item that could be told waits for its delivery; 0 when none does.",
+      labelNames: ["sandbox", "destination"],
       registers,
     }),
   };

@@ -39,9 +39,17 @@ export function traceOfRequest(traceparent: string | undefined): Context {
 /** Where an outbox entry keeps the trace that it was caused in. */
 const TRACE_PARENT = "traceparent";
 
-/** The same store, which notes with every outbox entry the trace that causes it. */
-export function withTraces(store: HubStore): HubStore {
-  const commit: HubStore["commit"] = (changes) => {
+/**
+ * The same store, which notes with every outbox entry the trace that causes it. `committed` is told of every commit that
+ * was tried, and whether it met no conflict.
+ */
+export function withTraces(store: HubStore, committed?: (ok: boolean) => void): HubStore {
+  const commit: HubStore["commit"] = async (changes) => {
+    const result = await traceCommit(changes);
+    committed?.(result.ok);
+    return result;
+  };
+  const traceCommit: HubStore["commit"] = (changes) => {
     const cause = changes.outbox.length === 0 ? undefined : traceParent();
     if (cause === undefined) return store.commit(changes);
     const noted = (entry: OutboxEntry): OutboxEntry => ({

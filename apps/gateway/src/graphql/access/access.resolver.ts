@@ -76,9 +76,12 @@ export class AccessResolver {
     @Ctx() context: GatewayContext,
   ): AuditLine[] {
     demand(context, "view-activity-log");
-    const subject = identity ? secretDigest(identityKey(identity)) : undefined;
-    const lines = context.gateway.auditLog.newest(Math.min(Math.max(first, 1), 1_000), subject);
-    return lines.filter(({ sandbox }) => sandbox === context.sandbox.name);
+    return [
+      ...context.gateway.auditLog.newest(Math.min(Math.max(first, 1), 1_000), {
+        sandbox: context.sandbox.name,
+        ...(identity && { subject: secretDigest(identityKey(identity)) }),
+      }),
+    ];
   }
 }
 

@@ -1,19 +1,25 @@
 import { checkAudience, expressionText, parseExpression } from "@tessera/hub";
 import { identityKey } from "@tessera/xdm";
-import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
+import { externalAudiences } from "../../external-audience.ts";
+import { demandFieldsOf } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
 import { DateTime } from "../scalars.ts";
 import { audienceInputOf, audienceOf, checkOf, explanationOf, issueOf } from "./audience.mapper.ts";
 import {
   Audience,
   AudienceCheck,
+  AudienceEstimate,
   CreateAudienceInput,
   ExpressionInput,
+  ExternalAudienceType,
   MembershipExplanation,
 } from "./audience.type.ts";
 
+/** Persons that one estimate looks at. */
+const SAMPLE_MAX = 50_000;
 const INELIGIBLE = { eligible: false, reasons: ["The query is not valid."] };
 
 @Resolver()
@@ -53,6 +59,40 @@ export class AudienceResolver {
     return { valid: false, issues: text.error.map(issueOf), eligibility };
   }
 
+  @Query(() => AudienceEstimate, {
+    description:
+      "How many persons a query would have, by an even sample, before it is saved. Permission: View Segments, and all labels on the fields asked for.",
+  })
+  async estimateAudience(
+    @Arg("expression", () => ExpressionInput, { description: "The query." }) expression: ExpressionInput,
+    @Arg("sample", () => Int, {
+      defaultValue: 2_000,
+      description: "Persons that are looked at, 1 to 50,000; with as many as there are the count is exact.",
+    })
+    sample: number,
+    @Ctx() context: GatewayContext,
+  ): Promise<AudienceEstimate> {
+    demand(context, "view-segments");
+    if (sample < 1 || sample > SAMPLE_MAX)
+      throw failure("BAD_USER_INPUT", `sample: expected 1 to ${SAMPLE_MAX}.`);
+    const parsed = valueOf(parseExpression({ ...expression }));
+    demandFieldsOf(context, parsed);
+    return valueOf(await context.sandbox.hub.estimateAudience(parsed, sample));
+  }
+
+  @Query(() => [ExternalAudienceType], {
+    description:
+      "Audiences whose members come in files (POST /collect/audience); a member stays for 30 days after the last file. Permission: View Segments.",
+  })
+  async externalAudiences(@Ctx() context: GatewayContext): Promise<ExternalAudienceType[]> {
+    demand(context, "view-segments");
+    const external = new Map((await externalAudiences(context.sandbox.store)).map((one) => [one.id, one]));
+    return (await context.sandbox.hub.audiences()).flatMap((view) => {
+      const known = external.get(view.id);
+      return known === undefined ? [] : [{ audience: audienceOf(view), datasetId: known.datasetId }];
+    });
+  }
+
   @Query(() => MembershipExplanation, {
     description: "Why a person is, or is not, in a published audience. Permission: View Profiles.",
   })
@@ -80,7 +120,9 @@ export class AudienceResolver {
     @Ctx() context: GatewayContext,
   ): Promise<Audience> {
     demand(context, "manage-segments");
-    const made = valueOf(await context.sandbox.hub.createAudience(valueOf(audienceInputOf(input))));
+    const wanted = valueOf(audienceInputOf(input));
+    demandFieldsOf(context, wanted.expression);
+    const made = valueOf(await context.sandbox.hub.createAudience(wanted));
     context.gateway.audit(context, { action: "audience.create", subject: made.id });
     return audienceOf(made);
   }
@@ -94,7 +136,9 @@ export class AudienceResolver {
     @Ctx() context: GatewayContext,
   ): Promise<Audience> {
     demand(context, "manage-segments");
-    const made = valueOf(await context.sandbox.hub.updateAudience(id, valueOf(audienceInputOf(input))));
+    const wanted = valueOf(audienceInputOf(input));
+    demandFieldsOf(context, wanted.expression);
+    const made = valueOf(await context.sandbox.hub.updateAudience(id, wanted));
     context.gateway.audit(context, { action: "audience.update", subject: id });
     return audienceOf(made);
   }

@@ -1,4 +1,4 @@
-import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
 import { DateTime, Json } from "../scalars.ts";
 
 @InputType({ description: "A query: PQL as text or in its JSON form." })
@@ -155,6 +155,35 @@ export class AudienceCheck {
 
   @Field(() => EligibilityType, { description: "How it may be evaluated." })
   readonly eligibility!: EligibilityType;
+}
+
+@ObjectType({ description: "How many persons a query would have." })
+export class AudienceEstimate {
+  @Field(() => Int, { description: "The most likely number of persons." })
+  readonly count!: number;
+
+  @Field(() => Int, { description: "With the confidence below there are no fewer." })
+  readonly least!: number;
+
+  @Field(() => Int, { description: "With the confidence below there are no more." })
+  readonly most!: number;
+
+  @Field(() => Float, {
+    description: "Probability that the true number lies between least and most, 0 to 1.",
+  })
+  readonly confidence!: number;
+
+  @Field(() => Boolean, { description: "Whether everyone was looked at: then count is the number." })
+  readonly exact!: boolean;
+}
+
+@ObjectType("ExternalAudience", { description: "An audience whose members come in files." })
+export class ExternalAudienceType {
+  @Field(() => Audience, { description: "The audience." })
+  readonly audience!: Audience;
+
+  @Field(() => String, { description: "Dataset its members are taken into." })
+  readonly datasetId!: string;
 }
 
 @ObjectType({ description: "Why a person is, or is not, in an audience." })

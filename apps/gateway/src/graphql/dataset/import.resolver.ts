@@ -4,6 +4,7 @@ import { Arg, Ctx, Field, Float, Mutation, ObjectType, Query, Resolver } from "t
 import { writeDocuments } from "../../documents.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
+import { demandComputedFields } from "../hidden-fields.ts";
 import { jobOf, JobType } from "../job/job.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 
@@ -95,6 +96,7 @@ export class ImportResolver {
     demand(context, "manage-profiles");
     const { gateway, sandbox } = context;
     const given = jsonOf(definition);
+    demandComputedFields(context, given);
     const job = gateway.jobs.start(sandbox.name, "saveComputedAttribute", async (progress) =>
       valueOf(await sandbox.hub.saveComputedAttribute(given, progress)),
     );

@@ -1,5 +1,5 @@
 import type { RowMapping } from "@tessera/hub";
-import { formatInstant, type JsonValue, parseJson } from "@tessera/xdm";
+import { formatInstant, isObject, type JsonObject, type JsonValue, parseJson } from "@tessera/xdm";
 import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
 import { savedMapping } from "../../http/rows-route.ts";
 import type { GatewayContext } from "../context.ts";
@@ -37,7 +37,7 @@ class QuarantinedItem {
   @Field(() => DateTime, { description: "When it came." })
   readonly at!: string;
 
-  @Field(() => Json, { description: "The item as it came." })
+  @Field(() => Json, { description: "The item as it came, without fields whose labels you do not hold." })
   readonly body!: unknown;
 }
 
@@ -66,7 +66,13 @@ export class QuarantineResolver {
       Math.min(Math.max(first, 1), ITEMS_MAX),
       after ?? undefined,
     );
-    return items.map((item) => ({ ...item, isRow: item.isRow === true, at: formatInstant(item.at) }));
+    const { labels } = context.sandbox;
+    return items.map(({ body, ...item }) => ({
+      ...item,
+      isRow: item.isRow === true,
+      at: formatInstant(item.at),
+      body: isObject(body) ? labels.visibleTo(context.principal, body as JsonObject) : body,
+    }));
   }
 
   @Mutation(() => IngestReport, {

@@ -14,6 +14,7 @@ import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
+import { demandMappedFields } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
 import { pageOf } from "../page.ts";
 import { JsonObjectScalar } from "../scalars.ts";
@@ -78,6 +79,7 @@ export class DataflowResolver {
     demand(context, "activate-destinations");
     const { live, dataflow } = find(context, input.id);
     const next = edited(dataflow, input, context);
+    if (input.mapping) demandMappedFields(context, next.mapping);
     const { violations } = await checkDataflow(next, live, context.sandbox);
     if (violations.length > 0) valueOf({ ok: false, error: violations });
     const saved = valueOf(await context.sandbox.hub.saveDataflow(next));

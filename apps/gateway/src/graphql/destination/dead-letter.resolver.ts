@@ -1,6 +1,6 @@
 import { type ActivationItem, type DeadLetter, replayDeadLetters } from "@tessera/destinations";
 import { formatInstant, type JsonObject, type JsonValue, parseJson } from "@tessera/xdm";
-import { Arg, Ctx, Field, ID, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, Field, ID, Mutation, ObjectType, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
 import { DateTime, JsonObjectScalar } from "../scalars.ts";
@@ -34,21 +34,6 @@ class ReplayReport {
 
 @Resolver()
 export class DeadLetterResolver {
-  @Query(() => [DeadLetterType], {
-    description: "What a destination refused, oldest first, at most 1,000. Permission: View Destinations.",
-  })
-  async deadLetters(
-    @Arg("destinationId", () => ID, { description: "The destination." }) destinationId: string,
-    @Arg("first", () => Int, { defaultValue: 100, description: "At most so many, 1 to 1,000." })
-    first: number,
-    @Ctx() context: GatewayContext,
-  ): Promise<DeadLetterType[]> {
-    demand(context, "view-destinations");
-    const limit = Math.min(Math.max(first, 1), 1_000);
-    const { store } = context.gateway.delivery(context.sandbox.name);
-    return (await store.deadLetters({ destinationId, limit })).map(deadLetterOf);
-  }
-
   @Mutation(() => ReplayReport, {
     description:
       "Sends dead letters to their destination again; all, up to 1,000, without ids. Permission: Activate Destinations.",

@@ -5,6 +5,7 @@ import { writeExports } from "../../delivery/write-exports.ts";
 import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
+import { demandMappedFields } from "../hidden-fields.ts";
 import { checkActivation } from "./check-dataflow.ts";
 import { checkDestination } from "./check-destination.ts";
 import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
@@ -96,6 +97,7 @@ export class DestinationResolver {
       ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
       ...(name && { name }),
     };
+    demandMappedFields(context, wanted.mapping ?? []);
     const warnings = await checkActivation(sandbox, wanted);
     const dataflow = valueOf(await sandbox.hub.activateAudiences(wanted));
     gateway.audit(context, { action: "audience.activate", subject: dataflow.id });

@@ -1,4 +1,4 @@
-import type { FieldLabels } from "@tessera/governance";
+import { type FieldLabels, parsePolicy } from "@tessera/governance";
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
@@ -7,6 +7,7 @@ import {
   ConsentPolicyType,
   consentPolicyOf,
   EnabledPolicies,
+  GovernanceReview,
   LabelledField,
   policyOf,
   PolicyType,
@@ -52,6 +53,21 @@ export class GovernanceResolver {
   async dataUsagePolicies(@Ctx() context: GatewayContext): Promise<PolicyType[]> {
     demand(context, "view-policies");
     return (await context.sandbox.hub.governance.policies()).map(policyOf);
+  }
+
+  @Query(() => GovernanceReview, {
+    description:
+      "What saving a policy would mean for dataflows that are there, without saving it. Permission: View Data Usage Policies.",
+  })
+  async reviewDataUsagePolicy(
+    @Arg("policy", () => JsonObjectScalar, { description: "The policy, as for saveDataUsagePolicy." })
+    policy: object,
+    @Ctx() context: GatewayContext,
+  ): Promise<GovernanceReview> {
+    demand(context, "view-policies");
+    const parsed = valueOf(parsePolicy(policy));
+    const { governance } = context.sandbox.hub;
+    return reviewOf(await governance.reviewChange({ kind: "policy", policy: parsed }));
   }
 
   @Mutation(() => SavedPolicy, {

@@ -1,3 +1,4 @@
+import { identityKey } from "@tessera/xdm";
 import { Arg, Ctx, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand } from "../failure.ts";
@@ -17,6 +18,7 @@ export class IdentityResolver {
     @Ctx() context: GatewayContext,
   ): Promise<IdentityGraph | undefined> {
     demand(context, "view-identity-graph");
+    context.gateway.audit(context, { action: "identityGraph.view", person: identityKey(identity) });
     const view = await context.sandbox.hub.identityGraph(identity);
     return view === undefined ? undefined : identityGraphOf(view);
   }

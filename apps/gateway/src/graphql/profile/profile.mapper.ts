@@ -4,7 +4,11 @@ import { formatInstant, identityOfKey, isObject, type JsonObject } from "@tesser
 import type { Membership, Profile, ProfileEvent, ProfileEventConnection } from "./profile.type.ts";
 
 /** A person as the API tells them; of `hidden` fields not even the provenance is told. */
-export function profileOf(view: ProfileView, hidden: readonly string[]): Profile {
+export function profileOf(
+  view: ProfileView,
+  hidden: readonly string[],
+  asOf?: Date,
+): Profile & { readonly asOf?: Date } {
   const { personId, version, identities, attributes, segmentMembership, eventCount } = view;
   const { consents } = attributes;
   return {
@@ -26,6 +30,7 @@ export function profileOf(view: ProfileView, hidden: readonly string[]): Profile
     eventCount,
     userActivityRegions: view.userActivityRegions,
     mergePolicyId: view.mergePolicyId,
+    ...(asOf && { asOf }),
   };
 }
 
@@ -64,7 +69,12 @@ export function eventPage(events: readonly StoredEvent[], page: EventPage): Prof
   return {
     edges,
     nodes: edges.map(({ node }) => node),
-    pageInfo: { hasNextPage: start + first < matching.length, endCursor: edges.at(-1)?.cursor },
+    pageInfo: {
+      hasNextPage: start + first < matching.length,
+      hasPreviousPage: start > 0,
+      startCursor: edges[0]?.cursor,
+      endCursor: edges.at(-1)?.cursor,
+    },
     totalCount: matching.length,
   };
 }

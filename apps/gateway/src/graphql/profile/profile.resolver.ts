@@ -2,7 +2,8 @@ import { type Identity, identityKey } from "@tessera/xdm";
 import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
-import { IdentityInput } from "../identity/identity.type.ts";
+import { identityGraphOf } from "../identity/identity.mapper.ts";
+import { IdentityGraph, IdentityInput } from "../identity/identity.type.ts";
 import { DateTime } from "../scalars.ts";
 import { eventPage, profileOf } from "./profile.mapper.ts";
 import { EventsArgs, Profile, ProfileEventConnection } from "./profile.type.ts";
@@ -40,6 +41,8 @@ export class ProfileResolver {
     identities: IdentityInput[],
     @Arg("mergePolicyId", () => ID, { nullable: true, description: "The default policy without it." })
     mergePolicyId: string | undefined,
+    @Arg("asOf", () => DateTime, { nullable: true, description: "The persons as known at that time." })
+    asOf: Date | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<(Profile | undefined)[]> {
     demand(context, "view-profiles");
@@ -49,19 +52,37 @@ export class ProfileResolver {
     for (const identity of identities) {
       context.gateway.audit(context, { action: "profile.view", person: identityKey(identity) });
     }
-    return Promise.all(identities.map((identity) => lookUp(context, identity, { mergePolicyId })));
+    return Promise.all(identities.map((identity) => lookUp(context, identity, { mergePolicyId, asOf })));
   }
 
-  @FieldResolver(() => ProfileEventConnection, { description: "The person's events, newest first." })
-  async events(
+  @FieldResolver(() => IdentityGraph, {
+    nullable: true,
+    description:
+      "Which identities belong together and why, as it stands now: links, and those that are not in force. Permission: View Identity Graph.",
+  })
+  async identityGraph(
     @Root() { identities }: Profile,
+    @Ctx() context: GatewayContext,
+  ): Promise<IdentityGraph | undefined> {
+    demand(context, "view-identity-graph");
+    const [first] = identities;
+    const view = first && (await context.sandbox.hub.identityGraph({ ...first }));
+    return view && identityGraphOf(view);
+  }
+
+  @FieldResolver(() => ProfileEventConnection, {
+    description: "The person's events, newest first; none later than the asOf of the profile.",
+  })
+  async events(
+    @Root() { identities, asOf }: Profile & { readonly asOf?: Date },
     @Args(() => EventsArgs) { first, after, eventTypes, from, to }: EventsArgs,
     @Ctx() { sandbox, principal }: GatewayContext,
   ): Promise<ProfileEventConnection> {
     if (first < 1 || first > EVENTS_MAX) {
       throw failure("BAD_USER_INPUT", `first: expected 1 to ${EVENTS_MAX}.`);
     }
-    const events = await sandbox.store.events(identities.map(identityKey), from?.getTime());
+    const all = await sandbox.store.events(identities.map(identityKey), from?.getTime());
+    const events = asOf === undefined ? all : all.filter(({ at }) => at <= asOf.getTime());
     return eventPage(events, {
       first,
       visible: (body) => sandbox.labels.visibleTo(principal, body),
@@ -87,14 +108,13 @@ async function lookUp(
   if (mergePolicyId !== undefined && !hub.mergePolicies().some(({ id }) => id === mergePolicyId)) {
     throw failure("NOT_FOUND", "No such merge policy in this sandbox.");
   }
-  const view =
-    asOf === undefined
-      ? await loaders.profile(identity, mergePolicyId)
-      : await hub.profile(identity, {
-          asOf: asOf.toISOString(),
-          ...(mergePolicyId !== undefined && { mergePolicyId }),
-        });
+  const view = !asOf
+    ? await loaders.profile(identity, mergePolicyId)
+    : await hub.profile(identity, {
+        asOf: asOf.toISOString(),
+        ...(mergePolicyId !== undefined && { mergePolicyId }),
+      });
   if (view === undefined) return undefined;
   const attributes = sandbox.labels.visibleTo(principal, view.attributes);
-  return profileOf({ ...view, attributes }, sandbox.labels.hiddenFrom(principal));
+  return profileOf({ ...view, attributes }, sandbox.labels.hiddenFrom(principal), asOf);
 }

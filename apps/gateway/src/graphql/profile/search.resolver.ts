@@ -3,6 +3,7 @@ import { identityKey, identityOfKey, type JsonObject } from "@tessera/xdm";
 import { Arg, Args, ArgsType, Ctx, Field, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
+import { demandFields } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
 import { PageInfo } from "../page.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
@@ -101,7 +102,12 @@ export class SearchResolver {
     return {
       edges,
       nodes: edges.map(({ node }) => node),
-      pageInfo: { hasNextPage: more, endCursor: cursor === "" ? undefined : cursorOf(cursor) },
+      pageInfo: {
+        hasNextPage: more,
+        hasPreviousPage: Boolean(after),
+        startCursor: edges[0]?.cursor,
+        endCursor: cursor === "" ? undefined : cursorOf(cursor),
+      },
       examined,
       hint:
         examined > SCAN_PAGE
@@ -134,10 +140,7 @@ export class SearchResolver {
 }
 
 /** The query as a question to attributes; refused when it asks for events, or for what is hidden from the caller. */
-function predicateOf(
-  where: string,
-  { sandbox, principal, gateway }: GatewayContext,
-): (attributes: JsonObject) => boolean {
+function predicateOf(where: string, context: GatewayContext): (attributes: JsonObject) => boolean {
   const definition = {
     id: "search",
     name: "search",
@@ -147,23 +150,14 @@ function predicateOf(
     excludeOptOut: false,
   } as const;
   const plan = valueOf(compileAudiences([definition]));
-  const { attributes: read, readsEvents } = plan.fields;
-  if (readsEvents || where.includes("inSegment")) {
+  if (plan.fields.readsEvents || where.includes("inSegment")) {
     throw failure(
       "BAD_USER_INPUT",
       "where: expected a query over attributes only. Make an audience for others.",
     );
   }
-  const hidden = sandbox.labels.hiddenFrom(principal);
-  const touches = (path: string): boolean =>
-    hidden.some(
-      (field) =>
-        path === "*" || path === field || path.startsWith(`${field}.`) || field.startsWith(`${path}.`),
-    );
-  if (read.some((path) => path !== "consents" && touches(path))) {
-    throw failure("FORBIDDEN", "where: asks for a field whose labels you do not hold.");
-  }
-  const now = gateway.clock();
+  demandFields(context, plan.fields);
+  const now = context.gateway.clock();
   return (attributes) => plan.evaluate({ attributes, events: [] }, now).members.size > 0;
 }
 
