@@ -4,7 +4,7 @@ import type { Configuration } from "./configuration.ts";
 import { evaluationViewOf } from "./profile-view.ts";
 
 /** What evaluating one audience costs. */
-export interface AudienceCost {
+interface AudienceCost {
   readonly audienceId: string;
   /** Seconds for one person, alone and without what it shares with other audiences. */
   readonly secondsPerPerson: number;
@@ -19,7 +19,7 @@ export interface AudienceCosts {
 }
 
 /** How costs are measured. */
-export interface CostMeasurement {
+interface CostMeasurement {
   /** A clock that only goes forward, in seconds. */
   readonly seconds: () => number;
   /** Awaited between audiences, so that others get their turn. */

@@ -94,7 +94,7 @@ export function serveWebSockets(
         };
       },
       onError: (_context, _id, _payload, errors) => toldErrors(errors, gateway.log),
-      onNext: (_context, _id, _payload, _args, { errors, data = null }) =>
+      onNext: (...[, , , , { errors, data = null }]) =>
         errors === undefined ? undefined : { data, errors: toldErrors(errors, gateway.log) },
       onDisconnect: ({ extra }) => connections.get(extra.socket)?.stop.abort(),
     },
