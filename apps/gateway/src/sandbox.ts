@@ -36,6 +36,8 @@ export interface SandboxOptions {
   /** Salt of the hashes that stay of persons who were erased. */
   readonly privacySalt?: string | undefined;
   readonly onError: (what: string, error: unknown) => void;
+  /** Done before files are planned: lists that they depend on are read anew. */
+  readonly beforeExport?: () => Promise<void>;
   /** Told how many seconds an evaluation of all persons took. */
   readonly onEvaluated?: (seconds: number) => void;
   /** Told of every commit that was tried, and whether it met no conflict. */
@@ -64,6 +66,10 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   const hub: Hub = {
     ...made,
+    planExports: async (...asked) => {
+      await options.beforeExport?.();
+      return made.planExports(...asked);
+    },
     evaluateAudiences: async (ids, progress) => {
       const begin = performance.now();
       const evaluated = await made.evaluateAudiences(ids, progress);

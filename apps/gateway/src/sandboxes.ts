@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import type { HubStore } from "@tessera/profile-store";
 import type { Logger } from "pino";
-import { CATALOG } from "./catalog.ts";
+import { openRecipients } from "./campaign/recipients.ts";
+import { catalogOf } from "./catalog.ts";
 import type { GatewayConfig, Role } from "./config.ts";
 import { type DeliveryWorker, startDeliveryWorker } from "./delivery/delivery-worker.ts";
 import { createProjector } from "./edge/projector.ts";
@@ -113,11 +114,13 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
   const leased = createLeasedWork(given, { leaseMs: config.leaseMs, onError });
   const store = leased?.store ?? given;
   const timers = does("timers") && leased === undefined;
+  const recipients = await openRecipients(store);
   const sandbox = await openSandbox({
     name,
     organisation,
     store,
-    catalog: CATALOG,
+    catalog: catalogOf(recipients.known),
+    beforeExport: recipients.refresh,
     clock,
     newId,
     timers,

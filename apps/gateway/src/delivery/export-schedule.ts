@@ -81,6 +81,14 @@ export function createExportScheduler(
   };
 }
 
+/** When an audience's last file came to its end (ms), by schedule. */
+export async function exportedAt(
+  store: HubStore,
+  { dataflowId, audienceId }: Pick<Run, "dataflowId" | "audienceId">,
+): Promise<number | undefined> {
+  return numberOf((await store.document(KIND, `${dataflowId}:${audienceId}`))?.body["doneAt"]);
+}
+
 /** The schedules in force: of enabled dataflows of file destinations, within the audience's time. */
 function scheduledRuns(hub: Hub, now: number): readonly Run[] {
   return [...hub.destinations().values()].flatMap(({ stored, configured, dataflows }) =>

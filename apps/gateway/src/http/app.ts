@@ -8,6 +8,7 @@ import type { QueryGuard } from "../graphql/query-guard.ts";
 import { readGauges } from "../observe/read-gauges.ts";
 import { audienceRoute, rowsRoute } from "./rows-route.ts";
 import { traced, traceOfRequest } from "../observe/tracing.ts";
+import { campaignRecipientsRoute } from "./campaign-recipients-route.ts";
 import { campaignLogsRoute } from "./campaign-logs-route.ts";
 import { collectRoute } from "./collect.ts";
 import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
@@ -68,6 +69,7 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
   app.post("/collect/records", collectRoute(gateway, "record"));
   app.post("/collect/rows", rowsRoute(gateway));
   app.post("/collect/audience", audienceRoute(gateway));
+  app.post("/campaign/recipients", campaignRecipientsRoute(gateway));
   app.post("/collect/campaign-logs", campaignLogsRoute(gateway));
   app.get("/edge/snapshot", snapshotRoute);
   app.post("/edge/lookup", lookupRoute);
@@ -102,6 +104,7 @@ const ROUTES = new Set([
   "/collect/rows",
   "/collect/audience",
   "/collect/campaign-logs",
+  "/campaign/recipients",
   "/edge/snapshot",
   "/edge/lookup",
 ]);
