@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,8 @@ import { execute, type GraphQLSchema, parse } from "graphql";
  * and the bare store call. The gateway runs in a process of its own, from its build.
  *
  *   npm run build && node --conditions=@tessera/source bench/gateway/profile-lookup.ts --persons 1000000 [--json]
+ *
+ * With `--store <file>` the persons are kept for the next run; with `--fill` nothing is measured.
  */
 const argument = (name: string, fallback: number): number => {
   const at = process.argv.indexOf(`--${name}`);
@@ -153,12 +155,18 @@ async function startServer(path: string): Promise<ChildProcess> {
 const QUERY =
   "query($i:IdentityInput!){profile(identity:$i){personId attributes identities{namespace id} eventCount}}";
 const folder = mkdtempSync(join(tmpdir(), "tessera-bench-"));
-const path = join(folder, "bench.db");
+const kept = process.argv.indexOf("--store");
+const path = kept < 0 ? join(folder, "bench.db") : (process.argv[kept + 1] ?? "bench.db");
+const isFilled = existsSync(path);
 const results: Measured[] = [];
 const filling = performance.now();
 const store = openSqliteStore({ path });
-await fill(store);
+if (!isFilled) await fill(store);
 const filled = (performance.now() - filling) / 1_000;
+if (process.argv.includes("--fill")) {
+  await store.close();
+  process.exit(0);
+}
 const hub = await createHub({ store, clock: Date.now, newId: () => "unused" });
 results.push(
   await measure(

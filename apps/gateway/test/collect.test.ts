@@ -121,6 +121,67 @@ describe("/collect", () => {
     await small.close();
   });
 
+  it("holds long bodies back while the queue is full, and takes all of them in the end", async () => {
+    const queueLimit = 1_500;
+    const small = await startHarness({ queueLimit });
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const commit = small.store.commit.bind(small.store);
+    small.store.commit = async (changes) => {
+      await held;
+      return commit(changes);
+    };
+    const send = (id: string): Promise<Response> =>
+      small.request("/collect/events?datasetId=web", {
+        method: "POST",
+        body: JSON.stringify(
+          Array.from({ length: 8_000 }, (_, n) => viewEvent(`${id}-${n}`, `${id}${n % 9}`)),
+        ),
+      });
+    const sent = ["A", "B", "C"].map(send);
+    const depth = async (): Promise<number> =>
+      Number(
+        /tessera_ingest_queue_items\{[^}]*\} (\d+)/.exec(await (await small.request("/metrics")).text())?.[1],
+      );
+    await expect.poll(depth).toBeGreaterThan(queueLimit);
+    const seen: number[] = [];
+    for (let n = 0; n < 10; n += 1) seen.push(await depth());
+    // a part that found room may go beyond the limit, one for each body
+    expect(Math.max(...seen)).toBeLessThanOrEqual(queueLimit + 3 * 1_000);
+    release();
+    const answered = await Promise.all(sent);
+    const taken = answered.filter(({ status }) => status === 200);
+    // one that came when the queue was full already was turned away as a whole
+    expect(taken.length + answered.filter(({ status }) => status === 429).length).toBe(3);
+    for (const response of taken)
+      expect(await response.json()).toMatchObject({ accepted: 8_000, rejected: [] });
+    expect((await small.store.totals()).events).toBe(8_000 * taken.length);
+    expect(taken.length).toBeGreaterThan(0);
+    await small.close();
+  });
+
+  it("drains at the stop: what is under way is answered and durable, and nothing new is taken", async () => {
+    const stopping = await startHarness();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const commit = stopping.store.commit.bind(stopping.store);
+    stopping.store.commit = async (changes) => {
+      if (changes.events.length > 0) await held;
+      return commit(changes);
+    };
+    const path = "/collect/events?datasetId=web";
+    const body = JSON.stringify([viewEvent("d1", "D1")]);
+    const underWay = stopping.request(path, { method: "POST", body });
+    await expect
+      .poll(async () => (await stopping.request("/metrics")).text())
+      .toContain('tessera_ingest_queue_items{sandbox="prod"} 1');
+    const closed = stopping.close();
+    await expect(stopping.request(path, { method: "POST", body })).rejects.toThrow();
+    release();
+    expect(await (await underWay).json()).toMatchObject({ accepted: 1 });
+    await closed;
+  });
+
   it("says 503 when the store fails, with what is durable", async () => {
     const broken = await startHarness();
     broken.store.commit = () => Promise.reject(new Error("the disk is full"));

@@ -118,6 +118,37 @@ describe("what the packages can do, over GraphQL", () => {
     }
   });
 
+  it("writes files, and works on privacy requests, in jobs", async () => {
+    const ended = async (id: string): Promise<unknown> =>
+      (await ask(`query($id:ID!){job(id:$id){status done total message}}`, { id })).data?.["job"];
+    const started = dataOf<Record<string, { id: string }>>(
+      await ask(
+        `mutation($r:JSONObject!){a:startExport(destinationId:"none"){id} b:startPrivacyRequest(request:$r){id}}`,
+        {
+          r: {
+            companyContexts: [{ namespace: "imsOrgID", value: "tessera@TesseraOrg" }],
+            users: [
+              {
+                key: "one",
+                action: ["access"],
+                userIDs: [{ namespace: "CRMID", value: "C2", type: "standard" }],
+              },
+            ],
+            include: ["ProfileService"],
+            regulation: "gdpr",
+          },
+        },
+      ),
+    );
+    await expect
+      .poll(() => ended(started["a"]?.id ?? ""))
+      .toMatchObject({ status: "failed", message: expect.stringContaining("destination") as string });
+    await expect
+      .poll(() => ended(started["b"]?.id ?? ""))
+      .toMatchObject({ status: "done", done: 1, total: 1 });
+    expect(JSON.stringify(await ask(`{privacyJobs{userKey state}}`))).toContain('"userKey":"one"');
+  });
+
   it("lists audiences whose members come in files", async () => {
     const csv = "crm_id\nC1\nC2\n";
     await harness.request("/collect/audience?name=VIPs&namespace=CRMID&column=crm_id", {

@@ -29,3 +29,48 @@ it("describes every field, argument and type of its own", () => {
   }
   expect(bare).toEqual([]);
 });
+
+const NUMBERS = new Set(["Int", "Float"]);
+
+it("tells the range of every number that is asked for", () => {
+  const vague: string[] = [];
+  for (const type of Object.values(gatewaySchema().getTypeMap())) {
+    if (type.name.startsWith("__") || !("getFields" in type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      const given = "args" in field ? field.args : [field];
+      for (const one of given) {
+        const isInput = "args" in field || type.constructor.name === "GraphQLInputObjectType";
+        const named = String(one.type).replace(/[[\]!]/g, "");
+        if (isInput && NUMBERS.has(named) && !/\d/.test(one.description ?? ""))
+          vague.push(`${type.name}.${field.name} ${one.name}`);
+      }
+    }
+  }
+  expect(vague).toEqual([]);
+});
+
+it("gives connections the shape that Relay asks for", () => {
+  const types = Object.values(gatewaySchema().getTypeMap());
+  const connections = types.filter(({ name }) => name.endsWith("Connection"));
+  expect(connections.length).toBeGreaterThanOrEqual(7);
+  for (const connection of connections) {
+    const fields = "getFields" in connection ? Object.keys(connection.getFields()) : [];
+    expect(fields).toEqual(expect.arrayContaining(["edges", "nodes", "pageInfo"]));
+  }
+  const pageInfo = gatewaySchema().getType("PageInfo");
+  expect(pageInfo && "getFields" in pageInfo ? Object.keys(pageInfo.getFields()).toSorted() : []).toEqual([
+    "endCursor",
+    "hasNextPage",
+    "hasPreviousPage",
+    "startCursor",
+  ]);
+});
+
+it("answers every mutation as a union with its refusal as well", () => {
+  const fields = gatewaySchema().getMutationType()?.getFields() ?? {};
+  const plain = Object.keys(fields).filter((name) => !/^try[A-Z]/.test(name));
+  for (const name of plain) {
+    const tried = fields[`try${name.slice(0, 1).toUpperCase()}${name.slice(1)}`];
+    expect([name, String(tried?.type)]).toEqual([name, expect.stringMatching(/^\w+Result!?$/)]);
+  }
+});

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { IngestReport } from "@tessera/hub";
 import type { RecordOperation } from "@tessera/profile-store";
@@ -30,6 +31,8 @@ const PART_ITEMS = 1_000;
 const PART_BYTES = 8_000_000;
 const ITEM_BYTES = 1_000_000;
 const REQUESTS_AT_ONCE = 64;
+/** How often a body that is held back looks for room in the queue, in milliseconds. */
+const ROOM_EVERY = 20;
 /** Notices told one by one; beyond it they are only counted. */
 const NOTICES_MAX = 100_000;
 const OPERATION_EXPECTED =
@@ -156,6 +159,8 @@ function createCollection(
   };
   const flush = async (): Promise<void> => {
     if (part.length === 0) return;
+    // a body that is long goes on when there is room: until then its sender is held back by TCP
+    while (hub.queueDepth() > gateway.config.queueLimit) await wait(ROOM_EVERY);
     const items = part;
     const arrived = performance.now();
     const report = traced("hub.ingest", { "tessera.items": items.length, "tessera.dataset": datasetId }, () =>

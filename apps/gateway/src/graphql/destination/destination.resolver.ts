@@ -6,6 +6,7 @@ import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { demandMappedFields } from "../hidden-fields.ts";
+import { jobOf, JobType } from "../job/job.type.ts";
 import { checkActivation } from "./check-dataflow.ts";
 import { checkDestination } from "./check-destination.ts";
 import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
@@ -112,6 +113,32 @@ export class DestinationResolver {
       warnings: warnings.map(issueOf),
       files: isFile ? await exportFiles(context, destinationId, audienceIds) : [],
     };
+  }
+
+  @Mutation(() => JobType, {
+    description:
+      "Writes full files of a file destination in a job, one after the other; the files are its result. Permission: Export Audience for Segment.",
+  })
+  startExport(
+    @Arg("destinationId", () => ID, { description: "The destination." }) destinationId: string,
+    @Arg("audienceIds", () => [ID], { nullable: true, description: "Only these audiences; all without it." })
+    audienceIds: string[] | undefined,
+    @Ctx() context: GatewayContext,
+  ): JobType {
+    demand(context, "export-audience");
+    const { sandbox, gateway } = context;
+    const job = gateway.jobs.start(sandbox.name, `export ${destinationId}`, async (progress) => {
+      const planned = valueOf(await sandbox.hub.planExports(destinationId, audienceIds ?? undefined));
+      const files: ExportedFile[] = [];
+      for (const [index, one] of planned.entries()) {
+        progress(index, planned.length);
+        files.push(...(await writeExports([one], gateway.delivery(sandbox.name).exportPorts)));
+      }
+      progress(planned.length, planned.length);
+      return files;
+    });
+    gateway.audit(context, { action: "audience.export", subject: destinationId });
+    return jobOf(job);
   }
 
   @Mutation(() => [ExportedFile], {

@@ -2,6 +2,7 @@ import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import type { PrivacyJobs } from "../../privacy/privacy-jobs.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, valueOf } from "../failure.ts";
+import { jobOf, JobType } from "../job/job.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 import { privacyJobOf, PrivacyJobType, SubmittedPrivacyRequest } from "./privacy.type.ts";
 
@@ -60,6 +61,31 @@ export class PrivacyResolver {
       worked.push(privacyJobOf(valueOf(await privacy.run(jobId))));
     }
     return { jobs: worked, issues: issues.map(({ message }) => message) };
+  }
+
+  @Mutation(() => JobType, {
+    description:
+      "Takes a privacy request as submitPrivacyRequest does, and works on it in a job: its progress counts actions of persons, its result lists the privacy jobs. Cancelled, it goes on at the next start. Permission: Manage Privacy Requests.",
+  })
+  startPrivacyRequest(
+    @Arg("request", () => JsonObjectScalar, { description: "The request, as the privacy API takes it." })
+    request: object,
+    @Ctx() context: GatewayContext,
+  ): JobType {
+    demand(context, "manage-privacy-jobs");
+    const { gateway, sandbox } = context;
+    const privacy = privacyOf(context);
+    const job = gateway.jobs.start(sandbox.name, `privacy ${gateway.newId()}`, async (progress) => {
+      const { jobs } = valueOf(await privacy.submit(request));
+      for (const [index, { jobId, action }] of jobs.entries()) {
+        progress(index, jobs.length);
+        gateway.audit(context, { action: `privacy.${action}`, subject: jobId });
+        valueOf(await privacy.run(jobId));
+      }
+      progress(jobs.length, jobs.length);
+      return jobs.map(({ jobId }) => ({ id: jobId }));
+    });
+    return jobOf(job);
   }
 
   @Mutation(() => PrivacyJobType, {
