@@ -28,6 +28,7 @@ import { SimulationResolver } from "./identity/simulation.resolver.ts";
 import { ImportResolver } from "./dataset/import.resolver.ts";
 import { ConnectionResolver } from "./connection.resolver.ts";
 import { auditMutations } from "./audited-mutations.ts";
+import { CompositionResolver } from "./audience/composition.resolver.ts";
 import { BackupResolver } from "./sandbox/backup.resolver.ts";
 import { mutationsAsResults } from "./mutations-as-results.ts";
 import { Refusal } from "./refusal.type.ts";
@@ -60,6 +61,7 @@ const RESOLVERS = [
   ConnectionResolver,
   SubscriptionResolver,
   BackupResolver,
+  CompositionResolver,
   QuarantineResolver,
   TotalsResolver,
 ] as const satisfies NonEmptyArray<unknown>;
