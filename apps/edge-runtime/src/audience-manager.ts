@@ -56,7 +56,7 @@ function compileFor(edge: Edge, { snapshot }: CompiledSnapshot): AamEdge {
     segments: [],
   };
   const given = { ...defaults, ...snapshot.audienceManager, orgId: defaults.orgId, region: defaults.region };
-  const config = given as AamEdgeConfig;
+  const config = withBlockedIds(given as AamEdgeConfig);
   const lists = [config.dataSources, config.traits, config.segments];
   const compiled = lists.every(Array.isArray) ? compileAamEdge(config) : undefined;
   if (compiled?.ok === true) return compiled.value;
@@ -66,6 +66,15 @@ function compileFor(edge: Edge, { snapshot }: CompiledSnapshot): AamEdge {
   const bare = compileAamEdge(defaults);
   if (!bare.ok) throw new Error("The default Audience Manager settings are wrong.");
   return bare.value;
+}
+
+/** Blocked ids are a list in JSON, and looked up in a set. */
+function withBlockedIds(config: AamEdgeConfig): AamEdgeConfig {
+  if (!Array.isArray(config.dataSources)) return config;
+  const dataSources = config.dataSources.map(({ blockedIds, ...source }) =>
+    blockedIds === undefined ? source : { ...source, blockedIds: new Set(blockedIds) },
+  );
+  return { ...config, dataSources };
 }
 
 const READ_HEADERS = [

@@ -4,6 +4,7 @@ import type {
   ConfiguredDestination,
   Dataflow,
   FileBatch,
+  PersonView,
   PlanContext,
   PlannedRequest,
 } from "@tessera/destinations";
@@ -189,7 +190,8 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
           const items: ActivationItem[] = [];
           for await (const page of members(store, new Set([audience.id]), mode === "incremental")) {
             const views = page.map((person) => personView(person, { policy: policy(), refusedActions }));
-            items.push(...selectForExport(views, { ...selection, ...(since !== undefined && { since }) }));
+            const selected = selectForExport(views, { ...selection, ...(since !== undefined && { since }) });
+            items.push(...(configured.kind === "batch-file" ? selected : asStreamed(selected, views)));
           }
           const { mapping, id: dataflowId } = dataflow;
           const batch = { kind: "file", destinationId, dataflowId, audience, mapping, mode, items } as const;
@@ -208,6 +210,22 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       return ok(exports);
     },
   };
+}
+
+/** Items as a streaming destination is told of them: with every identity, and where the person was last. */
+function* asStreamed(
+  items: Iterable<ActivationItem>,
+  views: readonly PersonView[],
+): Generator<ActivationItem> {
+  const byId = new Map(views.map((view) => [view.personId, view]));
+  for (const item of items) {
+    const { identities = [], regions } = byId.get(item.personId) ?? {};
+    yield {
+      ...item,
+      identities: identities.map(({ namespace, id }) => ({ namespace, id, target: namespace })),
+      ...(regions !== undefined && { regions }),
+    };
+  }
 }
 
 /** The persons who are in any of these audiences, or were when `left` says so, page by page. */

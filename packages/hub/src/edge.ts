@@ -25,6 +25,8 @@ export interface EdgeDefinitions {
   readonly audiences: readonly AudienceDefinition[];
   readonly destinations: readonly JsonObject[];
   readonly activities: readonly JsonValue[];
+  /** What Audience Manager's endpoints work by: data sources, traits, segments, destinations; `{}` before it was set. */
+  readonly audienceManager: JsonObject;
   readonly linking: JsonObject;
 }
 
@@ -64,9 +66,10 @@ const OPEN_DATASTREAM: JsonObject = {
 /** Gathers what the edges of a sandbox work by. */
 export async function edgeDefinitions(sources: EdgeSources): Promise<EdgeDefinitions> {
   const { store, configuration, destinations, organisation, sandbox } = sources;
-  const [datastreams, activities] = await Promise.all([
+  const [datastreams, activities, audienceManager] = await Promise.all([
     store.documents("datastream"),
     store.documents("activity"),
+    store.document("audienceManager", "current"),
   ]);
   const definitions: Omit<EdgeDefinitions, "version"> = {
     organisation,
@@ -87,11 +90,16 @@ export async function edgeDefinitions(sources: EdgeSources): Promise<EdgeDefinit
       .filter(({ configured }) => configured.kind === "profile-request")
       .map((destination) => edgeDestination(destination, formatInstant(sources.now))),
     activities: activities.map(({ body }) => body),
+    audienceManager: withoutId(audienceManager?.body ?? {}),
     linking: {
       namespaces: configuration.rules.namespaces.map(({ namespace, priority }) => ({ namespace, priority })),
     },
   };
   return { version: digest(canonicalJson(definitions as unknown as JsonValue)), ...definitions };
+}
+
+function withoutId({ id: _id, ...rest }: JsonObject): JsonObject {
+  return rest;
 }
 
 /** The person an identity belongs to, as an edge keeps them. */

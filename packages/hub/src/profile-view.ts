@@ -7,6 +7,7 @@ import {
   type RemovedLink,
 } from "@tessera/identity-graph";
 import type { Configuration } from "./configuration.ts";
+import { foreignMemberships } from "./foreign-memberships.ts";
 import { ComputedState, withComputed } from "./computed/computed-state.ts";
 import {
   deriveProfile,
@@ -117,6 +118,6 @@ export async function evaluationViewOf(
   return {
     attributes: state === undefined ? attributes : withComputed(attributes, state.values()),
     events: events.flatMap((event) => (event.at <= at && event.body !== undefined ? [event.body] : [])),
-    segmentMembership: membershipMap(person.memberships),
+    segmentMembership: { ...foreignMemberships(attributes, at), ...membershipMap(person.memberships) },
   };
 }

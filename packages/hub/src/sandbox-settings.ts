@@ -17,7 +17,7 @@ import type { Guard } from "./governance/governance.ts";
 import { limitIssues } from "./limit-issues.ts";
 
 /** The kinds of documents that edges work by and that are kept as they are given. */
-type EdgeDocumentKind = "datastream" | "activity";
+type EdgeDocumentKind = "datastream" | "activity" | "audienceManager";
 
 /** Datasets, merge policies and edge documents of one sandbox. */
 export interface SandboxSettings {

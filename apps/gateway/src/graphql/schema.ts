@@ -6,6 +6,7 @@ import { AudienceResolver } from "./audience/audience.resolver.ts";
 import { DatasetResolver } from "./dataset/dataset.resolver.ts";
 import { QuarantineResolver } from "./dataset/quarantine.resolver.ts";
 import { TotalsResolver } from "./dataset/totals.resolver.ts";
+import { AudienceManagerResolver } from "./destination/audience-manager.resolver.ts";
 import { CampaignResolver } from "./destination/campaign.resolver.ts";
 import { DataflowResolver } from "./destination/dataflow.resolver.ts";
 import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
@@ -37,6 +38,7 @@ import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
 const RESOLVERS = [
   AccessResolver,
   AudienceResolver,
+  AudienceManagerResolver,
   CampaignResolver,
   DataflowResolver,
   DatasetResolver,

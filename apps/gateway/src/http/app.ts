@@ -6,6 +6,7 @@ import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../graphql/context.ts";
 import type { QueryGuard } from "../graphql/query-guard.ts";
 import { readGauges } from "../observe/read-gauges.ts";
+import { thirdPartyRoute } from "./third-party-route.ts";
 import { audienceRoute, rowsRoute } from "./rows-route.ts";
 import { traced, traceOfRequest } from "../observe/tracing.ts";
 import { campaignRecipientsRoute } from "./campaign-recipients-route.ts";
@@ -70,6 +71,7 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
   app.post("/collect/rows", rowsRoute(gateway));
   app.post("/collect/audience", audienceRoute(gateway));
   app.post("/campaign/recipients", campaignRecipientsRoute(gateway));
+  app.post("/collect/third-party", thirdPartyRoute(gateway));
   app.post("/collect/campaign-logs", campaignLogsRoute(gateway));
   app.get("/edge/snapshot", snapshotRoute);
   app.post("/edge/lookup", lookupRoute);
@@ -104,6 +106,7 @@ const ROUTES = new Set([
   "/collect/rows",
   "/collect/audience",
   "/collect/campaign-logs",
+  "/collect/third-party",
   "/campaign/recipients",
   "/edge/snapshot",
   "/edge/lookup",
