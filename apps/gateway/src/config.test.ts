@@ -51,6 +51,14 @@ describe("parseConfig", () => {
     expect(warning).not.toContain("hunter2");
   });
 
+  it("warns of tokens that were made for others", () => {
+    const jwksUrl = "https://keys.example/jwks";
+    expect(configWarnings({ adminToken: TOKEN, jwt: { jwksUrl, audience: "tessera" } })).toEqual([]);
+    expect(configWarnings({ adminToken: TOKEN, jwt: { jwksUrl } })).toEqual([
+      expect.stringContaining("TESSERA_JWT_AUDIENCE"),
+    ]);
+  });
+
   it("reads the roles of a process", () => {
     const parsed = parseConfig({ TESSERA_ADMIN_TOKEN: TOKEN, TESSERA_ROLES: "deliver, collect" });
     expect(parsed).toMatchObject({ value: { roles: ["collect", "deliver"] } });

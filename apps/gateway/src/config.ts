@@ -236,11 +236,22 @@ export function parseConfig(env: {
 }
 
 /** What an operator should know of a configuration that is valid; values are never repeated. */
-export function configWarnings({ adminToken }: Pick<GatewayConfig, "adminToken">): readonly string[] {
-  if (adminToken.length >= TOKEN_SAFE) return [];
-  return [
-    `TESSERA_ADMIN_TOKEN has ${adminToken.length} characters and can be guessed: use at least ${TOKEN_SAFE} wherever others can reach this gateway.`,
-  ];
+export function configWarnings({
+  adminToken,
+  jwt,
+}: Pick<GatewayConfig, "adminToken" | "jwt">): readonly string[] {
+  const warnings: string[] = [];
+  if (adminToken.length < TOKEN_SAFE) {
+    warnings.push(
+      `TESSERA_ADMIN_TOKEN has ${adminToken.length} characters and can be guessed: use at least ${TOKEN_SAFE} wherever others can reach this gateway.`,
+    );
+  }
+  if (jwt !== undefined && jwt.audience === undefined) {
+    warnings.push(
+      "TESSERA_JWT_AUDIENCE is not set: tokens that the same keys signed for other services are taken as well.",
+    );
+  }
+  return warnings;
 }
 
 /** Reads `sqlite:<path>`, `memory:` or a MongoDB URI. */

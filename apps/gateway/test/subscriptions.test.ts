@@ -47,6 +47,30 @@ describe("subscriptions", () => {
     await client.dispose();
   });
 
+  it("tells the progress of a job to its end", async () => {
+    const client = createClient({
+      url: `${harness.url.replace("http", "ws")}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${TOKEN}` },
+    });
+    const results = client.iterate({ query: "subscription{jobChanged{id kind status done total}}" });
+    const told: { id: string; status: string }[] = [];
+    const following = (async () => {
+      for await (const { data } of results) {
+        const { jobChanged } = data as { jobChanged: (typeof told)[number] };
+        told.push(jobChanged);
+        if (jobChanged.status !== "running") break;
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const started = await harness.graphql("mutation{startEvaluation{id}}");
+    const { id } = dataOf<{ startEvaluation: { id: string } }>(started).startEvaluation;
+    await following;
+    expect(told.at(-1)).toMatchObject({ id, kind: "evaluate", status: "done" });
+    expect(told.length).toBeGreaterThan(1);
+    await client.dispose();
+  });
+
   it("lets nobody in without a credential, and runs no document beyond the limits", async () => {
     const connect = (params: object): ReturnType<typeof createClient> =>
       createClient({

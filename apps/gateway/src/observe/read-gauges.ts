@@ -12,6 +12,8 @@ export async function readGauges(gateway: Gateway): Promise<void> {
   const { metrics, openSandboxes, clock, delivery } = gateway;
   metrics.audienceMembers.reset();
   metrics.audienceAge.reset();
+  metrics.deliveryWaiting.reset();
+  metrics.deliveryLag.reset();
   for (const sandbox of openSandboxes()) {
     const { name, hub } = sandbox;
     metrics.queueDepth.set({ sandbox: name }, hub.queueDepth());
@@ -39,8 +41,6 @@ async function readLags({ metrics, clock, delivery }: Gateway, { name, store, hu
   const now = clock();
   const due = await store.nextDue();
   metrics.timerLag.set({ sandbox: name }, due === undefined ? 0 : Math.max(0, now - due) / 1_000);
-  metrics.deliveryWaiting.reset();
-  metrics.deliveryLag.reset();
   for (const [destination, { configured }] of hub.destinations()) {
     if (!configured.kind.startsWith("streaming")) continue;
     const { waiting, oldestReadyAt } = await delivery(name).store.backlog(destination, formatInstant(now));
@@ -51,21 +51,28 @@ async function readLags({ metrics, clock, delivery }: Gateway, { name, store, hu
   }
 }
 
-const measuredAt = new WeakMap<Sandbox, number>();
+interface Measured {
+  readonly at: number;
+  readonly audienceIds: readonly string[];
+}
+
+const measured = new WeakMap<Sandbox, Measured>();
 
 /** Measures what audiences cost, beside the scrape: the next one tells it. */
 function measureCosts({ metrics, log }: Gateway, sandbox: Sandbox): void {
   const now = performance.now();
-  if (now - (measuredAt.get(sandbox) ?? -Infinity) < COSTS_EVERY) return;
-  measuredAt.set(sandbox, now);
+  const { at, audienceIds: before } = measured.get(sandbox) ?? { at: -Infinity, audienceIds: [] };
+  if (now - at < COSTS_EVERY) return;
+  measured.set(sandbox, { at: now, audienceIds: before });
   sandbox.hub
     .audienceCosts({ seconds: () => performance.now() / 1_000, breathe: () => breathe() })
     .then((costs) => {
-      metrics.audienceCost.reset();
+      for (const audience of before) metrics.audienceCost.remove({ sandbox: sandbox.name, audience });
       for (const { audienceId: audience, secondsPerPerson } of costs)
         metrics.audienceCost.set({ sandbox: sandbox.name, audience }, secondsPerPerson);
       // with nothing to measure yet it is tried again at the next scrape
-      if (costs.length === 0) measuredAt.delete(sandbox);
+      const next = costs.length === 0 ? -Infinity : now;
+      measured.set(sandbox, { at: next, audienceIds: costs.map(({ audienceId }) => audienceId) });
     })
     .catch((error: unknown) => log.warn({ err: error, sandbox: sandbox.name }, "measuring audiences failed"));
 }
