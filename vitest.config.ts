@@ -11,6 +11,7 @@ export default defineConfig({
     include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "tools/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     server: { deps: { inline: ["type-graphql", "graphql", "graphql-scalars"] } },
+    globalSetup: ["./tools/test-mongodb.ts"],
     reporters: ["default", skippedTests((text) => process.stdout.write(text))],
     testTimeout: 30_000,
   },

@@ -54,6 +54,10 @@ afterAll(async () => {
   await client.close();
 });
 
+it.skipIf(uri !== undefined)("Campaign's runs in MongoDB need MongoDB", ({ skip }) =>
+  skip(process.env["MONGODB_ABSENT"] ?? "MONGODB_URI is not set"),
+);
+
 describe.each(Object.entries(STORES))("Campaign's runs in %s", (_, makePlace) => {
   /** Opening is asynchronous, a process is not: three are opened ahead, and taken in turns. */
   const cases = runDocumentCases(async () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { openSqliteStore } from "@tessera/store-sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { everyoneIn } from "./everyone.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const ROWS = 6_000;
@@ -83,33 +84,10 @@ describe("an import that is killed and run again", () => {
       }),
     );
   };
-  /**
-   * Everyone in the store as it stands on the disk. How often a person was written is not part of who they are; audiences,
-   * made with new ids each time, go by their names.
-   */
   const everyone = async (name: string): Promise<readonly unknown[]> => {
     const store = openSqliteStore({ path: join(folder, name, "store.db") });
     try {
-      const names = new Map<string, unknown>();
-      for (const { id, body } of await store.documents("audience"))
-        names.set(id, (body as { readonly name?: unknown }).name);
-      const all: unknown[] = [];
-      for (let after = ""; ;) {
-        const some = await store.scan(after, 500);
-        for (const { version: _version, eventState: _state, memberships, ...person } of some) {
-          const named = memberships.map(({ audienceId, ...rest }) => ({
-            name: names.get(audienceId),
-            ...rest,
-          }));
-          all.push({
-            ...person,
-            memberships: named.sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1)),
-          });
-        }
-        const last = some.at(-1);
-        if (last === undefined) return JSON.parse(JSON.stringify(all)) as unknown[];
-        after = last.personId;
-      }
+      return await everyoneIn(store);
     } finally {
       await store.close();
     }

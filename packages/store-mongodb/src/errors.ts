@@ -1,4 +1,10 @@
-import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
+import {
+  MongoBulkWriteError,
+  MongoError,
+  MongoNetworkError,
+  MongoOperationTimeoutError,
+  MongoServerSelectionError,
+} from "mongodb";
 
 /** All failures this package can throw: what they mean, and whether the same call may succeed later. */
 export const MONGO_STORE_ERRORS = {
@@ -46,15 +52,23 @@ export class MongoStoreError extends Error {
 
 const DUPLICATE = 11_000;
 const AWAY = ["RetryableWriteError", "RetryableError", "UnknownTransactionCommitResult"];
+/** A server that starts, stops or is not the primary any more, or a time that ran out: reads carry no label for those. */
+const AWAY_CODES: ReadonlySet<unknown> = new Set([
+  6, 7, 50, 89, 91, 134, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436,
+]);
 
 /** Whether a write failed because a unique key was there already. */
 export function isDuplicate(cause: unknown): boolean {
   return cause instanceof MongoError && cause.code === DUPLICATE;
 }
 
-/** Whether work inside a transaction may be tried again from its beginning: the server says so, or the wire broke. */
+/**
+ * Whether work inside a transaction may be tried again from its beginning: the server says so, or the wire broke. Where no
+ * server was found for as long as the driver looks for one, whoever asked is told, and does not wait for it several times.
+ */
 export function isTransient(cause: unknown): boolean {
   const error = originOf(cause);
+  if (error instanceof MongoServerSelectionError) return false;
   return (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) || isAway(error);
 }
 
@@ -77,7 +91,9 @@ function isAway(error: unknown): boolean {
   return (
     error instanceof MongoNetworkError ||
     error instanceof MongoServerSelectionError ||
-    (error instanceof MongoError && AWAY.some((label) => error.hasErrorLabel(label)))
+    error instanceof MongoOperationTimeoutError ||
+    (error instanceof MongoError &&
+      (AWAY_CODES.has(error.code) || AWAY.some((label) => error.hasErrorLabel(label))))
   );
 }
 

@@ -2,7 +2,7 @@ import { MongoClient } from "mongodb";
 import { afterAll, describe, test } from "vitest";
 import { type MongoStore, type MongoStoreOptions, openMongoStore } from "../src/index.ts";
 
-const MONGODB_URI: string | undefined = process.env["MONGODB_URI"];
+const { MONGODB_URI, MONGODB_ABSENT = "MONGODB_URI is not set: name a replica set" } = process.env;
 
 /** What a test of a deployment uses; all databases it names are dropped in the end. */
 export interface Deployment {
@@ -20,11 +20,10 @@ export function withMongo(name: string, define: (deployment: Deployment) => void
   if (MONGODB_URI === undefined) {
     if (process.env["CI"] === "true") {
       test(`${name}: needs MongoDB`, () => {
-        throw new Error("CI is set and MONGODB_URI is not: start a MongoDB replica set and export its URI.");
+        throw new Error(`${MONGODB_ABSENT}; under CI that is a failure.`);
       });
     } else {
-      test(`${name}: needs MongoDB`, ({ skip }) =>
-        skip("MONGODB_URI is not set (a replica set, e.g. mongodb://127.0.0.1/?replicaSet=rs0)"));
+      test(`${name}: needs MongoDB`, ({ skip }) => skip(MONGODB_ABSENT));
     }
     return;
   }

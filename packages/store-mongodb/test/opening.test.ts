@@ -37,6 +37,15 @@ test("the README lists every error code with its meaning", () => {
   }
 });
 
+test("the README names the shard keys that are set", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const script = readFileSync(new URL("../deploy/shard-collections.js", import.meta.url), "utf8");
+  const keys = [...script.matchAll(/^ {2}(\w+): \{ (.+) \},$/gm)];
+  expect(keys.map(([, collection]) => collection)).toHaveLength(7);
+  for (const [, collection, key] of keys)
+    expect(readme).toMatch(new RegExp(`^\\| \`${collection}\` \\|.*\\| \`\\{${key}\\}\` \\|`, "m"));
+});
+
 withMongo("opening", ({ uri, fresh, open }) => {
   test("sandboxes share nothing", async () => {
     const database = fresh();

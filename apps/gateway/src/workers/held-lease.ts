@@ -20,7 +20,7 @@ export interface HeldLease {
 
 /** What leases are taken with. Times are milliseconds. */
 export interface LeaseTerms {
-  readonly leases: Leases;
+  readonly leases: Pick<Leases, "acquire" | "renew" | "release" | "held">;
   /** Who holds them: another name for each process. */
   readonly holder: string;
   readonly leaseMs: number;
@@ -55,7 +55,10 @@ export async function takeLease(name: string, terms: LeaseTerms): Promise<HeldLe
         if (!isHeld()) lose();
         throw error;
       }
-      return isHeld();
+      // Frozen in the middle of the call: its time may be over although the server said yes.
+      const held = isHeld();
+      if (!held) lose();
+      return held;
     },
     end: () => end.abort(),
     release: async () => {

@@ -36,6 +36,8 @@ const RENEWALS = 4;
 export function startPartitions(work: PartitionedWork): Partitions {
   const { role, holder, leases, leaseMs, onError } = work;
   const owned = new Map<string, Owned>();
+  /** Parts whose work has been asked to end, and that are given up when it has. */
+  const leaving = new Map<string, Owned>();
   const stop = new AbortController();
   /** Work whose lease is lost and that has not noticed yet; nothing it does counts any more. */
   const lost = new Set<Promise<void>>();
@@ -50,19 +52,24 @@ export function startPartitions(work: PartitionedWork): Partitions {
     };
     owned.set(part, { held, running: run() });
   };
-  const give = async (part: string): Promise<void> => {
+  /** The lease is given up when its work has come to its end: the next one must not begin before. */
+  const give = (part: string): void => {
     const mine = owned.get(part);
     if (mine === undefined) return;
     owned.delete(part);
-    // The lease is given up when its work has come to its end: the next one must not begin before.
     mine.held.end();
-    await mine.running;
-    await mine.held.release();
+    const running = mine.running
+      .then(() => mine.held.release())
+      .catch((error: unknown) => onError(`giving up ${role} ${part}`, error))
+      .finally(() => leaving.delete(part));
+    leaving.set(part, { held: mine.held, running });
   };
   const renew = async (): Promise<void> => {
     await Promise.all(
-      [...owned].map(async ([part, { held, running }]) => {
+      [...owned, ...leaving].map(async ([part, { held, running }]) => {
         if (await held.renew().catch(() => held.isHeld())) return;
+        held.end();
+        if (owned.get(part)?.held !== held) return;
         owned.delete(part);
         lost.add(running);
         void running.then(() => lost.delete(running));
@@ -77,14 +84,14 @@ export function startPartitions(work: PartitionedWork): Partitions {
     const parts = await work.parts();
     const members = await leases.held(`present/${role}/`);
     const share = Math.ceil(parts.length / Math.max(1, members.length));
-    for (const part of owned.keys()) if (!parts.includes(part)) await give(part);
-    for (const part of [...owned.keys()].slice(share)) await give(part);
+    for (const part of owned.keys()) if (!parts.includes(part)) give(part);
+    for (const part of [...owned.keys()].slice(share)) give(part);
     if (owned.size >= share) return;
     const taken = new Set((await leases.held(`${role}/`)).map(({ name }) => name));
     for (const part of parts) {
       if (owned.size >= share || stop.signal.aborted) return;
       const name = `${role}/${part}`;
-      if (owned.has(part) || taken.has(name)) continue;
+      if (owned.has(part) || leaving.has(part) || taken.has(name)) continue;
       const held = await takeLease(name, work);
       if (held !== undefined) begin(part, held);
     }
@@ -100,12 +107,17 @@ export function startPartitions(work: PartitionedWork): Partitions {
       }
       await pause(leaseMs / RENEWALS, stop.signal);
     }
-    const gone = await Promise.allSettled([
-      ...[...owned.keys()].map(give),
-      ...(presence === undefined ? [] : [presence.release()]),
-    ]);
+    for (const part of owned.keys()) give(part);
+    const gone = new AbortController();
+    const left = Promise.all([...leaving.values()].map(({ running }) => running)).then(() => gone.abort());
+    // What is still under way keeps its lease, so that nobody begins it anew beside it.
+    while (!gone.signal.aborted) {
+      await renew();
+      await pause(leaseMs / RENEWALS, gone.signal);
+    }
+    await left;
+    await presence?.release().catch((error: unknown) => onError(`giving up ${role}`, error));
     await Promise.all(lost);
-    for (const one of gone) if (one.status === "rejected") onError(`giving up ${role}`, one.reason);
   };
   const running = loop();
   return {
