@@ -1,6 +1,10 @@
 import type { Sandbox } from "./sandbox.ts";
 import { writeDocuments } from "./documents.ts";
 
+type Rebuilt = Pick<Sandbox, "hub" | "store" | "alone">;
+
+/** The name of the work of deriving everyone anew, which one process does at a time. */
+export const DERIVING = "derive";
 const NOTE = { kind: "rebuild", id: "current" };
 
 /**
@@ -8,7 +12,21 @@ const NOTE = { kind: "rebuild", id: "current" };
  * in between leaves a note by which the next one begins again.
  */
 export async function rebuildSandbox(
-  { hub, store }: Pick<Sandbox, "hub" | "store">,
+  sandbox: Rebuilt,
+  progress: (done: number, total: number) => void = () => undefined,
+): Promise<void> {
+  await sandbox.alone(DERIVING, () => deriveAnew(sandbox, progress));
+}
+
+/** Ends a rebuild that an earlier process left behind; one that another process is at is waited for. */
+export async function finishRebuild(sandbox: Rebuilt): Promise<void> {
+  await sandbox.alone(DERIVING, async () => {
+    if ((await sandbox.store.document(NOTE.kind, NOTE.id)) !== undefined) await deriveAnew(sandbox);
+  });
+}
+
+async function deriveAnew(
+  { hub, store }: Rebuilt,
   progress: (done: number, total: number) => void = () => undefined,
 ): Promise<void> {
   await writeDocuments(store, [{ ...NOTE, body: { pending: true } }]);
@@ -20,9 +38,4 @@ export async function rebuildSandbox(
     }
   });
   await writeDocuments(store, [NOTE]);
-}
-
-/** Ends a rebuild that an earlier process left behind. */
-export async function finishRebuild(sandbox: Pick<Sandbox, "hub" | "store">): Promise<void> {
-  if ((await sandbox.store.document(NOTE.kind, NOTE.id)) !== undefined) await rebuildSandbox(sandbox);
 }

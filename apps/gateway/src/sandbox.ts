@@ -15,6 +15,8 @@ export interface Sandbox {
   readonly follow: (listener: MembershipListener) => () => void;
   /** Calls back with the persons of every commit, once it is durable, until the returned function is called. */
   readonly followPersons: (listener: PersonsListener) => () => void;
+  /** Does something while no other process that shares the store does it; waits for its turn. */
+  readonly alone: <T>(name: string, work: () => Promise<T>) => Promise<T>;
   /** Reads the configuration anew, after someone else changed it in the store. */
   readonly reload: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -35,6 +37,8 @@ export interface SandboxOptions {
   readonly timers: boolean;
   /** Salt of the hashes that stay of persons who were erased. */
   readonly privacySalt?: string | undefined;
+  /** How something is done by one process at a time; nothing is needed for it where there is one only. */
+  readonly alone?: Sandbox["alone"] | undefined;
   readonly onError: (what: string, error: unknown) => void;
   /** Done before files are planned: lists that they depend on are read anew. */
   readonly beforeExport?: () => Promise<void>;
@@ -104,6 +108,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     store,
     hub,
     labels,
+    alone: options.alone ?? ((_name, work) => work()),
     follow: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -125,13 +125,12 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     newId,
     timers,
     privacySalt,
+    alone: leased?.alone,
     onError,
     onEvaluated: metrics.evaluating.batch.add,
     onCommit: (done) => metrics.commits.inc({ sandbox: name, outcome: done ? "done" : "conflict" }),
   });
-  await (leased === undefined
-    ? finishRebuild(sandbox)
-    : leased.alone("rebuild", () => finishRebuild(sandbox)));
+  if (does("derive")) await finishRebuild(sandbox);
   sandbox.follow((changes) => {
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
   });

@@ -2,6 +2,7 @@ import { PERMISSIONS, type Permission } from "@tessera/governance";
 import type { Issue, Result } from "@tessera/xdm";
 import { GraphQLError } from "graphql";
 import { may } from "../access/principal.ts";
+import type { Role } from "../config.ts";
 import type { GatewayContext } from "./context.ts";
 
 /** Codes that stand in `extensions.code` of expected failures. */
@@ -37,4 +38,10 @@ export function demand({ principal, sandbox }: GatewayContext, permission: Permi
     "FORBIDDEN",
     `The permission "${PERMISSIONS[permission].title}" is needed for this in this sandbox.`,
   );
+}
+
+/** Throws unless this process has the role in which it does this. */
+export function demandRole({ gateway }: GatewayContext, role: Role): void {
+  if (gateway.config.roles.includes(role)) return;
+  throw failure("UNAVAILABLE", `This process does not do this; ask one whose TESSERA_ROLES has ${role}.`);
 }

@@ -1,6 +1,7 @@
 import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
-import { demand, valueOf } from "../failure.ts";
+import { DERIVING } from "../../rebuild.ts";
+import { demand, demandRole, valueOf } from "../failure.ts";
 import { jobOf, JobType } from "../job/job.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 import { linkExplanationOf } from "./identity.mapper.ts";
@@ -41,10 +42,11 @@ export class LinkingResolver {
     @Ctx() context: GatewayContext,
   ): JobType {
     demand(context, "manage-identity-namespaces");
+    demandRole(context, "derive");
     const { gateway, sandbox } = context;
     valueOf(sandbox.hub.checkLinkingRules(rules));
     const job = gateway.jobs.start(sandbox.name, "setLinkingRules", async (progress) =>
-      valueOf(await sandbox.hub.setLinkingRules(rules, progress)),
+      valueOf(await sandbox.alone(DERIVING, () => sandbox.hub.setLinkingRules(rules, progress))),
     );
     gateway.audit(context, { action: "linkingRules.set", subject: job.id });
     return jobOf(job);

@@ -2,7 +2,7 @@ import type { RecordOperation } from "@tessera/profile-store";
 import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
 import { traced } from "../../observe/tracing.ts";
 import type { GatewayContext } from "../context.ts";
-import { demand, failure } from "../failure.ts";
+import { demand, demandRole, failure } from "../failure.ts";
 import { Json } from "../scalars.ts";
 import { IngestReport, RecordOperationEnum } from "./ingestion.type.ts";
 
@@ -53,9 +53,7 @@ export class IngestionResolver {
 
 function admit(context: GatewayContext, items: readonly unknown[]): void {
   demand(context, "manage-sources");
-  if (!context.gateway.config.roles.includes("collect")) {
-    throw failure("UNAVAILABLE", "This process takes nothing in; send it to one whose roles have collect.");
-  }
+  demandRole(context, "collect");
   if (items.length > ITEMS_MAX) {
     throw failure(
       "TOO_MUCH",

@@ -1,7 +1,7 @@
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { rebuildSandbox } from "../../rebuild.ts";
 import type { GatewayContext } from "../context.ts";
-import { demand, failure, valueOf } from "../failure.ts";
+import { demand, demandRole, failure, valueOf } from "../failure.ts";
 import { jobOf, JobType } from "./job.type.ts";
 
 @Resolver()
@@ -55,6 +55,7 @@ export class JobResolver {
   })
   startRebuild(@Ctx() context: GatewayContext): JobType {
     demand(context, "manage-profiles");
+    demandRole(context, "derive");
     const { sandbox, gateway } = context;
     const job = gateway.jobs.start(sandbox.name, "rebuild", async (progress) => {
       await rebuildSandbox(sandbox, progress);
