@@ -33,7 +33,9 @@ withMongo("the demo on MongoDB", (uri) => {
       process.execPath,
       [
         join(ROOT, "apps/gateway/dist/demo/demo.js"),
-        ...["--now", "2026-03-01T12:00:00Z", "--persons", String(PERSONS), "--json"],
+        "--json",
+        "--now=2026-03-01T12:00:00Z",
+        `--persons=${PERSONS}`,
       ],
       { cwd, env: { ...process.env, NODE_OPTIONS: "", TESSERA_STORE: store }, timeout: 120_000 },
     );
