@@ -1,4 +1,5 @@
 import { MongoClient } from "mongodb";
+import { driverOptions } from "./driver-options.ts";
 import { inOurWords } from "./errors.ts";
 import type { MongoStoreOptions } from "./mongo-store.ts";
 
@@ -6,7 +7,7 @@ import type { MongoStoreOptions } from "./mongo-store.ts";
 export async function dropMongoStore(
   options: Omit<MongoStoreOptions, "sandbox"> & { readonly sandbox: string },
 ): Promise<void> {
-  const client = new MongoClient(options.uri, { ...options.clientOptions });
+  const client = new MongoClient(options.uri, driverOptions(options.uri, options.clientOptions));
   try {
     await client.db(`${options.database}_${options.sandbox}`).dropDatabase();
   } catch (cause) {

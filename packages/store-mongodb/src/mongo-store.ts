@@ -13,6 +13,7 @@ import {
 import { type ClientSession, type Db, MongoClient, type MongoClientOptions, ObjectId } from "mongodb";
 import { AT_ONCE, type Collections, collectionsOf, type CounterDocument } from "./collections.ts";
 import { conflictOf } from "./conflict-of.ts";
+import { driverOptions } from "./driver-options.ts";
 import { inOurWords, MongoStoreError } from "./errors.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { LostSessions } from "./lost-sessions.ts";
@@ -41,7 +42,7 @@ export interface MongoStoreOptions {
   readonly database: string;
   /** Each sandbox is a database of its own: `<database>_<sandbox>`. Letters, digits and hyphens. */
   readonly sandbox?: string;
-  /** Passed to the driver as they are. */
+  /** Passed to the driver as they are, as are those of the URI. */
   readonly clientOptions?: MongoClientOptions;
 }
 
@@ -64,7 +65,6 @@ export interface MongoStore extends HubStore {
 type Removal = (filter: { _id: { $in: string[] } }, options: { session: ClientSession }) => Promise<unknown>;
 
 const SANDBOX = /^[A-Za-z0-9-]{1,32}$/;
-const SERVER_SELECTION_MS = 5000;
 const KNOWN_OWNERS = 100_000;
 const LARGEST_LIMIT = 2 ** 31 - 1;
 
@@ -77,11 +77,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<MongoS
   if (sandbox !== undefined && !SANDBOX.test(sandbox)) {
     throw new MongoStoreError("mongodb.sandbox", "Use 1 to 32 letters, digits and hyphens.");
   }
-  const client = new MongoClient(uri, {
-    serverSelectionTimeoutMS: SERVER_SELECTION_MS,
-    ...clientOptions,
-    ignoreUndefined: true,
-  });
+  const client = new MongoClient(uri, driverOptions(uri, clientOptions));
   try {
     await client.connect();
     const db = client.db(sandbox === undefined ? database : `${database}_${sandbox}`);
