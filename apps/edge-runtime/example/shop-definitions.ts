@@ -33,7 +33,7 @@ export async function createShopHub(clock: () => number, newId: () => string): P
     await hub.createDestination({
       name: "Banners",
       type: "adobe-target",
-      settings: { name: "Banners", datastreamId: "default" },
+      settings: { datastreamId: "default" },
     }),
   );
   for (const destinationId of [page.stored.id, target.stored.id])

@@ -77,6 +77,10 @@ export async function edgeDefinitions(sources: EdgeSources): Promise<EdgeDefinit
     datastreams: datastreams.length === 0 ? [OPEN_DATASTREAM] : datastreams.map(({ body }) => body),
     audiences: [...configuration.audiences.values()]
       .filter(({ status, evaluation }) => status === "published" && evaluation === "edge")
+      // Edges hold profiles under one policy only: an audience of another one is not evaluated there.
+      .filter(
+        ({ mergePolicyId = configuration.edgePolicy.id }) => mergePolicyId === configuration.edgePolicy.id,
+      )
       .map(({ id, name, expression, evaluation, version, mergePolicyId, excludeOptOut }) => ({
         id,
         name,

@@ -156,4 +156,22 @@ describe("merge policies", () => {
     expect(await hub.profile(email, { asOf: first })).toBeUndefined();
     expect((await hub.profile(ada))?.provenance["loyalty.tier"]).toEqual(from("crm", "CRMID:ada", 0));
   });
+
+  it("an edge audience leaves the edges when its policy is no longer the one that is active there", async () => {
+    const { hub } = await open();
+    const [first] = hub.mergePolicies();
+    const made = async (name: string, more: object): Promise<void> => {
+      const expression = { type: "PQL", format: "pql/text", value: 'homeAddress.country = "FR"' } as const;
+      expect(await hub.createAudience({ name, evaluation: "edge", expression, ...more })).toMatchObject({
+        ok: true,
+      });
+    };
+    await made("Bound", { mergePolicyId: first?.id });
+    await made("Free", {});
+    const onEdge = async (): Promise<readonly string[]> =>
+      (await hub.edgeDefinitions()).audiences.map(({ name }) => name);
+    expect(await onEdge()).toEqual(["Bound", "Free"]);
+    await hub.saveMergePolicy({ name: "Another", isActiveOnEdge: true });
+    expect(await onEdge()).toEqual(["Free"]);
+  });
 });

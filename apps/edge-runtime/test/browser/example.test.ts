@@ -17,7 +17,8 @@ it("the example shop: the banner changes by audience on the same page", async ({
     { env: { ...process.env, SHOP_PORT: "0" }, stdio: ["ignore", "pipe", "inherit"] },
   );
   const ended = new Promise<number | null>((done) => shop.on("exit", done));
-  const url = await new Promise<string>((done) => {
+  const url = await new Promise<string>((done, fail) => {
+    void ended.then((code) => fail(new Error(`The shop ended with ${code} before it was open.`)));
     shop.stdout.on("data", (piece: Buffer) => {
       const found = /http:\/\/localhost:\d+/.exec(piece.toString());
       if (found !== null) done(found[0]);
