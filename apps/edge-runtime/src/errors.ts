@@ -1,5 +1,8 @@
-/** How an error ends a request: `fatal` answers problem+json, `partial` stands in `errors[]` (207), `warning` in `warnings[]`. */
-type ErrorEffect = "fatal" | "partial" | "warning";
+/**
+ * What an error does: `fatal` ends what it is about, the request (problem+json) or one of its events (`errors[]`, 207);
+ * `warning` stands in `warnings[]` and ends nothing.
+ */
+type ErrorEffect = "fatal" | "warning";
 
 /** One documented error of the edge: its HTTP status, a title that never changes, and what it does to the request. */
 export interface ErrorDefinition {
@@ -15,8 +18,6 @@ export const EDGE_ERRORS = {
   "EXEG-0002": { status: 400, title: "Missing datastream ID", effect: "fatal" },
   "EXEG-0003": { status: 400, title: "Invalid datastream ID", effect: "fatal" },
   "EXEG-0004": { status: 422, title: "The datastream is disabled", effect: "fatal" },
-  "EXEG-0010": { status: 422, title: "The datastream names no event dataset", effect: "fatal" },
-  "EXEG-0013": { status: 422, title: "Unknown namespace code", effect: "fatal" },
   "EXEG-0101": { status: 400, title: "Malformed JSON", effect: "fatal" },
   "EXEG-0102": { status: 400, title: "Invalid type of a field", effect: "fatal" },
   "EXEG-0103": { status: 400, title: "Missing field", effect: "fatal" },
@@ -28,7 +29,6 @@ export const EDGE_ERRORS = {
   "EXEG-0111": { status: 415, title: "Unsupported media type", effect: "fatal" },
   "EXEG-0112": { status: 413, title: "Request body too large", effect: "fatal" },
   "EXEG-0113": { status: 400, title: "Invalid configuration override", effect: "fatal" },
-  "EXEG-0201": { status: 503, title: "An upstream service failed", effect: "partial" },
   "EXEG-0301": { status: 200, title: "No consent: the events were ignored", effect: "warning" },
   "EXEG-0303": { status: 200, title: "This namespace cannot be fetched", effect: "warning" },
   "EXEG-0304": { status: 400, title: "Unexpected identities", effect: "fatal" },

@@ -19,9 +19,10 @@ export function createMemoryProfiles(options: { readonly capacity: number }): Me
   const add = (profile: EdgeProfile): void => {
     held.delete(profile.key);
     held.set(profile.key, profile);
-    if (held.size <= options.capacity) return;
-    const oldest = held.keys().next();
-    if (oldest.done !== true) held.delete(oldest.value);
+    for (const oldest of held.values()) {
+      if (held.size <= options.capacity && !isExpired(oldest, profile.lastActivityAt)) break;
+      held.delete(oldest.key);
+    }
   };
   return {
     get: (key, now) => {

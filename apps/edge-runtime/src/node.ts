@@ -9,13 +9,13 @@ import { tokenAuthenticator } from "./access.ts";
 import { compileSnapshot } from "./compile.ts";
 import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { Edge, EdgeNotice } from "./edge.ts";
-import type { EdgeProfile } from "./edge-profile.ts";
 import { createForwarder } from "./forwarder.ts";
 import { createHttpHub } from "./http-hub.ts";
 import { createSigner } from "./identity-cookie.ts";
-import { createMemoryProfiles, type MemoryProfiles } from "./memory-profiles.ts";
+import { createMemoryProfiles } from "./memory-profiles.ts";
 import { openFileQueue } from "./node/file-queue.ts";
 import { createListener } from "./node/listener.ts";
+import { loadProfiles, saveProfiles } from "./node/profile-file.ts";
 import { refreshDelivered } from "./projections.ts";
 import { REGIONS, regionOfHint } from "./region.ts";
 import { createUnitMeter, type UnitLimits } from "./request-units.ts";
@@ -85,7 +85,8 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
   const random = (): number => randomBytes(4).readUInt32BE() / 2 ** 32;
   const hub = createHttpHub({ url: options.hubUrl, token: options.token, region: region.hint, fetch });
   const profiles = createMemoryProfiles({ capacity: options.maxProfiles ?? 200_000 });
-  await loadProfiles(options.dataDir, profiles);
+  const profileFile = join(options.dataDir, "profiles.ndjson");
+  await loadProfiles(profileFile, profiles);
   const queue = await openFileQueue(join(options.dataDir, "queue"), { sync: options.sync === true });
   const underWay = new Set<Promise<unknown>>();
   const waitUntil = (work: Promise<unknown>): void => {
@@ -158,7 +159,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
       await Promise.all(underWay);
       await forwarder.stop();
       await queue.close();
-      await saveProfiles(options.dataDir, profiles);
+      await saveProfiles(profileFile, profiles);
     },
   };
 }
@@ -197,25 +198,6 @@ async function loadSnapshot(
   } catch {
     return undefined;
   }
-}
-
-/** A profile that cannot be read back is asked of the hub again. */
-async function loadProfiles(dataDir: string, profiles: MemoryProfiles): Promise<void> {
-  const text = await readFile(join(dataDir, "profiles.ndjson"), "utf8").catch(() => "");
-  for (const line of text.split("\n")) {
-    if (line === "") continue;
-    try {
-      profiles.restore(JSON.parse(line) as EdgeProfile);
-    } catch {
-      return;
-    }
-  }
-}
-
-async function saveProfiles(dataDir: string, profiles: MemoryProfiles): Promise<void> {
-  const lines: string[] = [];
-  for (const profile of profiles.entries()) lines.push(`${JSON.stringify(profile)}\n`);
-  await writeWhole(join(dataDir, "profiles.ndjson"), lines.join(""));
 }
 
 /** Replaces a file by another one, whole or not at all. */
