@@ -219,7 +219,10 @@ async function main(): Promise<void> {
         await new Promise((done) => setTimeout(done, 500));
         if (server.name.startsWith("edge")) await checkAnswer(server);
         measured.push(await measure(server));
-        process.stderr.write(`${server.name}: ${Math.round(measured.at(-1)?.perSecond ?? 0)}/s\n`);
+        const last = measured.at(-1);
+        process.stderr.write(
+          `${server.name}: ${Math.round(last?.perSecond ?? 0)}/s, ${Math.round(last?.cpuMicros ?? 0)} CPU µs a request\n`,
+        );
       } finally {
         await server.stop();
       }
