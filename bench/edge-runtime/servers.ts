@@ -98,6 +98,7 @@ export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Sur
     (name = "TESSERA_HUB_URL", text = "${hubUrl}"),
     (name = "TESSERA_EDGE_TOKEN", text = "${token}"),
     (name = "TESSERA_EDGE_LOOKUP_MS", text = "2000"),
+    (name = "FORWARD_SHARDS", text = "1"),
   ],`;
   await writeFile(join(folder, "edge.capnp"), capnp(port, join(folder, "objects"), "edge.js", objects));
   return pinned("edge on workerd", port, [WORKERD, "serve", join(folder, "edge.capnp")], {});

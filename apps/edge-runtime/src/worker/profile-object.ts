@@ -30,27 +30,35 @@ export class EdgeProfileObject {
   async fetch(request: Request): Promise<Response> {
     const { searchParams } = new URL(request.url);
     const now = Number(searchParams.get("now"));
+    if (request.method === "PUT")
+      return this.#put(await request.json(), Number(searchParams.get("expected")), now);
     const loaded = await this.#load();
     const held = loaded !== undefined && isExpired(loaded, now) ? undefined : loaded;
     if (request.method === "GET") {
       return held === undefined ? new Response(null, { status: 204 }) : new Response(JSON.stringify(held));
     }
-    if (request.method === "DELETE") {
-      this.#profile = undefined;
-      await this.#state.storage.deleteAll();
-      // Depending on the platform's settings the alarm is gone too.
-      this.#hasAlarm = false;
-      return new Response(null, { status: loaded === undefined ? 204 : 200 });
-    }
-    const expected = Number(searchParams.get("expected"));
-    const came: EdgeProfile = await request.json();
-    if ((held?.version ?? 0) !== expected) return new Response(null, { status: 409 });
+    this.#profile = undefined;
+    await this.#state.storage.deleteAll();
+    // Depending on the platform's settings the alarm is gone too.
+    this.#hasAlarm = false;
+    return new Response(null, { status: loaded === undefined ? 204 : 200 });
+  }
+
+  /** Nothing else happens between the look at the version and the write. */
+  async #put(came: EdgeProfile, expected: number, now: number): Promise<Response> {
+    const { storage } = this.#state;
+    await this.#load();
+    this.#hasAlarm ||= (await storage.getAlarm()) !== null;
+    const held = this.#profile;
+    const version = held === undefined || isExpired(held, now) ? 0 : held.version;
+    if (version !== expected) return new Response(null, { status: 409 });
     const profile = { ...came, version: expected + 1 };
     this.#profile = profile;
-    await this.#state.storage.put("profile", profile);
-    if (!this.#hasAlarm && (await this.#state.storage.getAlarm()) === null)
-      await this.#state.storage.setAlarm(profile.lastActivityAt + EDGE_PROFILE_TTL);
+    // Writes that follow each other without waiting are one.
+    const writes = [storage.put("profile", profile)];
+    if (!this.#hasAlarm) writes.push(storage.setAlarm(profile.lastActivityAt + EDGE_PROFILE_TTL));
     this.#hasAlarm = true;
+    await Promise.all(writes);
     return new Response(null, { status: 200 });
   }
 
@@ -61,8 +69,8 @@ export class EdgeProfileObject {
     if (held === undefined) return;
     const end = held.lastActivityAt + EDGE_PROFILE_TTL;
     if (end > Date.now()) {
-      await this.#state.storage.setAlarm(end);
       this.#hasAlarm = true;
+      await this.#state.storage.setAlarm(end);
       return;
     }
     this.#profile = undefined;

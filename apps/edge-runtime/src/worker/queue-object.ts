@@ -16,7 +16,7 @@ const PREFIX = "q:";
 /** If the object is gone before it has drained, it is woken again after this long, in milliseconds. */
 const SAFETY_MS = 1000;
 /** Entries wait this long for others to travel with, in milliseconds. */
-const GATHER_MS = 15;
+const GATHER_MS = 50;
 /** The platform writes and deletes at most so many keys in one call. */
 const MAX_KEYS = 128;
 /** Rows read in one call: an object's memory is small, and an entry may have 64 KB. */
@@ -59,8 +59,6 @@ export class ForwardQueueObject {
     }
     const entries: readonly ForwardEntry[] = await request.json();
     await this.#append(entries);
-    if (!this.#hasAlarm && (await storage.getAlarm()) === null) await this.#wakeAfter(SAFETY_MS);
-    this.#hasAlarm = true;
     this.#hasNews = true;
     // After a failure the alarm tries again, and nobody before it.
     if (this.#failures === 0) this.#state.waitUntil(this.#drain());
@@ -80,10 +78,11 @@ export class ForwardQueueObject {
       const free = (await this.#lastPosition()) + 1;
       this.#next ??= free;
     }
+    this.#hasAlarm ||= (await this.#state.storage.getAlarm()) !== null;
     const first = this.#next;
     this.#next = first + entries.length;
-    const writes: Promise<void>[] = [];
     // Writes that follow each other without waiting are one: all of them are kept, or none.
+    const writes: Promise<void>[] = this.#hasAlarm ? [] : [this.#wakeAfter(SAFETY_MS)];
     for (let from = 0; from < entries.length; from += MAX_KEYS) {
       const part = entries.slice(from, from + MAX_KEYS);
       writes.push(
@@ -102,9 +101,9 @@ export class ForwardQueueObject {
     return key === undefined ? stored : positionOf(key);
   }
 
-  async #wakeAfter(ms: number): Promise<void> {
-    await this.#state.storage.setAlarm(Date.now() + ms);
+  #wakeAfter(ms: number): Promise<void> {
     this.#hasAlarm = true;
+    return this.#state.storage.setAlarm(Date.now() + ms);
   }
 
   /** Sends what waits; whoever asks meanwhile gets the same run. */
