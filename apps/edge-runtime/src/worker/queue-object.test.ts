@@ -144,11 +144,11 @@ describe("the queue object", () => {
     const object = start(disk, hub);
     const late: Promise<void>[] = [];
     hub.answer = async () => {
-      if (late.length < 20) late.push(append(object, [`late${late.length}`]));
+      if (late.length < 5) late.push(append(object, [`late${late.length}`]));
       return { kind: "accepted", rejected: 0 };
     };
     await append(object, ids(0, 1));
-    await expect.poll(() => hub.taken).toHaveLength(21);
+    await expect.poll(() => hub.taken).toHaveLength(6);
     await expect.poll(() => disk.waiting).toBe(0);
   });
 
