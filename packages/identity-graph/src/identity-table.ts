@@ -1,13 +1,14 @@
 import type { Identity, IdentityKey } from "@tessera/xdm";
+import { Texts } from "./records.ts";
 
 /** Numbers for identities, in order of arrival, by open addressing over a hash of the value. Grows; never forgets. */
 export class IdentityTable {
   count = 0;
   namespaces: string[] = [];
-  ids: string[] = [];
-  namespaceOf: Uint16Array = new Uint16Array(1024);
+  private readonly ids = new Texts();
+  private namespaceOf: Uint16Array = new Uint16Array(4096);
   /** Pairs of a number plus one and its hash side by side: what is not it is passed over without looking further away. */
-  private slots: Int32Array = new Int32Array(4096);
+  private slots: Int32Array = new Int32Array(8192);
 
   /** The number of an identity, or -1 when it is new. */
   find(identity: Identity): number {
@@ -17,28 +18,44 @@ export class IdentityTable {
 
   /** The number of an identity; a new one gets the next number (so `count` tells whether it was new). */
   intern(identity: Identity): number {
-    const namespace = this.namespaceNumber(identity.namespace);
-    const { id } = identity;
+    return this.internIn(this.namespaceNumber(identity.namespace), identity.id);
+  }
+
+  /** The same with the number of the namespace. */
+  internIn(namespace: number, id: string): number {
     const hash = hashOf(namespace, id);
     const known = this.search(namespace, id, hash);
     if (known >= 0) return known;
     const number = this.count++;
-    if (number >= this.namespaceOf.length) this.grow();
-    this.ids.push(id);
+    if (number >= this.namespaceOf.length) {
+      this.namespaceOf = grown(this.namespaceOf, new Uint16Array(this.namespaceOf.length * 2));
+    }
+    // At most three quarters of the slots are taken.
+    if (this.count * 8 > this.slots.length * 3) this.rehash();
+    this.ids.set(number, id);
     this.namespaceOf[number] = namespace;
     place(this.slots, number + 1, hash);
     return number;
   }
 
   key(number: number): IdentityKey {
-    return `${this.namespace(number)}:${this.ids[number] ?? ""}`;
+    return `${this.namespace(number)}:${this.ids.at(number)}`;
+  }
+
+  id(number: number): string {
+    return this.ids.at(number);
   }
 
   namespace(number: number): string {
     return this.namespaces[this.namespaceOf[number] ?? 0] ?? "";
   }
 
-  private namespaceNumber(code: string): number {
+  /** The number of an identity's namespace. */
+  namespaceAt(number: number): number {
+    return this.namespaceOf[number] ?? 0;
+  }
+
+  namespaceNumber(code: string): number {
     const known = this.namespaces.indexOf(code);
     return known >= 0 ? known : this.namespaces.push(code) - 1;
   }
@@ -49,14 +66,13 @@ export class IdentityTable {
     for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const number = (slots[slot] ?? 0) - 1;
       if (number < 0) return -1;
-      if (slots[slot + 1] === hash && ids[number] === id && namespaceOf[number] === namespace) return number;
+      if (slots[slot + 1] === hash && namespaceOf[number] === namespace && ids.at(number) === id)
+        return number;
     }
   }
 
-  private grow(): void {
-    const capacity = this.namespaceOf.length * 2;
-    this.namespaceOf = grown(this.namespaceOf, new Uint16Array(capacity));
-    const slots = new Int32Array(capacity * 4);
+  private rehash(): void {
+    const slots = new Int32Array(this.slots.length * 2);
     for (let slot = 0; slot < this.slots.length; slot += 2) {
       const entry = this.slots[slot] ?? 0;
       if (entry !== 0) place(slots, entry, this.slots[slot + 1] ?? 0);
@@ -73,18 +89,22 @@ function place(slots: Int32Array, entry: number, hash: number): void {
   slots[slot + 1] = hash;
 }
 
-/** `next` with the content of `current` at its start. */
-export function grown<T extends Int32Array | Uint16Array | Uint32Array | Float64Array | Uint8Array>(
-  current: T,
-  next: T,
-): T {
+function grown(current: Uint16Array, next: Uint16Array): Uint16Array {
   next.set(current);
   return next;
 }
 
+/** A hash in two lanes, which a processor works on at the same time. */
 function hashOf(namespace: number, id: string): number {
-  let hash = 0x811c9dc5 ^ namespace;
-  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 13);
+  const { length } = id;
+  let one = 0x811c9dc5 ^ namespace;
+  let two = 0x2c1b3c6d ^ length;
+  let i = 0;
+  for (; i + 1 < length; i += 2) {
+    one = Math.imul(one ^ id.charCodeAt(i), 0x01000193);
+    two = Math.imul(two ^ id.charCodeAt(i + 1), 0x01000193);
+  }
+  if (i < length) one = Math.imul(one ^ id.charCodeAt(i), 0x01000193);
+  const hash = Math.imul(one ^ (one >>> 15), 0x2c1b3c6d) ^ Math.imul(two ^ (two >>> 13), 0x297a2d39);
+  return hash ^ (hash >>> 16);
 }
