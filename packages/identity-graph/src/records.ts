@@ -67,7 +67,7 @@ export class Texts {
   }
 
   set(index: number, text: string): void {
-    while (index >= this.chunks.length << SHIFT) this.chunks.push(new Array<string>(CHUNK).fill(""));
+    while (index >= this.chunks.length << SHIFT) this.chunks.push(Array.from({ length: CHUNK }, () => ""));
     const chunk = this.chunks[index >> SHIFT];
     if (chunk) chunk[index & MASK] = text;
   }
