@@ -2,7 +2,8 @@ import type { HubStore } from "@tessera/profile-store";
 
 /**
  * Everyone in a store, as they stand there. How often a person was written is not part of who they are, nor is how the
- * engine remembers events; audiences, made with new ids each time, go by their names.
+ * engine remembers events and up to when it followed them, which depends on how items met in batches; audiences, made with
+ * new ids each time, go by their names.
  */
 export async function everyoneIn(store: HubStore): Promise<readonly unknown[]> {
   const names = new Map<string, unknown>();
@@ -10,7 +11,13 @@ export async function everyoneIn(store: HubStore): Promise<readonly unknown[]> {
   const all: unknown[] = [];
   for (let after = ""; ;) {
     const some = await store.scan(after, 500);
-    for (const { version: _version, eventState: _state, memberships, ...person } of some) {
+    for (const {
+      version: _version,
+      eventState: _state,
+      evaluatedAt: _until,
+      memberships,
+      ...person
+    } of some) {
       const named = memberships.map(({ audienceId, ...rest }) => ({ name: names.get(audienceId), ...rest }));
       all.push({
         ...person,
