@@ -8,22 +8,18 @@ import { openSqliteStore } from "@tessera/store-sqlite";
 import { canonicalJson, type JsonValue } from "@tessera/xdm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { everyoneIn } from "./everyone.ts";
-import { inDatabase, withMongo } from "./mongo-gateways.ts";
+import { bundled, inDatabase, withMongo } from "./mongo-gateways.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const DEMO = fileURLToPath(new URL("../src/demo/demo.ts", import.meta.url));
 const PERSONS = 200;
 const run = promisify(execFile);
 
 withMongo("the demo on MongoDB", (uri) => {
   const folder = mkdtempSync(join(tmpdir(), "tessera-demo-"));
-  beforeAll(
-    () =>
-      run(join(ROOT, "node_modules/.bin/turbo"), ["run", "build", "--filter=@tessera/gateway"], {
-        cwd: ROOT,
-        env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
-      }),
-    240_000,
-  );
+  let program = "";
+  beforeAll(async () => {
+    program = await bundled(DEMO);
+  });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const demo = async (name: string, store: string): Promise<object> => {
@@ -31,12 +27,7 @@ withMongo("the demo on MongoDB", (uri) => {
     mkdirSync(cwd);
     const { stdout } = await run(
       process.execPath,
-      [
-        join(ROOT, "apps/gateway/dist/demo/demo.js"),
-        "--json",
-        "--now=2026-03-01T12:00:00Z",
-        `--persons=${PERSONS}`,
-      ],
+      [program, "--json", "--now=2026-03-01T12:00:00Z", `--persons=${PERSONS}`],
       { cwd, env: { ...process.env, NODE_OPTIONS: "", TESSERA_STORE: store }, timeout: 120_000 },
     );
     const { seconds: _seconds, ...summary } = JSON.parse(stdout) as { readonly seconds: number };

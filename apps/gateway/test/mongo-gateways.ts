@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type MongoStore, openMongoStore } from "@tessera/store-mongodb";
@@ -108,11 +108,11 @@ const ANSWERED_WITHIN = 60_000;
 
 let program: Promise<string> | undefined;
 
-/** The gateway and its packages in one file: Node does not run decorators as they are, and starts sooner with one file. */
-async function bundled(): Promise<string> {
-  const outfile = join(CACHE, `gateway-process-${process.pid}.mjs`);
+/** A program and our packages in one file: Node does not run decorators as they are, and starts sooner with one file. */
+export async function bundled(entry: string): Promise<string> {
+  const outfile = join(CACHE, `${basename(entry, ".ts")}-${process.pid}.mjs`);
   await build({
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     platform: "node",
@@ -136,7 +136,7 @@ async function bundled(): Promise<string> {
 /** Starts one; resolves when it answers. */
 export async function startGatewayProcess(uri: string, leaseMs: number): Promise<GatewayProcess> {
   const files = mkdtempSync(join(tmpdir(), "tessera-files-"));
-  const child = fork(await (program ??= bundled()), [uri, files, String(leaseMs)], {
+  const child = fork(await (program ??= bundled(ENTRY)), [uri, files, String(leaseMs)], {
     execArgv: ["--conditions=@tessera/source"],
     env: { ...process.env, NODE_OPTIONS: "" },
   });
