@@ -11,12 +11,12 @@ const DOCUMENTS: { readonly [what in SandboxContent]?: readonly string[] } = {
   labels: ["fieldLabels"],
   "merge-policies": ["mergePolicy"],
   "computed-attributes": ["computedAttribute"],
-  audiences: ["audience", "audienceSchedule", "externalAudience"],
+  audiences: ["audience", "audienceSchedule", "composition", "externalAudience"],
   policies: ["policy", "consentPolicy", "governance"],
   destinations: ["destination"],
   dataflows: ["dataflow"],
   datastreams: ["datastream", "activity"],
-  limits: ["guardrails"],
+  limits: ["guardrails", "eligibility"],
 };
 
 /**
@@ -33,10 +33,18 @@ export async function copyConfiguration(
   for (const kind of what.flatMap((content) => DOCUMENTS[content] ?? [])) {
     const there = new Map((await to.documents(kind)).map(({ id, version }) => [id, version]));
     for (const { id, body } of await from.documents(kind)) {
-      const copied: JsonObject = kind === "dataflow" ? { ...body, enabled: false } : body;
+      const copied = copyOf(kind, body);
       writes.push({ kind, id, expectedVersion: there.get(id) ?? 0, body: copied });
     }
   }
   if (writes.length > 0 && !(await to.commit({ ...NOTHING, documents: writes })).ok) return undefined;
   return writes.length;
+}
+
+function copyOf(kind: string, body: JsonObject): JsonObject {
+  if (kind === "dataflow") return { ...body, enabled: false };
+  if (kind !== "audience") return body;
+  // How far persons of the other sandbox have been brought says nothing here.
+  const { switched: _switched, evaluatedAt: _evaluatedAt, ...audience } = body;
+  return audience;
 }

@@ -138,6 +138,17 @@ describe("access", () => {
     expect(seen.explainMembership.tree.values.length).toBeGreaterThan(0);
     const hidden = dataOf<typeof seen>(await asKey(await keyWith(["plain"]), explain));
     expect(hidden.explainMembership.tree.values).toEqual([]);
+    // What is missing names the values that were found, for those who may see them.
+    const other = { name: "Born later", expression: { value: 'person.birthDate = "2001-01-01"' } };
+    const later = await harness.graphql(`mutation($i:CreateAudienceInput!){createAudience(input:$i){id}}`, {
+      i: other,
+    });
+    const laterId = dataOf<{ createAudience: { id: string } }>(later).createAudience.id;
+    const why = `{explainMembership(audienceId:"${laterId}",identity:{namespace:"CRMID",id:"C1"}){member missing text}}`;
+    expect(JSON.stringify(await harness.graphql(why))).toContain("1990");
+    const without = JSON.stringify(await asKey(await keyWith(["plain"]), why));
+    expect(without).toContain("2001-01-01");
+    expect(without).not.toContain("1990");
   });
 
   it("keeps sandboxes apart", async () => {

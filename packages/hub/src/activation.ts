@@ -21,6 +21,7 @@ import {
   parseInstant,
 } from "@tessera/xdm";
 import type { Activate, Transition } from "./decide.ts";
+import { withoutWaiting } from "./waiting-version.ts";
 
 /** Evaluates a mapping's expression over attributes. */
 export type EvaluateMapping = (expression: string, attributes: JsonObject) => JsonValue | undefined;
@@ -63,7 +64,7 @@ export function personView(person: PersonState, { policy, refusedActions }: View
     identities: person.identities.map(identityOfKey),
     attributes,
     ...(refused.length === 0 ? {} : { refusedActions: refused }),
-    memberships: membershipMap(person.memberships),
+    memberships: membershipMap(withoutWaiting(person.memberships)),
     ...(regions === undefined ? {} : { regions }),
   };
 }

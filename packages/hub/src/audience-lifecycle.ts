@@ -1,6 +1,7 @@
-import type { HubStore } from "@tessera/profile-store";
-import { checkPql, jsonToPql, printPql } from "@tessera/segment-engine";
+import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { checkPql, compileAudiences, jsonToPql, parsePql, referredTo } from "@tessera/segment-engine";
 import {
+  type AudienceDefinition,
   type AudienceExpression,
   type AudienceStatus,
   describe,
@@ -14,7 +15,7 @@ import {
   type Result,
 } from "@tessera/xdm";
 import { policyIssue } from "./audience-policy.ts";
-import type { Configuration, StoredAudience } from "./configuration.ts";
+import type { Configuration, StoredAudience, WaitingVersion } from "./configuration.ts";
 import { emptyCommit } from "./empty-commit.ts";
 import { audienceRefusals } from "./limits.ts";
 
@@ -31,33 +32,25 @@ export interface AudienceInput {
 
 const NAME_MAX = 255;
 
-/** Checks an audience before it is saved: its name, its expression, its evaluation; every issue at once. */
+/** What an edit is planned against. */
+interface AudienceScene {
+  readonly id: string;
+  readonly now: number;
+  readonly configuration: Configuration;
+}
+
+/**
+ * Checks an audience before it is saved: its name, its expression, its evaluation, references in a circle; every issue
+ * at once. An edit that may change who is in a published audience becomes a version that waits (`next`); the one in force
+ * stays until the new one is worked out for everyone.
+ */
 export function planAudience(
   input: AudienceInput,
-  {
-    id,
-    now,
-    configuration,
-  }: { readonly id: string; readonly now: number; readonly configuration: Configuration },
+  { id, now, configuration }: AudienceScene,
 ): Result<StoredAudience, readonly Issue[]> {
-  const issues: Issue[] = [];
-  const others = [...configuration.audiences.values()].filter(
-    (other) => other.id !== id && other.status !== "deleted",
-  );
-  if (input.name.trim() === "" || input.name.length > NAME_MAX) {
-    issues.push({
-      code: "audience.name",
-      path: ["name"],
-      message: `Expected a name of 1 to ${NAME_MAX} characters, got ${describe(input.name)}.`,
-    });
-  }
-  if (others.some((other) => other.name === input.name)) {
-    issues.push({
-      code: "audience.name.taken",
-      path: ["name"],
-      message: "Another audience has this name already. Choose another name.",
-    });
-  }
+  const issues: Issue[] = [...nameIssues(input.name, { id, configuration })];
+  const before = configuration.audiences.get(id);
+  if (before?.composition !== undefined) issues.push(OF_COMPOSITION);
   const text = expressionText(input.expression);
   if (!text.ok) return err([...issues, ...text.error]);
   const check = checkAudience(text.value, configuration);
@@ -76,28 +69,102 @@ export function planAudience(
       message: `The expression is not eligible for ${evaluation} evaluation: ${eligibility[evaluation].reasons.map(({ message }) => message).join(" ")} Choose another evaluation or change the expression.`,
     });
   }
-  const before = configuration.audiences.get(id);
   const status = input.status ?? before?.status ?? "published";
   if (status === "published" && (before?.status !== "published" || before.evaluation !== evaluation)) {
     const permitted = audienceRefusals(configuration, evaluation);
     if (!permitted.ok) issues.push(...permitted.error);
   }
-  if (issues.length > 0) return err(issues);
-  return ok({
-    id,
+  const definition: WaitingVersion["definition"] = {
     name: input.name,
     ...(input.description === undefined ? {} : { description: input.description }),
     expression: input.expression,
     evaluation,
     ...(mergePolicyId === undefined ? {} : { mergePolicyId }),
     ...(input.excludeOptOut === undefined ? {} : { excludeOptOut: input.excludeOptOut }),
-    version: (before?.version ?? 0) + 1,
+    version: (before === undefined ? 0 : newestOf(before).version) + 1,
+    updatedAt: now,
+  };
+  if (check.valid) issues.push(...circles({ ...definition, id }, configuration));
+  if (issues.length > 0) return err(issues);
+  if (before?.status === "published" && status === "published") return ok(edited(before, definition, now));
+  return ok({
+    id,
+    ...definition,
     status,
     since: now,
     createdAt: before?.createdAt ?? now,
-    updatedAt: now,
     revision: before?.revision ?? 0,
   });
+}
+
+/** An audience with its newest definition, whether that is in force yet or not. */
+export function newestOf(audience: StoredAudience): StoredAudience {
+  const { next, ...inForce } = audience;
+  if (next === undefined) return inForce;
+  const { description: _description, mergePolicyId: _policy, excludeOptOut: _optOut, ...rest } = inForce;
+  return { ...rest, ...next.definition };
+}
+
+function edited(
+  before: StoredAudience,
+  definition: WaitingVersion["definition"],
+  now: number,
+): StoredAudience {
+  const { next: _next, ...inForce } = before;
+  const who = ({ expression, evaluation, mergePolicyId, excludeOptOut }: typeof definition): string =>
+    JSON.stringify([expression, evaluation, mergePolicyId, excludeOptOut ?? true]);
+  // Who is in it stays as it is: nothing has to be worked out.
+  if (who(before) === who(definition)) {
+    const { description: _description, ...rest } = inForce;
+    return { ...rest, ...definition };
+  }
+  return { ...inForce, next: { definition, since: now } };
+}
+
+/** What is wrong with the name of an audience. */
+export function nameIssues(
+  name: string,
+  { id, configuration }: Pick<AudienceScene, "id" | "configuration">,
+): readonly Issue[] {
+  const issues: Issue[] = [];
+  if (name.trim() === "" || name.length > NAME_MAX) {
+    issues.push({
+      code: "audience.name",
+      path: ["name"],
+      message: `Expected a name of 1 to ${NAME_MAX} characters, got ${describe(name)}.`,
+    });
+  }
+  const taken = [...configuration.audiences.values()].some(
+    (other) =>
+      other.id !== id &&
+      other.status !== "deleted" &&
+      (other.name === name || other.next?.definition.name === name),
+  );
+  if (taken) {
+    issues.push({
+      code: "audience.name.taken",
+      path: ["name"],
+      message: "Another audience has this name already. Choose another name.",
+    });
+  }
+  return issues;
+}
+
+const OF_COMPOSITION: Issue = {
+  code: "audience.composition",
+  message: "This audience comes out of a composition. Change the composition instead.",
+};
+
+/** References in a circle, as the others are and as they will be. */
+export function circles(audience: AudienceDefinition, { audiences }: Configuration): readonly Issue[] {
+  const others = [...audiences.values()].filter(
+    ({ id, status }) => id !== audience.id && status === "published",
+  );
+  for (const list of [others, others.map(newestOf)]) {
+    const plan = compileAudiences([...list, audience]);
+    if (!plan.ok) return plan.error.map(({ path: _path, ...issue }) => issue);
+  }
+  return [];
 }
 
 /** Type check and eligibility of an expression against what the sandbox has. */
@@ -106,7 +173,8 @@ export function checkAudience(pql: string, configuration: Configuration): Return
     (audience) => audience.status === "published",
   );
   const schema = configuration.schemas.person;
-  return checkPql(pql, { audiences, wide: true, ...(schema === undefined ? {} : { schema }) });
+  const wide = configuration.eligibility === "wide";
+  return checkPql(pql, { audiences, wide, ...(schema === undefined ? {} : { schema }) });
 }
 
 /** The PQL text of an expression in either format. */
@@ -124,8 +192,7 @@ export function expressionText(expression: AudienceExpression): Result<string, r
       },
     ]);
   }
-  const ast = jsonToPql(json);
-  return ast.ok ? ok(printPql(ast.value)) : ast;
+  return jsonToPql(json);
 }
 
 /** Reads an expression `{ type: "PQL", format, value }`. */
@@ -151,19 +218,22 @@ export function parseExpression(input: unknown): Result<AudienceExpression, read
   ]);
 }
 
-/** Writes an audience; false when someone else changed it meanwhile. */
-export async function saveAudience(store: HubStore, audience: StoredAudience): Promise<boolean> {
+/** Writes an audience, and what belongs to it; false when someone else changed it meanwhile. */
+export async function saveAudience(
+  store: HubStore,
+  audience: StoredAudience,
+  beside: readonly DocumentWrite[] = [],
+): Promise<boolean> {
+  const committed = await store.commit({ ...emptyCommit, documents: [audienceWrite(audience), ...beside] });
+  return committed.ok;
+}
+
+/** The document of an audience, guarded by the revision that was read. */
+export function audienceWrite(audience: StoredAudience): DocumentWrite {
   const { revision, ...body } = audience;
   const json = parseJson(body);
   if ("badPath" in json) throw new Error("An audience is JSON data.");
-  const write = {
-    kind: "audience",
-    id: audience.id,
-    expectedVersion: revision,
-    body: json.value as JsonObject,
-  };
-  const committed = await store.commit({ ...emptyCommit, documents: [write] });
-  return committed.ok;
+  return { kind: "audience", id: audience.id, expectedVersion: revision, body: json.value as JsonObject };
 }
 
 const STEPS: { readonly [from in AudienceStatus]: readonly AudienceStatus[] } = {
@@ -173,25 +243,66 @@ const STEPS: { readonly [from in AudienceStatus]: readonly AudienceStatus[] } = 
   deleted: [],
 };
 
-/** The audience in another status, or why not: a step that is not allowed, or others that depend on it. */
+/**
+ * The audience in another status, or why not: a step that is not allowed, others that depend on it, a limit, or a part
+ * of it that is not published.
+ */
 export function changeStatus(
   audience: StoredAudience,
   status: AudienceStatus,
-  { now, dependents }: { readonly now: number; readonly dependents: readonly string[] },
-): Result<StoredAudience, Issue> {
+  { now, configuration }: { readonly now: number; readonly configuration: Configuration },
+): Result<StoredAudience, readonly Issue[]> {
   if (!STEPS[audience.status].includes(status)) {
     const allowed = STEPS[audience.status].join(", ") || "nothing";
-    return err({
-      code: "audience.status",
-      message: `From ${audience.status} an audience can become ${allowed}, not ${status}.`,
-    });
+    return err([
+      {
+        code: "audience.status",
+        message: `From ${audience.status} an audience can become ${allowed}, not ${status}.`,
+      },
+    ]);
   }
-  if (status !== "published" && dependents.length > 0) {
-    return err({
+  const issues = status === "published" ? beforePublishing(audience, configuration) : [];
+  const dependents = status === "published" ? [] : dependentsOf(audience.id, configuration);
+  if (dependents.length > 0) {
+    issues.push({
       code: "audience.dependents",
       message: `Used by ${dependents.join(", ")}. Change or remove them first.`,
     });
   }
-  const { evaluatedAt: _evaluatedAt, ...rest } = audience;
+  if (issues.length > 0) return err(issues);
+  const { evaluatedAt: _evaluatedAt, ...rest } = newestOf(audience);
   return ok({ ...rest, status, updatedAt: now, since: status === "published" ? now : audience.since });
+}
+
+function beforePublishing(audience: StoredAudience, configuration: Configuration): Issue[] {
+  const issues: Issue[] = [];
+  const permitted = audienceRefusals(configuration, audience.evaluation);
+  if (!permitted.ok) issues.push(...permitted.error);
+  const absent = partsOf(audience).filter(
+    (id) => configuration.audiences.has(id) && configuration.audiences.get(id)?.status !== "published",
+  );
+  if (absent.length > 0) {
+    const names = absent.map((id) => configuration.audiences.get(id)?.name ?? id).join(", ");
+    issues.push({
+      code: "audience.parts",
+      message: `It refers to ${names}, not published. Publish that first, or take the reference out.`,
+    });
+  }
+  issues.push(...circles(audience, configuration));
+  return issues;
+}
+
+/** The names of audiences that refer to this one, in the version in force or in one that waits. */
+export function dependentsOf(id: string, { audiences }: Configuration): readonly string[] {
+  return [...audiences.values()]
+    .filter((other) => other.id !== id && other.status === "published")
+    .filter((other) => partsOf(other).includes(id) || partsOf(newestOf(other)).includes(id))
+    .map((other) => other.name);
+}
+
+/** The audiences that one refers to. */
+function partsOf(audience: StoredAudience): readonly string[] {
+  const text = expressionText(audience.expression);
+  const parsed = text.ok ? parsePql(text.value) : text;
+  return parsed.ok ? referredTo(parsed.value) : [];
 }

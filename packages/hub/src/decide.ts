@@ -18,6 +18,7 @@ import { type Following, followMemberships } from "./follow-memberships.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
 import { retireMemberships } from "./retire-memberships.ts";
 import type { Resolution, Resolutions } from "./resolve-persons.ts";
+import { isWaiting } from "./waiting-version.ts";
 
 /** What is stored of the persons of a batch: as much of their truth as deciding needs. */
 export interface History {
@@ -54,7 +55,7 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
   for (const resolution of resolutions.persons) {
     const decided = decidePerson(resolution, ruling);
     writes.push({ kind: "put", person: decided.after, fragmentsChanged: decided.fragmentsChanged });
-    for (const change of decided.changes) memberships.push(change);
+    for (const change of decided.changes) if (!isWaiting(change.audienceId)) memberships.push(change);
     decisions.push(decided);
     if (resolution.continues !== undefined && resolution.sources.length === 1) tally.changes(decided.changes);
     else tally.person(decided.after, resolution.sources);

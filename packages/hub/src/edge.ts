@@ -10,10 +10,10 @@ import {
   type AudienceDefinition,
 } from "@tessera/xdm";
 import { activeAt } from "@tessera/destinations";
-import { deriveProfile, type HubStore, membershipMap, type PersonState } from "@tessera/profile-store";
+import { deriveProfile, type HubStore, type PersonState } from "@tessera/profile-store";
 import type { Configuration } from "./configuration.ts";
 import type { LiveDestination } from "./destination-lifecycle.ts";
-import { personAt } from "./profile-view.ts";
+import { membershipsOf, personAt } from "./profile-view.ts";
 
 /** All the definitions an edge works by, in one version. */
 export interface EdgeDefinitions {
@@ -127,7 +127,7 @@ export function edgeProjection(
     version: person.version,
     identities: person.identities.map(identityOfKey),
     attributes: deriveProfile(person.fragments, configuration.edgePolicy).attributes,
-    segmentMembership: membershipMap(person.memberships),
+    segmentMembership: membershipsOf(person, configuration),
     at: formatInstant(now),
   };
 }

@@ -1,6 +1,18 @@
 import type { HubStore } from "@tessera/profile-store";
-import { compileAudiences, type Estimate, estimateCount } from "@tessera/segment-engine";
-import { type AudienceExpression, digest, type Issue, type Result } from "@tessera/xdm";
+import {
+  compileAudiences,
+  type Estimate,
+  estimateCount,
+  parsePql,
+  referredTo,
+} from "@tessera/segment-engine";
+import {
+  type AudienceDefinition,
+  type AudienceExpression,
+  digest,
+  type Issue,
+  type Result,
+} from "@tessera/xdm";
 import { checkAudience, expressionText } from "./audience-lifecycle.ts";
 import type { Configuration } from "./configuration.ts";
 import { evaluationViewOf } from "./profile-view.ts";
@@ -8,12 +20,13 @@ import { evaluationViewOf } from "./profile-view.ts";
 /** Estimates of audiences that are not saved yet. */
 export interface AudienceEstimates {
   /**
-   * How many persons an expression would have, by a sample of `sample` persons (2,000 without it; all of them when there
-   * are no more). Nothing is saved.
+   * How many persons an expression would have, by a sample of `sample` persons (2,000 without it; all of them, and so
+   * exact, when there are no more). Nothing is saved. `progress` is told of the persons looked at; what it throws ends it.
    */
   readonly estimateAudience: (
     expression: AudienceExpression,
     sample?: number,
+    progress?: (done: number, total: number) => void,
   ) => Promise<Result<Estimate, readonly Issue[]>>;
 }
 
@@ -28,15 +41,13 @@ export function createAudienceEstimates(options: {
 }): AudienceEstimates {
   const { store, configuration, clock } = options;
   return {
-    estimateAudience: async (expression, sample = SAMPLE) => {
+    estimateAudience: async (expression, sample = SAMPLE, progress) => {
       const text = expressionText(expression);
       if (!text.ok) return text;
       const check = checkAudience(text.value, configuration());
       if (!check.valid) return { ok: false, error: check.issues };
-      const plan = compileAudiences([
-        ...configuration().whole.audiences,
-        { id: ASKED, name: ASKED, expression, evaluation: "batch", version: 1 },
-      ]);
+      const asked = { id: ASKED, name: ASKED, expression, evaluation: "batch", version: 1 } as const;
+      const plan = compileAudiences([...partsOf(text.value, configuration()), asked]);
       if (!plan.ok) return plan;
       const now = clock();
       const { persons: total } = await store.totals();
@@ -48,11 +59,23 @@ export function createAudienceEstimates(options: {
           if (plan.value.evaluate(view, now).members.has(ASKED)) members += 1;
           sampled += 1;
         }
+        progress?.(sampled, Math.min(sample, Math.max(total, sampled)));
         if (sampled >= sample) break;
       }
       return { ok: true, value: estimateCount({ members, sampled, total: Math.max(total, sampled) }) };
     },
   };
+}
+
+/** The audiences that a query refers to, and those that they do: no others have to be worked out. */
+function partsOf(text: string, { whole }: Configuration): readonly AudienceDefinition[] {
+  const parsed = parsePql(text);
+  const wanted = new Set(parsed.ok ? referredTo(parsed.value) : []);
+  for (const id of wanted) {
+    const expression = whole.expressions.get(id);
+    if (expression !== undefined) for (const other of referredTo(expression)) wanted.add(other);
+  }
+  return whole.audiences.filter(({ id }) => wanted.has(id));
 }
 
 /** An id that no audience has. */

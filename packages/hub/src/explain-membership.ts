@@ -1,10 +1,21 @@
-import type { HubStore } from "@tessera/profile-store";
-import type { Explanation } from "@tessera/segment-engine";
-import { err, type Identity, type Issue, ok, parseInstant, type Result } from "@tessera/xdm";
+import type { HubStore, PersonState } from "@tessera/profile-store";
+import {
+  compileAudiences,
+  type CompositionEnd,
+  type ExplainedCondition,
+  type Explanation,
+  missingOf,
+  partOf,
+  type PersonView,
+  valueAt,
+} from "@tessera/segment-engine";
+import { err, type Identity, isMember, type Issue, ok, parseInstant, type Result, UPS } from "@tessera/xdm";
 import { policyOf } from "./audience-policy.ts";
+import type { Configuration, StoredAudience, StoredComposition } from "./configuration.ts";
+import { composedOf } from "./evaluate-composition.ts";
 import type { Ingestion } from "./ingest.ts";
 import { personAsOf } from "./person-as-of.ts";
-import { evaluationViewOf, personAt } from "./profile-view.ts";
+import { evaluationViewOf, membershipsOf, personAt } from "./profile-view.ts";
 
 /** Explanations of memberships. */
 export interface MembershipExplanations {
@@ -35,12 +46,73 @@ export function createMembershipExplanations(options: {
           ? await personAt(store, identity)
           : await personAsOf(store, identity, { ingestion, at: at.value });
       if (person === undefined) return err(missing("person"));
-      const under = { policy: policyOf(audience, configuration), computed: configuration.computed };
+      const under = { ...configuration, policy: policyOf(audience, configuration) };
       const view = await evaluationViewOf(store, person, under, at.value);
-      return configuration.whole.explain(audienceId, view, at.value);
+      const composition = configuration.compositions.get(audience.composition?.id ?? "");
+      if (composition === undefined) return configuration.whole.explain(audienceId, view, at.value);
+      return explainPart({ audience, composition, person, view, at: at.value }, configuration);
     },
   };
 }
+
+/** Why a person is in a part of a composition: whether they take part, and what becomes of them then. */
+function explainPart(
+  asked: {
+    readonly audience: StoredAudience;
+    readonly composition: StoredComposition;
+    readonly person: PersonState;
+    readonly view: PersonView;
+    readonly at: number;
+  },
+  configuration: Configuration,
+): Result<Explanation, Issue> {
+  const { audience, composition, person, view, at } = asked;
+  const plan = compileAudiences([...configuration.whole.audiences, audience]);
+  if (!plan.ok) throw new Error("A composition that was saved compiles.");
+  const takesPart = plan.value.explain(audience.id, view, at);
+  if (!takesPart.ok) return takesPart;
+  const held = membershipsOf(person, configuration)[UPS]?.[audience.id]?.status;
+  const member = held !== undefined && isMember(held);
+  const part = partOf(composition, composedOf(person, configuration));
+  const { end } = composition;
+  const chosen: ExplainedCondition = {
+    kind: "test",
+    text: `${TEXTS[end.kind]} of the composition ${composition.name}, as of its last evaluation`,
+    holds: member,
+    values: [
+      { text: "part", value: part ?? null },
+      ...(end.kind === "rank" || end.kind === "split-attribute"
+        ? [{ text: end.path, value: valueAt(view.attributes, end.path) ?? null }]
+        : []),
+    ],
+    events: [],
+    conditions: [],
+    ...(member
+      ? {}
+      : { missing: `to be in the part ${audience.composition?.part ?? ""} when it is evaluated` }),
+  };
+  const { because, refused } = takesPart.value;
+  const found: Pick<Explanation, "member" | "refused" | "because"> = {
+    member,
+    refused,
+    because: {
+      kind: "all",
+      text: because.text,
+      holds: member && because.holds,
+      values: [],
+      events: [],
+      conditions: [because, chosen],
+    },
+  };
+  return ok({ ...takesPart.value, ...found, missing: missingOf(found) });
+}
+
+const TEXTS: Readonly<Record<CompositionEnd["kind"], string>> = {
+  save: "all",
+  "split-percent": "the sticky split by percentage",
+  "split-attribute": "the split by attribute",
+  rank: "the rank",
+};
 
 const missing = (what: string): Issue => ({
   code: "notFound",

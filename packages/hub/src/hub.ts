@@ -1,15 +1,13 @@
 import type { CatalogEntry } from "@tessera/destinations";
 import { type Dataset, type HubStore, type PersonState, type RecordOperation } from "@tessera/profile-store";
-import { err, type Identity, type Issue, type MembershipChange, ok, type Result } from "@tessera/xdm";
-import { type AudienceInput, changeStatus, planAudience, saveAudience } from "./audience-lifecycle.ts";
-import { type Configuration, readConfiguration, type StoredAudience } from "./configuration.ts";
+import type { Identity, MembershipChange } from "@tessera/xdm";
+import { type Audiences, createAudiences } from "./audiences.ts";
+import { type Configuration, readConfiguration } from "./configuration.ts";
 import type { RefusedActions } from "./activation.ts";
 import { type Activations, createActivations } from "./activations.ts";
 import { type AudienceCosts, createAudienceCosts } from "./audience-costs.ts";
-import { memberCounter } from "./decide.ts";
 import { type AudienceEstimates, createAudienceEstimates } from "./estimate-audience.ts";
 import { createMembershipExplanations, type MembershipExplanations } from "./explain-membership.ts";
-import { evaluateBatchAudiences } from "./evaluate-batch.ts";
 import { type ComputedAttributes, createComputedAttributes } from "./computed/computed-attributes.ts";
 import { deriveEveryone, type Progress } from "./derive-everyone.ts";
 import { createExpiry, type Expiry } from "./expiry.ts";
@@ -29,7 +27,6 @@ import {
   type EdgeProjection,
   edgeProjection,
 } from "./edge.ts";
-import { governedAudience } from "./governance/governance-catalog.ts";
 import { createGovernance, type Governance } from "./governance/governance.ts";
 import { type CommittedPersons, observeCommits } from "./observe-commits.ts";
 import { createProfiles, type Profiles } from "./profiles.ts";
@@ -61,11 +58,6 @@ export interface HubOptions {
   readonly tenant?: string;
 }
 
-/** An audience with the number of its members. */
-export interface AudienceView extends StoredAudience {
-  readonly count: number;
-}
-
 /** The hub of one sandbox. Every method resolves after what it changed is durable. */
 export interface Hub
   extends
@@ -83,6 +75,7 @@ export interface Hub
     RulesRehearsals,
     AudienceEstimates,
     AudienceCosts,
+    Audiences,
     MembershipExplanations,
     Omit<Activations, "reload" | "activate"> {
   /** What edges work by; its version changes whenever anything in it does. */
@@ -113,22 +106,6 @@ export interface Hub
   readonly erasedAt: (identity: Identity) => number | undefined;
   readonly queueDepth: () => number;
   readonly totals: HubStore["totals"];
-  readonly audiences: () => Promise<readonly AudienceView[]>;
-  readonly audience: (id: string) => Promise<AudienceView | undefined>;
-  readonly createAudience: (input: AudienceInput) => Promise<Result<AudienceView, readonly Issue[]>>;
-  readonly updateAudience: (
-    id: string,
-    input: AudienceInput,
-  ) => Promise<Result<AudienceView, readonly Issue[]>>;
-  readonly setAudienceStatus: (
-    id: string,
-    status: StoredAudience["status"],
-  ) => Promise<Result<AudienceView, readonly Issue[]>>;
-  /** Evaluates audiences (all published ones without `ids`) for every person and waits for it. */
-  readonly evaluateAudiences: (
-    ids?: readonly string[],
-    progress?: Progress,
-  ) => Promise<Result<readonly AudienceView[], readonly Issue[]>>;
   /** Follows the persons whose next change is due; gives how many there were. */
   readonly runTimers: (limit?: number) => Promise<number>;
   /**
@@ -209,48 +186,6 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const ingestRecords: Hub["ingestRecords"] = async (datasetId, records, operation = "upsert") =>
     queue.push(parseRecords(records, await door(datasetId, "profile"), operation));
 
-  const counted = async (audience: StoredAudience): Promise<AudienceView> => {
-    const counters = await store.counters();
-    return {
-      ...audience,
-      count: counters[memberCounter({ namespace: "ups", audienceId: audience.id })] ?? 0,
-    };
-  };
-  const save = async (
-    planned: Result<StoredAudience, readonly Issue[]>,
-  ): Promise<Result<AudienceView, readonly Issue[]>> => {
-    if (!planned.ok) return planned;
-    const { value } = planned;
-    const saved = await gate.guard(
-      (at) => ({ kind: "audience", audience: governedAudience(value, at) }),
-      () => saveAudience(store, value),
-    );
-    if (!saved.ok) return saved;
-    await reload();
-    return ok(await counted(configuration.audiences.get(planned.value.id) ?? planned.value));
-  };
-  const missing = (what: string): Issue => ({
-    code: "notFound",
-    message: `No such ${what} in this sandbox.`,
-  });
-
-  /** All persons, page by page: continuous audiences are followed up to now, the named batch ones evaluated. */
-  const sweep = async (batchIds: ReadonlySet<string>, progress?: Progress): Promise<void> => {
-    const { persons: total } = await store.totals();
-    let done = 0;
-    for (let after = ""; ;) {
-      const page = await store.scan(after, SWEEP_PAGE);
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.personId;
-      const ids = page.map((person) => person.personId);
-      told(await reevaluate(ids, begin()));
-      if (batchIds.size > 0) told(await evaluateBatchAudiences(ids, batchIds, begin()));
-      done += page.length;
-      progress?.(Math.min(done, total), total);
-    }
-  };
-
   const { reload: reloadDestinations, activate: _activate, ...destinations } = activations;
   return {
     ...destinations,
@@ -258,6 +193,17 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ...createIdentityNamespaces({ store, configuration: () => configuration, reload }),
     ...createRulesRehearsals({ begin }),
     ...createMembershipExplanations({ store, begin }),
+    ...createAudiences({
+      store,
+      clock,
+      newId,
+      configuration: () => configuration,
+      reload,
+      begin,
+      told,
+      caughtUp: queue.caughtUp,
+      guard: gate.guard,
+    }),
     ...createAudienceEstimates({ store, configuration: () => configuration, clock }),
     ...createAudienceCosts({ store, configuration: () => configuration, clock }),
     ...createPrivacy({
@@ -324,52 +270,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     erasedAt: (identity) => suppressions.deletedAt(identity),
     queueDepth: queue.depth,
     ...createProfiles({ store, begin }),
-    audiences: async () =>
-      Promise.all(
-        [...configuration.audiences.values()].filter(({ status }) => status !== "deleted").map(counted),
-      ),
-    audience: async (id) => {
-      const audience = configuration.audiences.get(id);
-      return audience === undefined ? undefined : counted(audience);
-    },
-    createAudience: async (input) => save(planAudience(input, { id: newId(), now: clock(), configuration })),
-    updateAudience: async (id, input) =>
-      configuration.audiences.has(id)
-        ? save(planAudience(input, { id, now: clock(), configuration }))
-        : err([missing("audience")]),
-    setAudienceStatus: async (id, status) => {
-      const audience = configuration.audiences.get(id);
-      if (audience === undefined) return err([missing("audience")]);
-      const dependents = dependentsOf(id, configuration);
-      const changed = changeStatus(audience, status, { now: clock(), dependents });
-      const saved = await save(changed.ok ? changed : err([changed.error]));
-      if (saved.ok && audience.status === "published") await sweep(new Set());
-      return saved;
-    },
-    evaluateAudiences: async (ids, progress) => {
-      const wanted =
-        ids ??
-        [...configuration.audiences.values()]
-          .filter(({ status }) => status === "published")
-          .map(({ id }) => id);
-      const found = wanted.map((id) => configuration.audiences.get(id));
-      const wrong = found.findIndex((audience) => audience?.status !== "published");
-      if (wrong >= 0) return err([{ ...missing("published audience"), path: ["ids", wrong] }]);
-      const now = clock();
-      await sweep(
-        new Set(found.flatMap((audience) => (audience?.evaluation === "batch" ? [audience.id] : []))),
-        progress,
-      );
-      for (const id of wanted) {
-        const audience = configuration.audiences.get(id);
-        if (audience !== undefined) await saveAudience(store, { ...audience, evaluatedAt: now });
-      }
-      await reload();
-      return ok(
-        await Promise.all(wanted.flatMap((id) => configuration.audiences.get(id) ?? []).map(counted)),
-      );
-    },
-    runTimers: async (limit = SWEEP_PAGE) => {
+    runTimers: async (limit = TIMER_PAGE) => {
+      // Thousands may be due at one moment (midnight, after downtime): what comes in takes turns with them.
+      await queue.caughtUp();
       const due = await store.due(clock(), limit);
       if (due.length > 0) told(await reevaluate(due, begin()));
       return due.length;
@@ -383,12 +286,5 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   };
 }
 
-/** Persons in one page of a sweep over all. */
-const SWEEP_PAGE = 500;
-
-/** Names of published audiences whose expression refers to this one. */
-function dependentsOf(id: string, configuration: Configuration): readonly string[] {
-  return [...configuration.audiences.values()]
-    .filter((other) => other.id !== id && other.status === "published" && other.expression.value.includes(id))
-    .map((other) => other.name);
-}
+/** Persons followed together when their time comes. */
+const TIMER_PAGE = 500;

@@ -1,9 +1,18 @@
-export { type AudienceView, createHub, type Hub, type HubOptions } from "./hub.ts";
+export { type AudienceVersion } from "./audience-history.ts";
+export { type AudienceView } from "./audiences.ts";
+export { createHub, type Hub, type HubOptions } from "./hub.ts";
 export { type Progress } from "./derive-everyone.ts";
 export { type IngestReport } from "./ingest-queue.ts";
 export { type ItemNotice } from "./ingest-batch.ts";
-export { type AudienceInput, checkAudience, expressionText, parseExpression } from "./audience-lifecycle.ts";
-export { type Configuration, type StoredAudience } from "./configuration.ts";
+export {
+  type AudienceInput,
+  checkAudience,
+  expressionText,
+  newestOf,
+  parseExpression,
+} from "./audience-lifecycle.ts";
+export { type CompositionInput } from "./compositions.ts";
+export { type Configuration, type StoredAudience, type StoredComposition } from "./configuration.ts";
 export { type Activate, type Transition } from "./decide.ts";
 export { type IdentityGraphView, type ProfileView } from "./profile-view.ts";
 export { type RehearsalOptions, type RulesRehearsal } from "./rehearse-linking-rules.ts";

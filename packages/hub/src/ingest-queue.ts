@@ -15,6 +15,8 @@ export interface IngestQueue {
   /** Items waiting or under way. */
   readonly depth: () => number;
   readonly idle: () => Promise<void>;
+  /** Resolves when what waits at this moment is done, whatever comes in after it. */
+  readonly caughtUp: () => Promise<void>;
 }
 
 interface Waiting {
@@ -36,6 +38,9 @@ export function createIngestQueue(
 ): IngestQueue {
   const waiting: Waiting[] = [];
   let depth = 0;
+  let pushed = 0;
+  let settled = 0;
+  let catching: { readonly upTo: number; readonly resolve: () => void }[] = [];
   let running: Promise<void> | undefined;
 
   const run = async (): Promise<void> => {
@@ -50,6 +55,9 @@ export function createIngestQueue(
       }
       await settle(together, begin(), committed);
       depth -= size;
+      settled += together.length;
+      for (const { upTo, resolve } of catching) if (upTo <= settled) resolve();
+      catching = catching.filter(({ upTo }) => upTo > settled);
     }
     running = undefined;
   };
@@ -57,6 +65,7 @@ export function createIngestQueue(
   return {
     push: (batch) => {
       depth += batch.items.length;
+      pushed += 1;
       return new Promise((resolve, reject) => {
         waiting.push({ batch, resolve, reject });
         running ??= Promise.resolve().then(run);
@@ -64,6 +73,11 @@ export function createIngestQueue(
     },
     depth: () => depth,
     idle: async () => running,
+    caughtUp: async () => {
+      if (settled === pushed) return;
+      const upTo = pushed;
+      await new Promise<void>((resolve) => catching.push({ upTo, resolve }));
+    },
   };
 }
 

@@ -29,6 +29,7 @@ import {
   type Result,
   type SegmentMembershipMap,
 } from "@tessera/xdm";
+import { withoutWaiting } from "./waiting-version.ts";
 import type { Ingestion } from "./ingest.ts";
 import { loadCluster } from "./load-cluster.ts";
 import { planErasure } from "./plan-erasure.ts";
@@ -166,7 +167,7 @@ export function createPrivacy(options: PrivacyOptions): Privacy {
             identities: person.identities.map(identityOfKey),
             graph: ownGraph(person.graph as Graph, keys),
             fragments: person.fragments.filter(({ owner }) => keys.has(owner)),
-            segmentMembership: membershipMap(person.memberships),
+            segmentMembership: membershipMap(withoutWaiting(person.memberships)),
             membershipLog: await store.membershipLog(person.personId),
             regions: person.regions,
           })),

@@ -9,6 +9,7 @@ import {
 import type { Configuration } from "./configuration.ts";
 import { foreignMemberships } from "./foreign-memberships.ts";
 import { ComputedState, withComputed } from "./computed/computed-state.ts";
+import { settleVersions, withoutWaiting } from "./waiting-version.ts";
 import {
   deriveProfile,
   fragmentsOf,
@@ -60,8 +61,27 @@ export async function personAt(store: HubStore, identity: Identity): Promise<Per
   return persons.get(personOf.get(key) ?? "");
 }
 
+/** The memberships of a person as the versions of the audiences in force have them. */
+export function membershipsOf(
+  person: PersonState,
+  { audiences }: Pick<Configuration, "audiences">,
+): SegmentMembershipMap {
+  return membershipMap(withoutWaiting(settleVersions(person.memberships, audiences)));
+}
+
 /** A person under a merge policy. With identity graph `none`, only what was said of `identity` itself counts. */
-export function viewOf(person: PersonState, policy: MergePolicy, identity?: Identity): ProfileView {
+export function viewOf(
+  person: PersonState,
+  {
+    policy,
+    identity,
+    configuration,
+  }: {
+    readonly policy: MergePolicy;
+    readonly identity?: Identity;
+    readonly configuration: Pick<Configuration, "audiences">;
+  },
+): ProfileView {
   const only = policy.identityGraph === "none" && identity !== undefined ? identityKey(identity) : undefined;
   const fragments =
     only === undefined ? person.fragments : person.fragments.filter(({ owner }) => owner === only);
@@ -71,7 +91,7 @@ export function viewOf(person: PersonState, policy: MergePolicy, identity?: Iden
     version: person.version,
     identities: keys.map(identityOfKey),
     ...deriveProfile(fragments, policy),
-    segmentMembership: membershipMap(person.memberships),
+    segmentMembership: membershipsOf(person, configuration),
     eventCount: person.eventCount,
     userActivityRegions: Object.fromEntries(
       Object.entries(person.regions ?? {}).map(([region, at]) => [region, formatInstant(at)]),
@@ -98,7 +118,7 @@ export function graphViewOf(person: PersonState, rules: LinkingRules): IdentityG
 export async function evaluationViewOf(
   store: HubStore,
   person: PersonState,
-  { policy, computed }: Pick<Configuration, "policy" | "computed">,
+  { policy, computed, audiences }: Pick<Configuration, "policy" | "computed" | "audiences">,
   at: number,
 ): Promise<{
   attributes: JsonObject;
@@ -115,9 +135,15 @@ export async function evaluationViewOf(
   for (const event of events)
     if (event.at <= at && event.body !== undefined) state?.take(event.body, event.at);
   state?.moveTo(at);
+  const segmentMembership = {
+    ...foreignMemberships(attributes, at),
+    ...membershipsOf(person, { audiences }),
+  };
+  const known = state === undefined ? attributes : withComputed(attributes, state.values());
   return {
-    attributes: state === undefined ? attributes : withComputed(attributes, state.values()),
+    // As a field as well: older definitions look into it themselves.
+    attributes: { ...known, segmentMembership: segmentMembership as unknown as JsonObject },
     events: events.flatMap((event) => (event.at <= at && event.body !== undefined ? [event.body] : [])),
-    segmentMembership: { ...foreignMemberships(attributes, at), ...membershipMap(person.memberships) },
+    segmentMembership,
   };
 }

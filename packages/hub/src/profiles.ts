@@ -39,7 +39,9 @@ export function createProfiles({
           : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
       const policy =
         begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
-      return person === undefined ? undefined : viewOf(person, policy, identity);
+      return person === undefined
+        ? undefined
+        : viewOf(person, { policy, identity, configuration: begin().configuration });
     },
     readMany: async (identities, { mergePolicyId } = {}) => {
       const { persons, personOf } = await store.load(identities.map(identityKey), []);
@@ -47,7 +49,9 @@ export function createProfiles({
         begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
       return identities.map((identity) => {
         const person = persons.get(personOf.get(identityKey(identity)) ?? "");
-        return person === undefined ? undefined : viewOf(person, policy, identity);
+        return person === undefined
+          ? undefined
+          : viewOf(person, { policy, identity, configuration: begin().configuration });
       });
     },
     person: (identity) => personAt(store, identity),

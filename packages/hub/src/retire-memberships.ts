@@ -1,10 +1,14 @@
 import type { MembershipState } from "@tessera/profile-store";
 import { isMember, UPS } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
+import { isWaiting, settleVersions } from "./waiting-version.ts";
 
 const lasting = new WeakMap<Configuration["audiences"], WeakSet<readonly MembershipState[]>>();
 
-/** Memberships of audiences that are no longer published end when the audience did; the same list where none is. */
+/**
+ * Memberships as the audiences stand: of the versions in force, and ended where an audience is no longer published (at
+ * the moment that it ended). The same list where nothing changes.
+ */
 export function retireMemberships(
   memberships: readonly MembershipState[],
   { audiences }: Configuration,
@@ -13,8 +17,10 @@ export function retireMemberships(
   lasting.set(audiences, known);
   // Most events leave the list as it is, and it was looked through before.
   if (known.has(memberships)) return memberships;
-  let retired = false;
-  const next = memberships.map((held) => {
+  const settled = settleVersions(memberships, audiences);
+  let retired = settled !== memberships;
+  const next = settled.map((held) => {
+    if (isWaiting(held.audienceId)) return held;
     if (held.namespace !== UPS || !isMember(held.status)) return held;
     const audience = audiences.get(held.audienceId);
     if (audience?.status === "published") return held;

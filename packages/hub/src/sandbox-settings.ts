@@ -9,7 +9,7 @@ import {
   saveMergePolicy,
 } from "@tessera/profile-store";
 import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
-import type { Configuration } from "./configuration.ts";
+import { type Configuration, ELIGIBILITY, type EligibilityRule } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
 import { emptyCommit } from "./empty-commit.ts";
 import { governedDataset, governedMergePolicy } from "./governance/governance-catalog.ts";
@@ -31,6 +31,8 @@ export interface SandboxSettings {
     kind: EdgeDocumentKind,
     body: JsonObject,
   ) => Promise<Result<JsonObject, readonly Issue[]>>;
+  /** Chooses the rule that says how queries may be evaluated, from the next check and edit on. */
+  readonly setEligibility: (rule: EligibilityRule) => Promise<Result<EligibilityRule, readonly Issue[]>>;
   readonly edgeDocuments: (kind: EdgeDocumentKind) => Promise<readonly JsonObject[]>;
   /** Deletes a merge policy that is neither the default nor active on edge. */
   readonly deleteMergePolicy: (id: string) => Promise<Result<MergePolicy, readonly Issue[]>>;
@@ -120,6 +122,11 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
         ]);
       }
       return (await saveDocument(store, kind, id, body)) ? ok(body) : err([CONFLICT]);
+    },
+    setEligibility: async (rule) => {
+      if (!(await saveDocument(store, ELIGIBILITY, "current", { rule }))) return err([CONFLICT]);
+      await reload();
+      return ok(rule);
     },
     edgeDocuments: async (kind) => (await store.documents(kind)).map(({ body }) => body),
     deleteMergePolicy: async (id) => {

@@ -11,6 +11,8 @@ interface Scene {
   readonly changes: MembershipChange[];
   /** Moves the clock and lets the timers run until nothing is due. */
   readonly pass: (ms: number) => Promise<void>;
+  /** Moves the clock alone. */
+  readonly wait: (ms: number) => void;
 }
 
 async function openScene(): Promise<Scene> {
@@ -27,7 +29,7 @@ async function openScene(): Promise<Scene> {
     now += ms;
     while ((await hub.runTimers()) > 0);
   };
-  return { hub, changes, pass };
+  return { hub, changes, pass, wait: (ms) => void (now += ms) };
 }
 
 const pql = (value: string) => ({ type: "PQL", format: "pql/text", value }) as const;
@@ -84,6 +86,42 @@ describe("audiences", () => {
     await pass(10 * DAY);
     const exits = changes.filter(({ to }) => to === "exited").map(({ at }) => Date.parse(at) - START);
     expect(exits.map((ms) => Math.floor(ms / 3_600_000))).toEqual([1, 24]);
+  });
+
+  it("wakes those whose window lapses and nobody else, the earliest first, and lets events pass between", async () => {
+    const { hub, changes, pass, wait } = await openScene();
+    await makeAudience(
+      hub,
+      "Hour",
+      'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy") WHEN(<= 1 hours before now)])',
+    );
+    const of = (n: number, at: number) => ({
+      ...buy(`e${n}`, at),
+      identityMap: { CRMID: [{ id: `p${n}` }] },
+    });
+    // Ten persons, a minute apart, in no order.
+    await hub.ingestEvents(
+      "web",
+      [7, 2, 9, 0, 4, 1, 8, 3, 6, 5].map((n) => of(n, START + n * 60_000 - 3_600_000)),
+    );
+    changes.length = 0;
+    await pass(5 * 60_000);
+    // Five windows lapsed (a window holds to its very end); nobody is due any more.
+    expect(changes.map(({ at }) => Date.parse(at))).toEqual(
+      [0, 1, 2, 3, 4].map((n) => START + n * 60_000 + 1),
+    );
+    expect(await hub.runTimers()).toBe(0);
+    changes.length = 0;
+    // After a downtime, two at a time: in order, and what comes in meanwhile does not wait for all of them.
+    wait(60 * 60_000);
+    const order: string[] = [];
+    const sent = hub.ingestEvents("web", [of(20, START + 6 * 60_000)]).then(() => order.push("event"));
+    for (let woken = await hub.runTimers(2); woken > 0; woken = await hub.runTimers(2))
+      order.push(`${woken}`);
+    await sent;
+    expect(order).toEqual(["event", "2", "2", "1", "1"]);
+    const exits = changes.filter(({ to }) => to === "exited").map(({ at }) => Date.parse(at));
+    expect(exits).toEqual([5, 6, 7, 8, 9, 66].map((n) => START + n * 60_000 + 1));
   });
 
   it("exits are forgotten after 30 days", async () => {

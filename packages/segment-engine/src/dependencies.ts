@@ -1,16 +1,14 @@
-import { err, type Issue, ok, type Result } from "@tessera/xdm";
+import { err, type Issue, ok, type Result, UPS } from "@tessera/xdm";
 import type { Pql } from "./ast.ts";
+import { audienceNamed } from "./audience-named.ts";
 import { nodes } from "./pql/walk.ts";
 
-/** The ids of Tessera's own audiences that `inSegment` names in an expression, each once. */
+/** The ids of Tessera's own audiences that an expression names, each once. */
 export function referredTo(pql: Pql): readonly string[] {
   const found = new Set<string>();
   for (const node of nodes(pql)) {
-    if (node.kind !== "call" || node.name !== "inSegment") continue;
-    const [id, namespace] = node.args;
-    if (id?.kind !== "literal" || typeof id.value !== "string") continue;
-    if (namespace === undefined || (namespace.kind === "literal" && namespace.value === "ups"))
-      found.add(id.value);
+    const named = audienceNamed(node);
+    if (named?.id !== undefined && named.namespace === UPS) found.add(named.id);
   }
   return [...found];
 }

@@ -4,8 +4,13 @@ import { describe, expect, it } from "vitest";
 import { definition, type Definition, moments, someone, type Someone } from "../test/definitions.ts";
 import {
   type AudiencePlan,
+  Columns,
   compileAudiences,
+  compileColumns,
+  compileRows,
+  compileStream,
   evaluatePql,
+  hasMember,
   parsePql,
   type PersonView,
   printPql,
@@ -57,6 +62,85 @@ describe("random definitions on random histories", () => {
         const plan = planOf(all);
         for (const now of asked)
           expect(membersOf(plan, viewOf(person), now)).toEqual(expected(all, person, now));
+      }),
+      { numRuns },
+    );
+  });
+
+  it("batch: many persons in one go, as rows and as columns, as the plain reading of each", () => {
+    fc.assert(
+      fc.property(
+        definitions,
+        fc.array(someone, { minLength: 1, maxLength: 40 }),
+        moments,
+        (all, persons, asked) => {
+          const plan = planOf(all);
+          const rows = compileRows(plan);
+          const columnPlan = compileColumns(plan);
+          const unable = new Set(columnPlan.fallbacks.map(({ audienceId }) => audienceId));
+          const columns = new Columns(columnPlan.layout);
+          const views = persons.map(viewOf);
+          for (const view of views) columns.put(view);
+          for (const now of asked) {
+            const found = rows.evaluate(views, now);
+            const [chunk] = columnPlan.evaluate(columns, now);
+            persons.forEach((person, index) => {
+              const holds = new Set(expected(all, person, now));
+              plan.audiences.forEach(({ id }, audience) => {
+                expect([id, hasMember(found, audience, index)]).toEqual([id, holds.has(id)]);
+                if (unable.has(id)) return;
+                expect([id, chunk !== undefined && hasMember(chunk.bits, audience, index)]).toEqual([
+                  id,
+                  holds.has(id),
+                ]);
+              });
+            });
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it("streaming: kept up by events that arrive in any order, with timers and through storage", () => {
+    const arrivals = fc.tuple(someone, fc.array(fc.nat(1_000), { minLength: 60, maxLength: 60 }));
+    fc.assert(
+      fc.property(definitions, arrivals, moments, (all, [person, places], asked) => {
+        const plan = planOf(all);
+        const stream = compileStream(plan);
+        const arriving = person.events
+          .map((event, index) => ({ event, place: places[index] ?? 0 }))
+          .sort((a, b) => a.place - b.place)
+          .map(({ event }) => event);
+        const known: Someone["events"][number][] = [];
+        const whole = (): Someone => ({ ...person, events: known.toSorted((a, b) => a.at - b.at) });
+        const view = (): PersonView => viewOf(whole());
+        const start = Math.min(...asked, ...person.events.map(({ at }) => at)) - 1;
+        let state = stream.rebuild(view(), start);
+        const check = (now: number): void =>
+          expect([...stream.members(state)].sort()).toEqual(expected(all, whole(), now));
+        check(start);
+        for (const event of arriving) {
+          known.push(event);
+          const [body] = viewOf({ ...person, events: [event] }).events;
+          // What is not later than all that was seen cannot be added: the person is read anew.
+          if (body === undefined || event.at <= state.at) state = stream.rebuild(view(), state.at);
+          else stream.apply(state, { at: event.at, events: [body], person: view });
+          const stored = stream.decode(stream.encode(state));
+          if (stored === undefined) throw new Error("A state is read by the definitions that wrote it.");
+          state = stored;
+          check(state.at);
+        }
+        for (const now of asked.toSorted((a, b) => a - b)) {
+          if (now <= state.at) continue;
+          // The timers: every moment at which the state says that something lapses, then the moment asked about.
+          for (let due = state.next; due <= now; due = state.next) {
+            stream.advance(state, { at: due, person: view });
+            check(due);
+          }
+          stream.advance(state, { at: now, person: view });
+          check(now);
+        }
       }),
       { numRuns },
     );

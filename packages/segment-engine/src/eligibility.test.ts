@@ -43,8 +43,8 @@ const RULES: readonly (readonly [string, string, readonly string[], readonly str
   [
     "two events joined by and",
     `${chain(`A: ${view} WHEN(today)`)} and ${chain(`A: WHAT(eventType = "buy") WHEN(today)`)}`,
-    [],
-    ["several-events"],
+    ["events-unordered"],
+    ["events-unordered", "several-events"],
   ],
   ["the same event three times", chain(`A: ${view} WHEN(today) COUNT(3)`), [], ["several-events"]],
   [
@@ -56,8 +56,28 @@ const RULES: readonly (readonly [string, string, readonly string[], readonly str
   [
     "an event and the absence of another",
     `${chain(`A: ${view} WHEN(today)`)} and not(${chain(`A: WHAT(eventType = "buy") WHEN(today)`)})`,
+    ["events-unordered"],
+    ["events-unordered", "several-events"],
+  ],
+  [
+    "an event with another that must not follow, in one sequence",
+    chain(
+      `A: ${view} WHEN(today), not(B: WHAT(eventType = "leave") WHEN(today)), C: WHAT(eventType = "buy") WHEN(today)`,
+    ),
     [],
     ["several-events"],
+  ],
+  [
+    "two kinds of event, either of them",
+    `xEvent.exists(eventType = "view" and timestamp occurs today) or xEvent.exists(eventType = "buy" and timestamp occurs today)`,
+    ["events-unordered"],
+    ["events-unordered", "several-events"],
+  ],
+  [
+    "two kinds of event in one condition",
+    `xEvent.exists(eventType in ["view", "buy"] and timestamp occurs today)`,
+    [],
+    [],
   ],
   ["segment of segments", 'inSegment("reader") and inSegment("watcher")', [], []],
   [
@@ -85,6 +105,40 @@ const RULES: readonly (readonly [string, string, readonly string[], readonly str
     ["event-with-audience"],
   ],
   ["an audience of Audience Manager", 'inSegment("1", "AAM")', ["foreign-audience"], ["foreign-audience"]],
+  [
+    "an audience of Audience Manager, in the older form",
+    'segmentMembership.get("AAM").get("1").status = "realized"',
+    ["foreign-audience"],
+    ["foreign-audience"],
+  ],
+  [
+    "any audience of Audience Manager",
+    'segmentMembership["AAM"].isNotNull()',
+    ["foreign-audience"],
+    ["foreign-audience"],
+  ],
+  [
+    "an audience in the older form",
+    'segmentMembership.get("ups").get("watcher").status = "realized"',
+    [],
+    [],
+  ],
+  [
+    "an event and an audience of attributes in the older form",
+    `segmentMembership.get("ups").get("reader").status in ["realized", "existing"] and ${chain(`A: ${view} WHEN(today)`)}`,
+    [],
+    [],
+  ],
+  [
+    "an event and an audience of events in the older form",
+    `segmentMembership.ups.watcher.status = "realized" and ${chain(`A: ${view} WHEN(today)`)}`,
+    ["event-with-audience"],
+    ["event-with-audience"],
+  ],
+  ["an event of yesterday", chain(`A: ${view} WHEN(yesterday)`), ["window-too-long"], ["window-too-long"]],
+  ["an event of this hour", chain(`A: ${view} WHEN(this hour)`), [], []],
+  ["an event before today", chain(`A: ${view} WHEN(before today)`), ["window-missing"], ["window-missing"]],
+  ["an event within one day", chain(`A: ${view} WHEN(<= 1 day before now)`), [], []],
   [
     "a birthday without its year",
     "person.birthDate.getMonth() = currentMonth()",

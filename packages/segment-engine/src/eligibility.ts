@@ -1,4 +1,6 @@
+import { UPS } from "@tessera/xdm";
 import type { Pql } from "./ast.ts";
+import { audienceNamed } from "./audience-named.ts";
 import { type EventUse, readsOf } from "./event-reads.ts";
 import { nodes } from "./pql/walk.ts";
 
@@ -16,6 +18,7 @@ export interface EligibilityReason {
     | "window-too-long"
     | "only-negated"
     | "several-events"
+    | "events-unordered"
     | "ignores-year"
     | "event-with-audience"
     | "foreign-audience";
@@ -44,6 +47,8 @@ const MESSAGES: Readonly<Record<EligibilityReason["code"], string>> = {
   "window-too-long": "An event is looked for further back than 24 hours: shorten the window.",
   "only-negated": "Only the absence of events is asked for: ask for at least one event that did happen.",
   "several-events": "More than one event is looked at; on the edge a definition may ask for one event.",
+  "events-unordered":
+    "Several events are asked for with no order between them: make them the steps of one CHAIN, or make each an audience and combine those with inSegment.",
   "ignores-year": "A date is compared without its year (month or day of the month).",
   "event-with-audience":
     "An event is combined with inSegment of an audience that is not known to read attributes only: make each part an audience and combine those.",
@@ -75,6 +80,8 @@ export function eligibilityOf(
     return { batch: verdict([]), streaming: verdict([...both]), edge: verdict([...both]) };
   for (const reason of windowReasons(uses)) both.add(reason);
   if (uses.length > 0 && uses.every((use) => use.negated)) both.add("only-negated");
+  // The steps of one chain are ordered; nothing orders an event of one condition and an event of another.
+  if (new Set(uses.map((use) => use.node)).size > 1) both.add("events-unordered");
   if (all.some((node) => node.kind === "call" && NO_YEAR.has(node.name))) both.add("ignores-year");
   if (uses.length > 0 && !foreign && all.some((node) => namesReader(node, known)))
     both.add("event-with-audience");
@@ -100,18 +107,12 @@ function windowReasons(uses: readonly EventUse[]): readonly EligibilityReason["c
   });
 }
 
-function audienceNamed(node: Pql): { readonly id: string; readonly namespace: string } | undefined {
-  if (node.kind !== "call" || node.name !== "inSegment") return undefined;
-  const [id, namespace] = node.args.map((arg) => (arg.kind === "literal" ? String(arg.value) : undefined));
-  return id === undefined ? undefined : { id, namespace: namespace ?? "ups" };
-}
-
 function namesForeign(node: Pql): boolean {
   const audience = audienceNamed(node);
-  return audience !== undefined && audience.namespace !== "ups";
+  return audience !== undefined && audience.namespace !== UPS;
 }
 
 function namesReader(node: Pql, known: ReadonlyMap<string, KnownAudience>): boolean {
   const audience = audienceNamed(node);
-  return audience !== undefined && known.get(audience.id)?.profileOnly !== true;
+  return audience?.id !== undefined && known.get(audience.id)?.profileOnly !== true;
 }

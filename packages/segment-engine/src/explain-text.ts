@@ -14,13 +14,15 @@ const HEADS = {
 
 /**
  * An explanation as text, one condition a line, indented as the conditions are nested:
- * `yes` or `no`, the condition, the values and events that decided it, and for a no what is missing.
+ * `yes` or `no`, the condition, the values and events that decided it, and for a no what is missing. At the end of a no,
+ * one line for each thing that would have to come true.
  */
 export function explainText(explanation: Explanation): string {
   const member = explanation.member ? "is a member" : "is not a member";
   const lines = [`${explanation.audienceId}: ${member} at ${explanation.at}`];
   if (explanation.refused) lines.push("no   consent: the person refuses to be put into audiences");
   write(explanation.because, 0, lines);
+  for (const missing of explanation.missing) lines.push(`missing: ${missing}`);
   return lines.join("\n");
 }
 

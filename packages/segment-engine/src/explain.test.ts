@@ -64,6 +64,29 @@ describe("explanations", () => {
       "isNull",
       "[",
       ".get(",
+      "select ",
+      "topN",
+      "bottomN",
+      ".map(",
+      "groupBy",
+      "keys()",
+      "values()",
+      "distinct",
+      "notIn",
+      "intersects",
+      "intersection",
+      "subsetOf",
+      "supersetOf",
+      " like ",
+      "matches",
+      "regexGroup",
+      "getYear",
+      "currentMonth",
+      "between",
+      "=>",
+      "$1",
+      "^^",
+      "not(B:",
     ])
       expect(all).toContain(construct);
   });
@@ -93,6 +116,8 @@ describe("explanations", () => {
           expect(explanation.value.member).toBe(one.holds(who, now));
           expect(explanation.value.because.holds).toBe(explanation.value.member);
           check(explanation.value.because);
+          // A no says what would have to come true, a yes nothing.
+          expect(explanation.value.missing.length > 0).toBe(!explanation.value.member);
         }
       }),
       { numRuns: 200 },

@@ -20,6 +20,8 @@ export interface Explanation {
   /** Whether the person's consents keep them out, whatever the conditions say. */
   readonly refused: boolean;
   readonly because: ExplainedCondition;
+  /** What would make a no a yes; all of it has to come true. Empty for a member. */
+  readonly missing: readonly string[];
 }
 
 /** One condition, and what decided it. */
@@ -193,7 +195,7 @@ function explainTest(explaining: Explaining, pql: Pql, scope: Scope): ExplainedC
   const conditions = holds ? [] : nearMisses(explaining, pql, scope);
   const kind = list && conditions.length > 0 ? "list" : "test";
   const base = { kind, text: printPql(pql), holds, values, events, conditions } as const;
-  return holds ? base : { ...base, missing: missingOf(pql, values) };
+  return holds ? base : { ...base, missing: missingText(pql, values) };
 }
 
 /** The parts whose values decide a condition. */
@@ -232,7 +234,7 @@ function timesOf(when: (Pql & { readonly kind: "occurs" })["when"]): readonly Pq
 }
 
 /** What would make a condition true. */
-function missingOf(pql: Pql, values: ExplainedCondition["values"]): string {
+function missingText(pql: Pql, values: ExplainedCondition["values"]): string {
   const absent = values.filter((one) => one.value === null).map((one) => one.text);
   if (absent.length > 0) return `a value of ${absent.join(" and of ")}`;
   if (

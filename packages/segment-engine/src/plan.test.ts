@@ -36,6 +36,32 @@ describe("compileAudiences", () => {
     expect([...plan.evaluate(person, NOW).members].sort()).toEqual(["both", "viewed", "woman"]);
   });
 
+  it.each([
+    'segmentMembership.get("ups").get("woman").status = "realized"',
+    '"existing" = segmentMembership["ups"]["woman"].status',
+    'segmentMembership.ups.woman.status in (["realized", "existing"])',
+    '$1.segmentMembership.get("ups").get("woman").status.equals("REALIZED", false) or inSegment("woman")',
+  ])("asks the plan where the older form names one of its audiences: %s", (older) => {
+    const plan = planOf(audience("asks", older), audience("woman", `person.gender = "female"`));
+    expect(plan.audiences.map((one) => one.id)).toEqual(["woman", "asks"]);
+    expect([...plan.evaluate(person, NOW).members].sort()).toEqual(["asks", "woman"]);
+    const nobody = plan.evaluate({ attributes: {}, events: [] }, NOW);
+    expect([...nobody.members]).toEqual([]);
+  });
+
+  it("reads what is stored where the older form names another audience, or another status", () => {
+    const attributes = {
+      segmentMembership: { ups: { elsewhere: { status: "realized" }, woman: { status: "exited" } } },
+    };
+    const plan = planOf(
+      audience("elsewhere?", 'segmentMembership.get("ups").get("elsewhere").status = "realized"'),
+      audience("left", 'segmentMembership.get("ups").get("woman").status = "exited"'),
+      audience("woman", `person.gender = "female"`),
+    );
+    const { members } = plan.evaluate({ attributes, events: [] }, NOW);
+    expect([...members].sort()).toEqual(["elsewhere?", "left"]);
+  });
+
   it("refuses references in a circle and names the path", () => {
     const plan = compileAudiences([
       audience("a", `inSegment("b")`),

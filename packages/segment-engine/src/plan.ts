@@ -8,6 +8,8 @@ import { EvaluationContext, type PersonView } from "./evaluate/context.ts";
 import { truth } from "./evaluate/values.ts";
 import { explainCondition, type ExplainedCondition, type Explanation } from "./explain.ts";
 import { type PlanFields, readFields } from "./fields.ts";
+import { missingOf } from "./missing.ts";
+import { withReferences } from "./older-membership.ts";
 import { didYouMean } from "./pql/nearest.ts";
 import { readExpression } from "./read-expression.ts";
 
@@ -59,6 +61,8 @@ export function compileAudiences(definitions: readonly AudienceDefinition[]): Re
     else if (prepared.has(definition.id)) issues.push(duplicate(definition.id, index));
     else prepared.set(definition.id, { definition, pql: read.value });
   });
+  for (const [id, { definition, pql }] of prepared)
+    prepared.set(id, { definition, pql: withReferences(pql, (other) => prepared.has(other)) });
   const references = new Map(
     [...prepared].map(([id, one]) => [id, referredTo(one.pql).filter((other) => prepared.has(other))]),
   );
@@ -111,13 +115,14 @@ function planOf(ordered: readonly Prepared[]): AudiencePlan {
         const other = ordered[numbers.get(id) ?? -1];
         return other && explainCondition({ compiler, context, audience }, other.pql);
       };
-      return ok({
+      const found = {
         audienceId,
         member: members.has(audienceId),
         at: new Date(now).toISOString(),
         refused: one.definition.excludeOptOut !== false && refuses(person.attributes),
         because: explainCondition({ compiler, context, audience }, one.pql),
-      });
+      };
+      return ok({ ...found, missing: missingOf(found) });
     },
   };
 }

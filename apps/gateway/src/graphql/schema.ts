@@ -3,6 +3,8 @@ import type { GraphQLSchema } from "graphql";
 import { buildSchemaSync, type NonEmptyArray, type PubSub } from "type-graphql";
 import { AccessResolver } from "./access/access.resolver.ts";
 import { AudienceResolver } from "./audience/audience.resolver.ts";
+import { SavedCompositionResolver } from "./audience/saved-composition.resolver.ts";
+import { EligibilityResolver } from "./audience/eligibility.resolver.ts";
 import { DatasetResolver } from "./dataset/dataset.resolver.ts";
 import { QuarantineResolver } from "./dataset/quarantine.resolver.ts";
 import { TotalsResolver } from "./dataset/totals.resolver.ts";
@@ -40,6 +42,8 @@ const RESOLVERS = [
   AudienceResolver,
   AudienceManagerResolver,
   CampaignResolver,
+  SavedCompositionResolver,
+  EligibilityResolver,
   DataflowResolver,
   DatasetResolver,
   DeadLetterResolver,

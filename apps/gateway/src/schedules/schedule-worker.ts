@@ -2,6 +2,7 @@ import type { ExportScheduler } from "../delivery/export-schedule.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { claimDueAudiences } from "./audience-schedule.ts";
+import { startSwitch } from "./switch-job.ts";
 
 /** Does what stands in the schedules of one sandbox: evaluations and files. */
 export interface ScheduleWorker {
@@ -43,6 +44,8 @@ export function startScheduleWorker(options: {
       );
       const wanted = due.filter((id) => published.has(id));
       if (wanted.length > 0 && options.order === undefined) evaluate(wanted);
+      // Also what another process left undone.
+      if (sandbox.hub.hasWaitingVersions()) startSwitch(jobs, sandbox);
       await exports.run();
       await expire();
     } catch (error) {

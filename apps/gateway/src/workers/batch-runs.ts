@@ -62,24 +62,34 @@ export function startBatchRuns(
   /** Evaluates one range: of its persons only those whom the deployment cannot leave out. */
   const evaluate = async (run: Run, range: string, isOver: () => boolean): Promise<void> => {
     const { whole, audiences } = hub.configuration();
-    const ids = run.audienceIds.filter((id) => audiences.get(id)?.status === "published");
+    const ids = [...new Set(run.audienceIds.flatMap(evaluatedFor))].filter(
+      (id) => audiences.get(id)?.status === "published",
+    );
     const isBatch = ids.every((id) => audiences.get(id)?.evaluation === "batch");
     if (ids.length === 0) return;
     const { candidates, paths } = isBatch ? pushDown(whole, ids) : { candidates: undefined, paths: [] };
     await shared.indexAttributes(paths);
     const part = { ...personsOfRange(range), ...(candidates === undefined ? {} : { candidates }) };
     const evaluated = await narrow(part, () =>
-      hub.evaluateAudiences(ids, () => {
+      hub.evaluateInForce(ids, () => {
         if (isOver()) throw new Error("The lease of this range is over; who has it now does it anew.");
       }),
     );
     if (!evaluated.ok) throw new Error(evaluated.error.map(({ message }) => message).join(" "));
   };
 
+  /** What a composition reads is evaluated range by range; the composition itself at the end, over everyone. */
+  const evaluatedFor = (id: string): readonly string[] => {
+    const { audiences, compositions } = hub.configuration();
+    const composition = compositions.get(audiences.get(id)?.composition?.id ?? "");
+    return composition === undefined ? [id] : [...composition.audiences, ...composition.exclude];
+  };
+
   const end = async (run: Run): Promise<void> => {
     const marks = PERSON_RANGES.map((range) => ({ kind: DONE, id: `${run.id} ${range}` }));
     const done = await Promise.all(marks.map(({ kind, id }) => store.document(kind, id)));
     if (done.includes(undefined)) return;
+    await hub.evaluateCompositions(run.audienceIds);
     await finished(run.audienceIds);
     await insist(() => writeDocuments(store, [{ kind: RUN, id: run.id }, ...marks]));
   };

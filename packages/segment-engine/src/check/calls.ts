@@ -113,6 +113,10 @@ function checkList(checker: Checker, node: Call, scope: Names): Type {
   }
   const item = checker.itemOf(part(node, 0), scope);
   const list: Type = { kind: "list", item };
+  if (name === "map" && makesEntries(part(node, 1))) {
+    bodyType(checker, part(node, 1), item, scope);
+    return { kind: "map", value: ANY };
+  }
   switch (name) {
     case "includes": {
       const value = checker.type(part(node, 1), scope);
@@ -153,6 +157,11 @@ function checkList(checker: Checker, node: Call, scope: Names): Type {
       return list;
     }
   }
+}
+
+/** Whether a lambda makes map entries: then `map` gives a map, not a list. */
+function makesEntries(lambda: Pql): boolean {
+  return lambda.kind === "lambda" && lambda.body.kind === "call" && lambda.body.name === "mapEntry";
 }
 
 function checkMap(checker: Checker, node: Call, scope: Names): Type {

@@ -1,14 +1,23 @@
-import { type AudienceInput, type AudienceView, type checkAudience, parseExpression } from "@tessera/hub";
+import {
+  type AudienceInput,
+  type AudienceVersion,
+  type AudienceView,
+  type checkAudience,
+  newestOf,
+  parseExpression,
+} from "@tessera/hub";
 import {
   type ExplainedCondition,
   explainText,
   type Explanation,
+  missingOf,
   type Verdict,
 } from "@tessera/segment-engine";
 import { err, formatInstant, type Issue, ok, type Result } from "@tessera/xdm";
 import type {
   Audience,
   AudienceCheck,
+  AudienceVersionType,
   CreateAudienceInput,
   EligibilityVerdict,
   IssueType,
@@ -17,21 +26,32 @@ import type {
 
 /** An audience as the API tells it. */
 export function audienceOf(view: AudienceView): Audience {
-  const { id, name, description, status, count, expression, evaluation, version, mergePolicyId } = view;
+  const { id, name, description, status, expression, evaluation, version, mergePolicyId, updatedAt } =
+    newestOf(view);
   return {
     id,
     name,
     description,
     status,
-    count,
+    count: view.count,
     expression,
     evaluation,
     version,
+    versionInForce: view.version,
+    compositionId: view.composition?.id,
     mergePolicyId,
     createdAt: formatInstant(view.createdAt),
-    updatedAt: formatInstant(view.updatedAt),
-    evaluatedAt: view.evaluatedAt === undefined ? undefined : formatInstant(view.evaluatedAt),
+    updatedAt: formatInstant(updatedAt),
+    evaluatedAt:
+      view.evaluatedAt === undefined || view.next !== undefined ? undefined : formatInstant(view.evaluatedAt),
   };
+}
+
+/** A version of an audience as the API tells it. */
+export function versionOf(kept: AudienceVersion, inForce: number | undefined): AudienceVersionType {
+  const { version, name, expression, evaluation, updatedAt } = kept;
+  const savedAt = formatInstant(updatedAt);
+  return { version, inForce: version === inForce, name, expression, evaluation, savedAt };
 }
 
 const EVALUATIONS = ["batch", "streaming", "edge"] as const;
@@ -79,9 +99,11 @@ export function issueOf({ code, message, path, line, column, expected, came }: I
 
 /** An explanation as the API tells it; without the values that were looked at for those who may not see all fields. */
 export function explanationOf(explanation: Explanation, showValues: boolean): MembershipExplanation {
-  const shown = showValues ? explanation : { ...explanation, because: withoutValues(explanation.because) };
-  const { member, at, refused, because } = shown;
-  return { member, at, refused, text: explainText(shown), tree: because };
+  const open = showValues ? explanation : { ...explanation, because: withoutValues(explanation.because) };
+  // Said anew: what is missing names the values that were found.
+  const shown = { ...open, missing: missingOf(open) };
+  const { member, at, refused, because, missing } = shown;
+  return { member, at, refused, missing, text: explainText(shown), tree: because };
 }
 
 function withoutValues(condition: ExplainedCondition): ExplainedCondition {

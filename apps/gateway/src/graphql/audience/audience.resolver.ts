@@ -1,17 +1,27 @@
 import { checkAudience, expressionText, parseExpression } from "@tessera/hub";
-import { identityKey } from "@tessera/xdm";
+import { digest, identityKey } from "@tessera/xdm";
 import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import { startSwitch } from "../../schedules/switch-job.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { externalAudiences } from "../../external-audience.ts";
 import { demandFieldsOf } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
+import { jobOf, JobType } from "../job/job.type.ts";
 import { DateTime } from "../scalars.ts";
-import { audienceInputOf, audienceOf, checkOf, explanationOf, issueOf } from "./audience.mapper.ts";
+import {
+  audienceInputOf,
+  audienceOf,
+  checkOf,
+  explanationOf,
+  issueOf,
+  versionOf,
+} from "./audience.mapper.ts";
 import {
   Audience,
   AudienceCheck,
   AudienceEstimate,
+  AudienceVersionType,
   CreateAudienceInput,
   ExpressionInput,
   ExternalAudienceType,
@@ -41,6 +51,19 @@ export class AudienceResolver {
     demand(context, "view-segments");
     const view = await context.sandbox.hub.audience(id);
     return view === undefined ? undefined : audienceOf(view);
+  }
+
+  @Query(() => [AudienceVersionType], {
+    description: "The versions of an audience, the newest first. Permission: View Segments.",
+  })
+  async audienceVersions(
+    @Arg("id", () => ID, { description: "The audience." }) id: string,
+    @Ctx() context: GatewayContext,
+  ): Promise<AudienceVersionType[]> {
+    demand(context, "view-segments");
+    const { hub } = context.sandbox;
+    const inForce = (await hub.audience(id))?.version;
+    return (await hub.audienceVersions(id)).map((kept) => versionOf(kept, inForce));
   }
 
   @Query(() => AudienceCheck, {
@@ -93,6 +116,26 @@ export class AudienceResolver {
     });
   }
 
+  @Mutation(() => JobType, {
+    description:
+      "Counts the persons a query would have, everyone looked at, in a job whose result is the estimate. Permission: View Segments, and all labels on the fields asked for.",
+  })
+  startEstimate(
+    @Arg("expression", () => ExpressionInput, { description: "The query." }) expression: ExpressionInput,
+    @Ctx() context: GatewayContext,
+  ): JobType {
+    demand(context, "view-segments");
+    const { sandbox, gateway } = context;
+    const parsed = valueOf(parseExpression({ ...expression }));
+    demandFieldsOf(context, parsed);
+    const kind = `estimate ${digest(JSON.stringify(parsed)).slice(0, 16)}`;
+    const job = gateway.jobs.start(sandbox.name, kind, async (progress) =>
+      valueOf(await sandbox.hub.estimateAudience(parsed, Infinity, progress)),
+    );
+    gateway.audit(context, { action: "job.start", subject: job.id });
+    return jobOf(job);
+  }
+
   @Query(() => MembershipExplanation, {
     description: "Why a person is, or is not, in a published audience. Permission: View Profiles.",
   })
@@ -128,7 +171,8 @@ export class AudienceResolver {
   }
 
   @Mutation(() => Audience, {
-    description: "Edits an audience; its version grows. Permission: Manage Segments.",
+    description:
+      "Edits an audience; its version grows. What changes who is in a published one is worked out in a job beside the version in force, and takes its place whole. Permission: Manage Segments.",
   })
   async updateAudience(
     @Arg("id", () => ID, { description: "The audience." }) id: string,
@@ -136,10 +180,12 @@ export class AudienceResolver {
     @Ctx() context: GatewayContext,
   ): Promise<Audience> {
     demand(context, "manage-segments");
+    const { gateway, sandbox } = context;
     const wanted = valueOf(audienceInputOf(input));
     demandFieldsOf(context, wanted.expression);
-    const made = valueOf(await context.sandbox.hub.updateAudience(id, wanted));
-    context.gateway.audit(context, { action: "audience.update", subject: id });
+    const made = valueOf(await sandbox.hub.updateAudience(id, wanted));
+    gateway.audit(context, { action: "audience.update", subject: id });
+    if (made.next !== undefined && gateway.config.roles.includes("batch")) startSwitch(gateway.jobs, sandbox);
     return audienceOf(made);
   }
 

@@ -108,6 +108,15 @@ export class Audience {
   @Field(() => Int, { description: "Grows with each edit." })
   readonly version!: number;
 
+  @Field(() => Int, {
+    description:
+      "The version that members, destinations and edges go by. Lower than version while the newest edit is being worked out beside it.",
+  })
+  readonly versionInForce!: number;
+
+  @Field(() => ID, { nullable: true, description: "The composition it comes out of." })
+  readonly compositionId!: string | undefined;
+
   @Field(() => ID, { nullable: true, description: "The merge policy whose view is asked." })
   readonly mergePolicyId!: string | undefined;
 
@@ -122,6 +131,27 @@ export class Audience {
     description: "When all persons were last evaluated for this version; null while that is due.",
   })
   readonly evaluatedAt!: string | undefined;
+}
+
+@ObjectType("AudienceVersion", { description: "One version of an audience as it was saved." })
+export class AudienceVersionType {
+  @Field(() => Int, { description: "Its number." })
+  readonly version!: number;
+
+  @Field(() => Boolean, { description: "Whether members, destinations and edges go by it." })
+  readonly inForce!: boolean;
+
+  @Field(() => String, { description: "The name it had." })
+  readonly name!: string;
+
+  @Field(() => Expression, { description: "Who was in it." })
+  readonly expression!: Expression;
+
+  @Field(() => String, { description: "batch, streaming or edge." })
+  readonly evaluation!: string;
+
+  @Field(() => DateTime, { description: "When it was saved." })
+  readonly savedAt!: string;
 }
 
 @ObjectType({ description: "Whether a query may be evaluated in one way." })
@@ -196,6 +226,11 @@ export class MembershipExplanation {
 
   @Field(() => Boolean, { description: "Whether consents keep the person out, whatever the conditions say." })
   readonly refused!: boolean;
+
+  @Field(() => [String], {
+    description: "For a no: what would have to come true, all of it. Empty for a member.",
+  })
+  readonly missing!: readonly string[];
 
   @Field(() => String, { description: "The conditions, one a line, with what decided them." })
   readonly text!: string;
