@@ -24,7 +24,7 @@ export class RankInput {
   @Field(() => String, { defaultValue: "descending", description: "descending or ascending." })
   readonly order!: string;
 
-  @Field(() => Int, { description: "How many persons are kept." })
+  @Field(() => Int, { description: "How many persons are kept, 1 or more." })
   readonly limit!: number;
 }
 
