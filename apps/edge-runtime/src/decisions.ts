@@ -3,6 +3,7 @@ import { formatInstant, type JsonObject } from "@tessera/xdm";
 import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { Datastream } from "./datastream.ts";
 import type { PersonalizationQuery } from "./event.ts";
+import type { TargetTold } from "./target-told.ts";
 import { targetView } from "./target-view.ts";
 
 /** Whom and what a decision is about. */
@@ -16,19 +17,24 @@ export interface DecisionRequest {
   readonly datastream: Datastream;
 }
 
+/** What a page is to show, and what Target was told to decide it. */
+export interface Decided {
+  readonly propositions: readonly JsonObject[];
+  readonly told: readonly TargetTold[];
+}
+
+const UNASKED: Decided = { propositions: [], told: [] };
+
 /**
  * The propositions of `personalization:decisions`. Of the person only what the datastream's Target destination maps
  * counts; a page that cannot render changes of itself (no `dom-action` schema) is not given any.
  */
-export function decidePropositions(
-  compiled: CompiledSnapshot,
-  request: DecisionRequest,
-): readonly JsonObject[] {
+export function decidePropositions(compiled: CompiledSnapshot, request: DecisionRequest): Decided {
   const { query, datastream, visitorId } = request;
-  if (datastream.target === undefined || compiled.activities.byLocation.size === 0) return [];
+  if (datastream.target === undefined || compiled.activities.byLocation.size === 0) return UNASKED;
   const locations = locationsOfScopes([...new Set(query.decisionScopes)], compiled.activities);
-  if (locations.length === 0) return [];
-  const view = targetView(compiled.destinationsOf(datastream), request);
+  if (locations.length === 0) return UNASKED;
+  const { told, ...view } = targetView(compiled.destinationsOf(datastream), request);
   const { propertyToken } = datastream.target;
   const decisions = decide(compiled.activities, {
     client: compiled.snapshot.targetClient,
@@ -38,7 +44,8 @@ export function decidePropositions(
     ...(propertyToken === undefined ? {} : { property: propertyToken }),
   });
   const rendered = query.schemas.length === 0 || query.schemas.includes(DOM_ACTION);
-  return toPropositions(rendered ? decisions : decisions.filter(({ offer }) => offer.kind !== "actions"));
+  const shown = rendered ? decisions : decisions.filter(({ offer }) => offer.kind !== "actions");
+  return { propositions: toPropositions(shown), told };
 }
 
 const DOM_ACTION = "https://ns.adobe.com/personalization/dom-action";

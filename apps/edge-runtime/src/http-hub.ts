@@ -27,10 +27,11 @@ type SnapshotAnswer =
   | { readonly kind: "unchanged" }
   | { readonly kind: "unavailable"; readonly status?: number };
 
+const PATHS = { event: "/collect/events", record: "/collect/records", told: "/edge/told" } as const;
 const LOOKUP_TIMEOUT = 10_000;
 const SEND_TIMEOUT = 30_000;
 
-/** Speaks the hub's edge endpoints: `/edge/lookup`, `/edge/snapshot`, `/collect/events` and `/collect/records`. */
+/** Speaks the hub's edge endpoints: `/edge/lookup`, `/edge/snapshot`, `/edge/told`, `/collect/events`, `/collect/records`. */
 export function createHttpHub(options: HttpHubOptions): HttpHub {
   const headers = { authorization: `Bearer ${options.token}` };
   return {
@@ -95,15 +96,19 @@ async function sendBatch(
   headers: Record<string, string>,
   { kind, datasetId, bodies }: ForwardBatch,
 ): Promise<SendOutcome> {
-  const path = kind === "event" ? "/collect/events" : "/collect/records";
+  const parameter = kind === "told" ? "destinationId" : "datasetId";
+  const url = `${options.url}${PATHS[kind]}?${parameter}=${encodeURIComponent(datasetId)}`;
   try {
-    const response = await options.fetch(`${options.url}${path}?datasetId=${encodeURIComponent(datasetId)}`, {
+    const response = await options.fetch(url, {
       method: "POST",
       headers: { ...headers, "content-type": "application/x-ndjson" },
       body: bodies.join("\n"),
       signal: AbortSignal.timeout(SEND_TIMEOUT),
     });
     const text = await response.text();
+    // A hub that keeps no such log is told nothing more of it: events must not wait behind.
+    if (kind === "told" && (response.status === 404 || response.status === 405))
+      return { kind: "refused", status: response.status };
     return interpret(response.status, response.headers.get("retry-after"), text);
   } catch {
     return { kind: "retry" };

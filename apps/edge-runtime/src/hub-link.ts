@@ -15,11 +15,13 @@ export type LookupAnswer =
 
 /** One thing on its way to the hub. */
 export interface ForwardEntry {
-  readonly kind: "event" | "record";
+  /** `told`: what Target was told of a person, for the delivery log. */
+  readonly kind: "event" | "record" | "told";
+  /** Where events and records go; of what was told, the destination. */
   readonly datasetId: string;
   /** Entries of one order key arrive in the order they were handed over: the device, or the person where there is none. */
   readonly orderKey: string;
-  /** The event with its `_id`, or the profile record. */
+  /** The event with its `_id`, the profile record, or the line of the log. */
   readonly body: JsonObject;
   /** Set when the event brings identities together: once it has arrived, the person behind this identity is asked for again. */
   readonly refresh?: Identity;

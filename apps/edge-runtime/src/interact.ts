@@ -11,6 +11,7 @@ import { fetchedNamespaces } from "./identify.ts";
 import { HINT_TTL_SECONDS } from "./region.ts";
 import { openSession, type Session } from "./session.ts";
 import { clusterEntry, setCookieHeaders, type StateEntry } from "./state.ts";
+import { logTold } from "./target-told.ts";
 import type { Route } from "./route.ts";
 import { type EventAnswer, readVisitEvents, sharedIdentities, takeVisit } from "./visit.ts";
 
@@ -75,7 +76,8 @@ export async function interact(
     return err(first);
   const handles: Handle[] = [];
   if (device !== undefined) handles.push(...identityHandles(device.value, fetch));
-  for (const answer of visit.value.answers) handles.push(...eventHandles(edge, session, { answer, ecid }));
+  for (const answer of visit.value.answers)
+    handles.push(...eventHandles(edge, session, { answer, ecid, context }));
   const entries = [...(device?.value.entries ?? []), clusterEntry(session.prefix, edge.region.hint)];
   handles.push(...regionHandles(edge), { type: "state:store", payload: entries });
   return ok(
@@ -148,7 +150,11 @@ export function cookieHeaders(
 function eventHandles(
   edge: Edge,
   session: Session,
-  of: { readonly answer: EventAnswer; readonly ecid: string | undefined },
+  of: {
+    readonly answer: EventAnswer;
+    readonly ecid: string | undefined;
+    readonly context: EdgeContext;
+  },
 ): readonly Handle[] {
   const { answer, ecid } = of;
   const { compiled, datastream, now } = session;
@@ -157,7 +163,7 @@ function eventHandles(
   const attributes = answer.profile.hub?.attributes ?? {};
   const { personalization } = answer.event;
   if (personalization !== undefined) {
-    const payload = decidePropositions(compiled, {
+    const { propositions: payload, told } = decidePropositions(compiled, {
       query: personalization,
       members: answer.members,
       attributes,
@@ -166,6 +172,8 @@ function eventHandles(
       datastream,
     });
     handles.push({ type: "personalization:decisions", eventIndex, payload });
+    const { key } = answer.profile;
+    if (told.length > 0) of.context.waitUntil(logTold(edge, { key, orderKey: ecid, now }, told));
   }
   if (datastream.platform?.personalizationDestinations === true) {
     const subject = {

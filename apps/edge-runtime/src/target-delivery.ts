@@ -1,5 +1,12 @@
-import { type DeliveryProfile, handleDelivery } from "@tessera/destinations-target";
-import { digest, formatInstant, type Identity, identityKey, type JsonObject } from "@tessera/xdm";
+import { type DeliveryProfile, handleDelivery, propositionEvents } from "@tessera/destinations-target";
+import {
+  canonicalJson,
+  digest,
+  formatInstant,
+  type Identity,
+  identityKey,
+  type JsonObject,
+} from "@tessera/xdm";
 import { commonHeaders } from "./answer.ts";
 import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { Edge, Mount } from "./edge.ts";
@@ -8,6 +15,7 @@ import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
 import { sharedMembers } from "./evaluate.ts";
 import { lookUpProfile } from "./profile-lookup.ts";
 import { readBody } from "./session.ts";
+import { logTold } from "./target-told.ts";
 import { targetView } from "./target-view.ts";
 
 /** The most bytes of one delivery request here; Target itself takes more than a browser ever sends. */
@@ -47,12 +55,37 @@ export function createDelivery(): Mount {
         bodyBytes: read.value.bytes,
         inProgress: before,
       });
+      const events = propositionEvents(answer, formatInstant(edge.clock()));
+      if (events.length > 0) await forward(edge, compiled, events);
       return reply(edge, request, { requestId, status: answer.status, body: answer.body });
     } finally {
       if (before === 0) inProgress.delete(session);
       else inProgress.set(session, (inProgress.get(session) ?? 1) - 1);
     }
   };
+}
+
+/** Hands what was shown and notified to the hub. A call is answered whether or not that could be kept. */
+async function forward(
+  edge: Edge,
+  { snapshot }: CompiledSnapshot,
+  events: readonly JsonObject[],
+): Promise<void> {
+  const stream = snapshot.datastreams.find(
+    ({ enabled, target, platform }) => enabled && target !== undefined && platform !== undefined,
+  );
+  const datasetId = stream?.platform?.eventDatasets[0];
+  if (datasetId === undefined) return;
+  const entries = events.map((body) => ({
+    kind: "event" as const,
+    datasetId,
+    orderKey: canonicalJson(body["identityMap"] ?? null),
+    body: { ...body, _tessera: { region: edge.region.hint } },
+  }));
+  await edge.hub.forward(entries).catch(() => {
+    const detail = "What a call showed could not be kept for the hub.";
+    edge.notice({ level: "error", event: "target.forward", detail });
+  });
 }
 
 function given(query: Readonly<Record<string, string | null>>): Record<string, string> {
@@ -84,6 +117,7 @@ async function lookup(
     if (profile.hub === undefined) continue;
     const { attributes } = profile.hub;
     const view = targetView(destinations, { members: sharedMembers(profile, now), attributes });
+    of.context.waitUntil(logTold(edge, { key: profile.key, now }, view.told));
     return { memberships: view.memberships, attributes: view.attributes };
   }
   return undefined;

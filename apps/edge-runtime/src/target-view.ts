@@ -1,11 +1,14 @@
 import type { JsonObject, JsonValue } from "@tessera/xdm";
 import { valueAt } from "./attribute-path.ts";
 import type { EdgeDestination } from "./snapshot.ts";
+import type { TargetTold } from "./target-told.ts";
 
 /** What Target is told of a person: the mapped audiences they are in, and the mapped attributes under their Target names. */
 export interface TargetView {
   readonly memberships: ReadonlySet<string>;
   readonly attributes: JsonObject;
+  /** The same by destination, for the delivery log. */
+  readonly told: readonly TargetTold[];
 }
 
 /**
@@ -18,13 +21,18 @@ export function targetView(
 ): TargetView {
   const memberships = new Set<string>();
   const attributes: Record<string, JsonValue> = {};
+  const told: TargetTold[] = [];
   for (const destination of destinations) {
     if (destination.kind !== "target") continue;
-    for (const id of destination.audienceIds) if (person.members.has(id)) memberships.add(id);
+    const audienceIds = destination.audienceIds.filter((id) => person.members.has(id));
+    for (const id of audienceIds) memberships.add(id);
+    const own: Record<string, JsonValue> = {};
     for (const { source, target } of destination.attributes) {
       const value = valueAt(person.attributes, source);
-      if (value !== undefined && value !== null && typeof value !== "object") attributes[target] = value;
+      if (value !== undefined && value !== null && typeof value !== "object") own[target] = value;
     }
+    Object.assign(attributes, own);
+    told.push({ destinationId: destination.id, audienceIds, attributes: own });
   }
-  return { memberships, attributes };
+  return { memberships, attributes, told };
 }

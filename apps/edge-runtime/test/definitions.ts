@@ -143,6 +143,30 @@ export const SNAPSHOT: JsonObject = {
         },
       ],
     },
+    {
+      id: 5,
+      name: "Facts",
+      type: "xt",
+      experiences: [
+        {
+          id: 0,
+          name: "All",
+          offers: [
+            {
+              location: { kind: "mbox", name: "facts" },
+              offer: { kind: "json", content: { tier: '${aep.tier default="none"}', list: [1, 2] } },
+            },
+            {
+              location: { kind: "mbox", name: "away" },
+              offer: {
+                kind: "redirect",
+                url: "https://www.shop.test/sale?from=${aep.firstName default='guest & co'}",
+              },
+            },
+          ],
+        },
+      ],
+    },
   ],
   audienceManager: {
     dataSources: [{ dpid: 1001, integrationCode: "crm", namespace: "CRMID" }],

@@ -87,6 +87,7 @@ export async function startStandInHub(definitions: JsonObject = SNAPSHOT): Promi
       }
       return send(200, { accepted: lines.length, duplicates: 0, rejected: [] });
     }
+    if (url.pathname === "/edge/told") return send(200, { accepted: 1, skipped: 0, rejected: [] });
     return send(404, {});
   };
   const received: Received[] = [];

@@ -83,6 +83,31 @@ it("tells a streaming destination of entries, sets aside what it refuses, keeps 
   };
   await expect.poll(letters, { timeout: 10_000 }).toMatchObject([{ code: "http.422" }]);
   expect(received.join()).not.toContain("C2");
+  const filtered = async (filter: object): Promise<number> =>
+    dataOf<{ deadLetters: { totalCount: number } }>(
+      await harness.graphql(
+        `query($d:ID!,$f:DeadLetterFilter){deadLetters(destinationId:$d,filter:$f){totalCount}}`,
+        { d: destinationId, f: filter },
+      ),
+    ).deadLetters.totalCount;
+  const about = (customer: string): object => ({ identity: { namespace: "CRMID", id: customer } });
+  const [since, later] = [moment - 1_000, moment + 60_000].map((ms) => new Date(ms).toISOString());
+  const counts: number[] = [];
+  for (const filter of [
+    { codes: ["http.422"], since, ...about("C2") },
+    { codes: ["http.400"] },
+    { since: later },
+    about("C1"),
+    about("nobody"),
+    { dataflowId: "none" },
+  ])
+    counts.push(await filtered(filter));
+  expect(counts).toEqual([1, 0, 0, 0, 0, 0]);
+  const none = await harness.graphql(
+    `mutation($d:ID!){replayDeadLetters(destinationId:$d,filter:{codes:["http.400"]}){replayed}}`,
+    { d: destinationId },
+  );
+  expect(none.data).toEqual({ replayDeadLetters: { replayed: [] } });
 
   await harness.close();
   status = 200;

@@ -29,6 +29,7 @@ export {
   type DeliveryProfile,
   handleDelivery,
 } from "./handle-delivery.ts";
+export { propositionEvents } from "./proposition-events.ts";
 export {
   type DeliveryIds,
   type DeliveryNotification,

@@ -53,8 +53,10 @@ it("delivers through the engine: a batch is accepted, asked after, and finished;
         `<response><batchId>acme-7</batchId><status>${asked > 1 ? "complete" : "started"}</status></response>`,
       );
     } else {
-      expect(JSON.parse(body)).toMatchObject({ name: "Gold", targetRule: { contains: ["a"] } });
-      response.writeHead(201).end('{"id":5}');
+      const name = request.method === "POST" ? "Gold" : "Gold members";
+      if (request.method !== "DELETE")
+        expect(JSON.parse(body)).toMatchObject({ name, targetRule: { contains: ["a"] } });
+      response.writeHead(request.method === "POST" ? 201 : 200).end('{"id":5}');
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -136,6 +138,17 @@ it("delivers through the engine: a batch is accepted, asked after, and finished;
       await engine.deliverOnce("d1");
       now += 61_000;
     }
+    const renamed = { ...dataflow, audiences: [{ id: "a", namespace: "ups", name: "Gold members" }] };
+    for (const [id, before, after] of [
+      ["f1@2", dataflow, renamed],
+      ["f1@3", renamed, { ...renamed, enabled: false }],
+    ] as const) {
+      await store.append(planDefinitionChanges({ id, at, before, after, destination: configured.value }));
+      for (let round = 0; round < 2; round += 1) {
+        await engine.deliverOnce("d1");
+        now += 61_000;
+      }
+    }
   } finally {
     server.closeAllConnections();
     server.close();
@@ -145,7 +158,11 @@ it("delivers through the engine: a batch is accepted, asked after, and finished;
     "POST /m2/acme/v2/profile/batchUpdate -",
     "GET /m2/acme/profile/batchStatus?batchId=acme-7 -",
     "GET /m2/acme/profile/batchStatus?batchId=acme-7 -",
+    "PUT /t/target/audiences/5 Bearer value-of-target-token",
+    "DELETE /t/target/audiences/5 Bearer value-of-target-token",
   ]);
+  expect(await store.deadLetters({ destinationId: "d1", limit: 9 })).toEqual([]);
+  expect([...(await store.references("d1"))]).toEqual([]);
   expect((await store.backlog("d1", new Date(now).toISOString())).waiting).toBe(0);
   const log = await store.deliveries({ personIds: ["person-p1"], limit: 5 });
   expect(log.map(({ outcome }) => outcome)).toEqual(["delivered", "accepted"]);

@@ -69,6 +69,9 @@ export const targetOutbound: DestinationDefinition<TargetOutboundSettings> = {
     namespaces: ["thirdPartyId", "TNTID"],
     requiredNamespaces: ["thirdPartyId", "TNTID"],
     batchMax: 10_000,
+    // Target takes batches below 50 MB, and few of them a minute.
+    batchMaxBytes: 45_000_000,
+    batchMaxAgeMs: 10_000,
     removals: true,
     attributes: true,
     audienceDefinitions: true,
@@ -272,7 +275,21 @@ function definitionVerdict(request: HttpRequest, response: HttpResponse): Return
   if (request.method === "DELETE" && (response.status === 404 || response.status === 410))
     return { kind: "delivered" };
   if (request.method === "POST" && response.status === 409) return { kind: "delivered" };
-  return verdictOfStatus(response);
+  const verdict = verdictOfStatus(response);
+  const reference = request.method === "POST" ? idIn(response.body) : undefined;
+  return verdict.kind === "delivered" && reference !== undefined ? { ...verdict, reference } : verdict;
+}
+
+/** The id that Target gave an audience it made. */
+function idIn(body: string): string | undefined {
+  try {
+    const json: unknown = JSON.parse(body);
+    const id = isObject(json) ? json["id"] : undefined;
+    const text = typeof id === "number" ? String(id) : id;
+    return typeof text === "string" && /^[\w-]{1,64}$/.test(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the few fields of an answer, which comes as XML, or as JSON from newer hosts. */

@@ -23,6 +23,11 @@ export interface MappedAudience {
   readonly targetId?: string;
 }
 
+/** What an audience is known by across origins. */
+export function audienceKey({ namespace, id }: Pick<MappedAudience, "namespace" | "id">): string {
+  return `${namespace}\n${id}`;
+}
+
 /** One entry or exit to tell. `at` is ISO 8601: when the person entered or left. */
 export interface AudienceChange {
   readonly audienceId: string;

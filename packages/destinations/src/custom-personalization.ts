@@ -1,7 +1,6 @@
 import { err, type Issue, isObject, type JsonSchema, ok, type Result } from "@tessera/xdm";
-import type { ActivationBatch } from "./activation-batch.ts";
 import type { DestinationDefinition } from "./definition.ts";
-import type { DeliveryOutcome } from "./outcome.ts";
+import { profileRequest } from "./profile-request.ts";
 import { checkSettings } from "./settings.ts";
 
 /** Settings of a page that asks for a visitor's audiences. */
@@ -42,8 +41,7 @@ function pageDestination(slug: string, title: string): DestinationDefinition<Cus
       backfill: false,
       marketingActions: ["onsitePersonalization"],
     },
-    plan: (batch) => [{ kind: "settled", outcomes: refused(batch) }],
-    interpret: () => [],
+    ...profileRequest,
   };
 }
 
@@ -67,9 +65,4 @@ function parseSettings(input: unknown): Result<CustomPersonalizationSettings, re
     integrationAlias: String(integrationAlias),
     ...(typeof datastreamId === "string" ? { datastreamId } : {}),
   });
-}
-
-/** Nothing is sent to a destination that asks: what is planned for it all the same is refused by name. */
-function refused(batch: ActivationBatch): readonly DeliveryOutcome[] {
-  return [...batch.items].map(({ id: item }) => ({ kind: "rejected", item, code: "batch.unsupported" }));
 }

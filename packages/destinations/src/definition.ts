@@ -23,6 +23,10 @@ export interface DestinationCapabilities {
   readonly requiredNamespaces?: readonly string[];
   /** Items in one `ProfileBatch` or `AudienceBatch` at most. */
   readonly batchMax: number;
+  /** Bytes of the items' JSON in one batch, roughly; no bound when absent. An item larger than this goes alone. */
+  readonly batchMaxBytes?: number;
+  /** Milliseconds that the first item of a batch waits for others, unless the batch is full before; none when absent. */
+  readonly batchMaxAgeMs?: number;
   /** Whether exits are sent. A destination that cannot remove refuses exits with a code. */
   readonly removals: boolean;
   /** Whether mapped attributes are sent. */

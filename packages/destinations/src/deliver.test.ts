@@ -195,6 +195,18 @@ describe("the delivery engine", () => {
     expect(sent.map(({ items }) => items.length)).toEqual([3, 1]);
   });
 
+  it("sends a batch that is full by size before its time, as the destination asks", async () => {
+    const limits = { batchMax: 100, batchMaxBytes: 1000, batchMaxAgeMs: 5000 };
+    const { engine, store, clock, sent } = setting(() => answered(200), {
+      capabilities: { ...httpProfileExport.capabilities, ...limits },
+    });
+    await store.append([outboxItem("i1", ["p1"])]);
+    expect(await engine.deliverOnce("d1")).toMatchObject({ kind: "held", until: clock.now + 5000 });
+    await store.append([outboxItem("i2", ["p2"]), outboxItem("i3", ["p3"])]);
+    expect(await engine.deliverOnce("d1")).toEqual({ kind: "worked", items: 3 });
+    expect(sent.map(({ items }) => items)).toEqual([["i1", "i2"], ["i3"]]);
+  });
+
   it("splits batches by size", async () => {
     const { engine, store, sent } = setting(
       () => answered(200),

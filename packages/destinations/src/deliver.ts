@@ -1,7 +1,13 @@
 import { formatInstant } from "@tessera/xdm";
 import { breakerAt, CLOSED, DEFAULT_BREAKER } from "./circuit-breaker.ts";
 import type { ConfiguredDestination } from "./definition.ts";
-import { asBatch, batchesOf, type BatchLimits, type LeasedBatch } from "./delivery-batches.ts";
+import {
+  asBatch,
+  batchesOf,
+  type BatchLimits,
+  type LeasedBatch,
+  withReferences,
+} from "./delivery-batches.ts";
 import { type DestinationMetrics, metricsOf, noCounts } from "./delivery-metrics.ts";
 import {
   clearance,
@@ -132,9 +138,11 @@ async function deliverBatch(round: Round, { items, batch }: LeasedBatch): Promis
       await deliverBatch(round, { items: half, batch: asBatch(half, content) });
     }
   };
+  const current =
+    batch.kind === "audiences" ? withReferences(batch, await ports.outbox.references(destination.id)) : batch;
   let requests: readonly PlannedRequest[];
   try {
-    requests = destination.plan(batch, contextOf(round));
+    requests = destination.plan(current, contextOf(round));
   } catch {
     // One bad record must not take its neighbours along: halve until it stands alone.
     if (items.length > 1) return apart();
@@ -203,17 +211,22 @@ function wasRefusedWhole(outcome: DeliveryOutcome | undefined): boolean {
 }
 
 async function stillFilling(round: Round, limits: BatchLimits, now: number): Promise<number | undefined> {
-  const { maxAgeMs = 0 } = round.timing.batch;
+  const { ports, destination, timing } = round;
+  const maxAgeMs = Math.max(timing.batch.maxAgeMs ?? 0, destination.capabilities.batchMaxAgeMs ?? 0);
   if (maxAgeMs === 0) return undefined;
-  const { ready, oldestReadyAt } = await round.ports.outbox.backlog(round.destination.id, formatInstant(now));
-  if (ready === 0 || ready >= limits.maxItems || oldestReadyAt === undefined) return undefined;
+  const { maxItems, maxBytes } = limits;
+  const backlog = await ports.outbox.backlog(destination.id, formatInstant(now), maxBytes !== undefined);
+  const { ready, oldestReadyAt, readyBytes = 0 } = backlog;
+  if (ready === 0 || ready >= maxItems || oldestReadyAt === undefined) return undefined;
+  if (maxBytes !== undefined && readyBytes >= maxBytes) return undefined;
   const due = Date.parse(oldestReadyAt) + maxAgeMs;
   return due > now ? due : undefined;
 }
 
 function limitsOf({ capabilities }: ConfiguredDestination, { batch }: Timing): BatchLimits {
   const maxItems = Math.max(1, Math.min(capabilities.batchMax, batch.maxItems ?? Infinity));
-  return batch.maxBytes === undefined ? { maxItems } : { maxItems, maxBytes: batch.maxBytes };
+  const maxBytes = Math.min(capabilities.batchMaxBytes ?? Infinity, batch.maxBytes ?? Infinity);
+  return maxBytes === Infinity ? { maxItems } : { maxItems, maxBytes };
 }
 
 function concurrencyOf({ capabilities }: ConfiguredDestination, timing: Timing): number {

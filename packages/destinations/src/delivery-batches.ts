@@ -1,4 +1,4 @@
-import type { ActivationBatch, MappedAudience } from "./activation-batch.ts";
+import { type ActivationBatch, audienceKey, type MappedAudience } from "./activation-batch.ts";
 import type { FieldMapping } from "./mapping.ts";
 import type { LeasedItem } from "./outbox.ts";
 
@@ -46,6 +46,19 @@ export function batchesOf(
     }
   }
   return { batches, orphans };
+}
+
+/** The batch with the ids that the destination gave audiences before, where nobody named others. */
+export function withReferences(
+  batch: ActivationBatch,
+  references: ReadonlyMap<string, string>,
+): ActivationBatch {
+  if (batch.kind !== "audiences" || references.size === 0) return batch;
+  const items = batch.items.map((item) => {
+    const targetId = item.audience.targetId ?? references.get(audienceKey(item.audience));
+    return targetId === undefined ? item : { ...item, audience: { ...item.audience, targetId } };
+  });
+  return { ...batch, items };
 }
 
 /** The batch of some items of one dataflow and kind. */

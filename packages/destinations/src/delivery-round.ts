@@ -28,7 +28,7 @@ export interface DeliveryOptions {
   readonly worker: string;
   readonly orgId: string;
   readonly sandbox: string;
-  /** Smaller batches than the destination allows, or waiting up to `maxAgeMs` for a batch to fill. */
+  /** Smaller batches than destinations allow, or waiting up to `maxAgeMs` for a batch to fill where they ask for less. */
   readonly batch?: Partial<BatchLimits> & { readonly maxAgeMs?: number };
   readonly retry?: RetryPolicy;
   readonly breaker?: BreakerPolicy;
@@ -81,7 +81,7 @@ export function settlementOf(
     case "rejected":
       return dead(round, item.id, outcome.code, outcome.detail);
     case "accepted":
-      if (!destination.poll) return delivered(line, item.id, at);
+      if (!destination.poll) return delivered(line, { id: item.id, at });
       line.counters.accepted += 1;
       return {
         kind: "accepted",
@@ -90,8 +90,10 @@ export function settlementOf(
         job: outcome.job,
         checkAt: formatInstant(now + timing.pollMs),
       };
-    case "delivered":
-      return delivered(line, item.id, at);
+    case "delivered": {
+      const { reference } = outcome;
+      return delivered(line, { id: item.id, at, ...(reference !== undefined && { reference }) });
+    }
     case "retryable": {
       const failures = item.attempts + 1;
       if (failures >= maxAttempts(destination, timing))
@@ -110,9 +112,9 @@ function moment({ ports, line }: Round): { readonly now: number; readonly at: st
   return line.moment;
 }
 
-function delivered(line: Line, id: string, at: string): Settlement {
+function delivered(line: Line, told: Omit<Extract<Settlement, { kind: "delivered" }>, "kind">): Settlement {
   line.counters.delivered += 1;
-  return { kind: "delivered", id, at };
+  return { kind: "delivered", ...told };
 }
 
 /** The settlement of an item that is set aside. */

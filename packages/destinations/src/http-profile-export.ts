@@ -21,6 +21,10 @@ export interface HttpProfileExportSettings {
   readonly url: string;
   /** Profiles in one call: 1 sends the bare profile, more send `{ "profiles": [...] }`. Default 1. */
   readonly batchSize: number;
+  /** Bytes in one call at most, roughly. */
+  readonly batchMaxBytes?: number;
+  /** How long the first profile of a call waits for others, in seconds. */
+  readonly batchMaxAgeSeconds?: number;
   readonly headers: { readonly [name: string]: string };
   /** Sent as `Authorization: Bearer …`. */
   readonly bearer?: SecretReference;
@@ -35,6 +39,13 @@ const SCHEMA: JsonSchema = {
   properties: {
     url: { type: "string", format: "uri", maxLength: 2048, title: "Endpoint" },
     batchSize: { type: "integer", minimum: 1, maximum: 1000, title: "Profiles in one call" },
+    batchMaxBytes: { type: "integer", minimum: 1000, maximum: 100_000_000, title: "Bytes in one call" },
+    batchMaxAgeSeconds: {
+      type: "number",
+      minimum: 0,
+      maximum: 3600,
+      title: "Seconds that a call waits to be filled",
+    },
     headers: {
       type: "object",
       title: "Further headers",
@@ -78,8 +89,10 @@ export const httpProfileExport: DestinationDefinition<HttpProfileExportSettings>
     marketingActions: ["exportToThirdParty"],
     maxAttempts: 3,
   },
-  narrowed: ({ batchSize, requestsPerSecond }) => ({
+  narrowed: ({ batchSize, batchMaxBytes, batchMaxAgeSeconds, requestsPerSecond }) => ({
     batchMax: batchSize,
+    ...(batchMaxBytes !== undefined && { batchMaxBytes }),
+    ...(batchMaxAgeSeconds !== undefined && { batchMaxAgeMs: batchMaxAgeSeconds * 1000 }),
     ...(requestsPerSecond !== undefined && { requestsPerSecond }),
   }),
   plan,

@@ -1,4 +1,5 @@
 export {
+  audienceKey,
   type ActivationBatch,
   type ActivationItem,
   type ActivationTrigger,
@@ -123,7 +124,6 @@ export {
 export { createRelayedOutbox, type DeliveryJournal, type OutboxSource } from "./relayed-outbox.ts";
 export { DESTINATION_ERRORS } from "./errors.ts";
 export { profileRequest } from "./profile-request.ts";
-export { personalizationDestination, type PersonalizationSettings } from "./personalization.ts";
 export {
   type ActivationExplanation,
   type ActivationObstacle,

@@ -1,3 +1,4 @@
+import { audienceKey } from "./activation-batch.ts";
 import type { AcceptedJob } from "./definition.ts";
 import {
   type Backlog,
@@ -20,6 +21,8 @@ interface Entry {
   readonly item: OutboxItem;
   readonly seq: number;
   attempts: number;
+  /** Size as JSON, once somebody asked. */
+  bytes?: number;
   /** Lanes in which something earlier is unfinished. */
   blockedBy: number;
   state:
@@ -44,6 +47,7 @@ interface Queue {
   readonly entries: Map<string, Entry>;
   readonly dead: Map<string, DeadLetter>;
   readonly done: Set<string>;
+  readonly references: Map<string, string>;
   readyCount: number;
   pause: Pause | undefined;
 }
@@ -97,12 +101,13 @@ export function createMemoryOutbox({ keep = 1_000_000 }: { readonly keep?: numbe
       const queue = queueOf(destinationId);
       return settlements.filter((settlement) => settleOne(queue, worker, settlement)).map(({ id }) => id);
     },
-    backlog: async (destinationId, now) => backlogOf(queueOf(destinationId), now),
+    backlog: async (destinationId, now, measured = false) => backlogOf(queueOf(destinationId), now, measured),
     dueJobs: async (request) => dueJobs(queueOf(request.destinationId), request),
     setPause: async (destinationId, pause) => {
       queueOf(destinationId).pause = pause;
     },
     pauseOf: async (destinationId) => queueOf(destinationId).pause,
+    references: async (destinationId) => new Map(queueOf(destinationId).references),
     deadLetters: async (query) => findLetters(queueOf(query.destinationId), query),
     replaceDeadLetters: async (destinationId, ids, by) => {
       const { dead, done } = queueOf(destinationId);
@@ -113,7 +118,10 @@ export function createMemoryOutbox({ keep = 1_000_000 }: { readonly keep?: numbe
     record: async (finished) => {
       for (const { item, at, outcome } of finished) {
         record(logEntry(item, at, outcome));
-        if (outcome.kind === "delivered") continue;
+        if (outcome.kind === "delivered") {
+          refer(queueOf(item.destinationId), item, outcome.reference);
+          continue;
+        }
         const { code, detail } = outcome;
         const letter = { item, at, code, ...(detail !== undefined && { detail }), attempts: 1 };
         queueOf(item.destinationId).dead.set(item.id, letter);
@@ -130,6 +138,7 @@ function emptyQueue(): Queue {
     entries: new Map(),
     dead: new Map(),
     done: new Set(),
+    references: new Map(),
     readyCount: 0,
     pause: undefined,
   };
@@ -219,6 +228,7 @@ function apply(change: {
     }
     case "delivered":
       finish(queue, entry);
+      refer(queue, entry.item, settlement.reference);
       remember(queue.done, entry.item.id, keep);
       record(logEntry(entry.item, settlement.at, { kind: "delivered" }));
       break;
@@ -236,6 +246,14 @@ function apply(change: {
       record(logEntry(entry.item, at, { kind: "rejected", code }));
     }
   }
+}
+
+/** Keeps what the destination calls an audience, until its definition is removed there. */
+function refer({ references }: Queue, { payload }: OutboxItem, reference: string | undefined): void {
+  if (payload.kind !== "audience") return;
+  const key = audienceKey(payload.item.audience);
+  if (payload.item.change === "unmapped") references.delete(key);
+  else if (reference !== undefined) references.set(key, reference);
 }
 
 function finish(queue: Queue, entry: Entry): void {
@@ -269,14 +287,22 @@ function lanesOf({ lanes }: OutboxItem): Iterable<string> {
   return lanes.length < 2 ? lanes : new Set(lanes);
 }
 
-function backlogOf(queue: Queue, now: string): Backlog {
+function backlogOf(queue: Queue, now: string, measured: boolean): Backlog {
   wake(queue, now);
   const oldest = queue.ready.peek();
   return {
     waiting: queue.entries.size,
     ready: queue.readyCount,
     ...(oldest && { oldestReadyAt: oldest.item.enqueuedAt }),
+    ...(measured && { readyBytes: readyBytes(queue) }),
   };
+}
+
+function readyBytes({ entries }: Queue): number {
+  let sum = 0;
+  for (const entry of entries.values())
+    if (entry.state.kind === "ready") sum += entry.bytes ??= JSON.stringify(entry.item.payload.item).length;
+  return sum;
 }
 
 function dueJobs(queue: Queue, request: Omit<LeaseRequest, "max">): readonly AcceptedJob[] {
@@ -304,7 +330,7 @@ function findLetters(queue: Queue, query: DeadLetterQuery): readonly DeadLetter[
       (!ids || ids.has(letter.item.id)) &&
       (!query.codes || query.codes.includes(letter.code)) &&
       (query.dataflowId === undefined || query.dataflowId === letter.item.dataflowId) &&
-      (query.personId === undefined || query.personId === personOf(letter.item)) &&
+      (!query.personIds || query.personIds.includes(personOf(letter.item) ?? "")) &&
       (query.since === undefined || letter.at >= query.since);
     if (matches) found.push(letter);
     if (letter.item.id === query.after) reached = true;

@@ -39,7 +39,13 @@ export interface LeaseRequest {
 
 /** What a worker says of an item it holds. */
 export type Settlement =
-  | { readonly kind: "delivered"; readonly id: string; readonly at: string }
+  | {
+      readonly kind: "delivered";
+      readonly id: string;
+      readonly at: string;
+      /** What the destination calls the audience whose definition this was. */
+      readonly reference?: string;
+    }
   | {
       readonly kind: "retry";
       readonly id: string;
@@ -72,6 +78,8 @@ export interface Backlog {
   readonly ready: number;
   /** When the oldest of the ready was enqueued. */
   readonly oldestReadyAt?: string;
+  /** Size of the ready as JSON in bytes, roughly; where it was asked for. */
+  readonly readyBytes?: number;
 }
 
 /**
@@ -92,12 +100,15 @@ export interface Outbox {
     worker: string,
     settlements: readonly Settlement[],
   ): Promise<readonly string[]>;
-  backlog(destinationId: string, now: string): Promise<Backlog>;
+  /** `measured` asks for the size too. */
+  backlog(destinationId: string, now: string, measured?: boolean): Promise<Backlog>;
   /** Jobs of the destination whose `checkAt` has come, lent to the worker until `leasedUntil`, which then owns their items. */
   dueJobs(request: Omit<LeaseRequest, "max">): Promise<readonly AcceptedJob[]>;
   /** While paused, leases and due jobs are empty. `undefined` resumes. */
   setPause(destinationId: string, pause: Pause | undefined): Promise<void>;
   pauseOf(destinationId: string): Promise<Pause | undefined>;
+  /** What a destination calls the audiences that it keeps definitions of, by `audienceKey`; gone with their removal. */
+  references(destinationId: string): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Why and since when (ISO 8601) a destination is told nothing. */
@@ -121,7 +132,8 @@ export interface DeadLetterQuery {
   readonly ids?: readonly string[];
   readonly codes?: readonly string[];
   readonly dataflowId?: string;
-  readonly personId?: string;
+  /** About a person under any of these ids. */
+  readonly personIds?: readonly string[];
   readonly since?: string;
   readonly after?: string;
   readonly limit: number;
@@ -170,7 +182,7 @@ export interface FinishedItem {
   readonly item: OutboxItem;
   readonly at: string;
   readonly outcome:
-    | { readonly kind: "delivered" }
+    | { readonly kind: "delivered"; readonly reference?: string }
     | { readonly kind: "rejected"; readonly code: string; readonly detail?: string };
 }
 

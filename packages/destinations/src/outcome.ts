@@ -10,7 +10,12 @@ import { type HttpResponse, type RawResponse, retryAfterMs } from "./raw-respons
  * `code` is stable, dotted, and carries no personal data; `detail` is for the operator, none either.
  */
 export type DeliveryOutcome =
-  | { readonly kind: "delivered"; readonly item: string }
+  | {
+      readonly kind: "delivered";
+      readonly item: string;
+      /** Of an audience's definition: what the destination calls it from now on. */
+      readonly reference?: string;
+    }
   | {
       readonly kind: "rejected";
       readonly item: string;

@@ -1,5 +1,5 @@
 import { digest } from "@tessera/xdm";
-import type { MappedAudience } from "./activation-batch.ts";
+import { audienceKey, type MappedAudience } from "./activation-batch.ts";
 import type { Dataflow, DataflowAudience } from "./dataflow.ts";
 import type { EvaluateExpression } from "./map-person.ts";
 import type { OutboxItem } from "./outbox.ts";
@@ -56,8 +56,8 @@ function asBackfill(item: OutboxItem, gained: boolean): OutboxItem {
 }
 
 function difference(a: Dataflow | undefined, b: Dataflow | undefined): Dataflow["audiences"] {
-  const there = new Set(b?.enabled ? b.audiences.map(keyOf) : []);
-  return a?.enabled ? a.audiences.filter((audience) => !there.has(keyOf(audience))) : [];
+  const there = new Set(b?.enabled ? b.audiences.map(audienceKey) : []);
+  return a?.enabled ? a.audiences.filter((audience) => !there.has(audienceKey(audience))) : [];
 }
 
 function withAudiences(
@@ -65,10 +65,6 @@ function withAudiences(
   audiences: Dataflow["audiences"],
 ): Dataflow | undefined {
   return dataflow && audiences.length > 0 ? { ...dataflow, audiences } : undefined;
-}
-
-function keyOf({ namespace, id }: MappedAudience): string {
-  return `${namespace}\n${id}`;
 }
 
 /**
@@ -81,9 +77,9 @@ export function planDefinitionChanges(
   const { before, after, destination, at } = change;
   const dataflow = after ?? before;
   if (!destination.capabilities.audienceDefinitions || !dataflow) return [];
-  const known = new Map((before?.audiences ?? []).map((audience) => [keyOf(audience), audience]));
+  const known = new Map((before?.audiences ?? []).map((audience) => [audienceKey(audience), audience]));
   const renamed = (after?.audiences ?? []).filter((audience) => {
-    const old = known.get(keyOf(audience));
+    const old = known.get(audienceKey(audience));
     return old && (old.name !== audience.name || old.description !== audience.description);
   });
   const steps = [
@@ -94,7 +90,7 @@ export function planDefinitionChanges(
   return steps.map(([step, mapped]) => {
     const audience = plainAudience(mapped);
     const item = {
-      id: digest(`${change.id}\n${dataflow.id}\n${step}\n${keyOf(audience)}`),
+      id: digest(`${change.id}\n${dataflow.id}\n${step}\n${audienceKey(audience)}`),
       change: step,
       audience,
     };
@@ -102,7 +98,7 @@ export function planDefinitionChanges(
       id: item.id,
       destinationId: dataflow.destinationId,
       dataflowId: dataflow.id,
-      lanes: [`audience:${keyOf(audience)}`],
+      lanes: [`audience:${audienceKey(audience)}`],
       enqueuedAt: at,
       payload: { kind: "audience", item },
     };

@@ -14,10 +14,10 @@ export interface OutboxSource {
   acknowledge(ids: readonly string[]): Promise<void>;
 }
 
-/** PORT. Where ends and pauses are kept: log lines, dead letters, pauses. */
+/** PORT. Where ends and pauses are kept: log lines, dead letters, pauses, what destinations call audiences. */
 export type DeliveryJournal = Pick<
   DeliveryStore,
-  "record" | "deadLetters" | "replaceDeadLetters" | "deliveries" | "setPause" | "pauseOf"
+  "record" | "deadLetters" | "replaceDeadLetters" | "deliveries" | "setPause" | "pauseOf" | "references"
 >;
 
 const PAGE = 1000;
@@ -25,7 +25,8 @@ const PAGE = 1000;
 /**
  * A delivery store over a plain durable queue, for one worker process a destination: scheduling is kept in memory, the
  * queue and the journal are the truth. An item is acknowledged after its end was journalled, so a process killed at
- * any moment loses nothing: what was not acknowledged is read and told again. Attempts and accepted jobs begin anew.
+ * any moment loses nothing: what was not acknowledged is read and told again. Attempts and accepted jobs begin anew,
+ * and so does the memory of ids that came to their end.
  * At most `window` items of a destination are held in memory (default 20,000).
  */
 export function createRelayedOutbox(ports: {
@@ -38,6 +39,8 @@ export function createRelayedOutbox(ports: {
   const held = new Map<string, OutboxItem>();
   const read = new Map<string, number>();
   let ended: FinishedItem[] = [];
+  /** Ids that came to their end here lately: a queue that forgets what was acknowledged may bring them once more. */
+  const done = new Set<string>();
 
   /** Journals and acknowledges ends that could not be written before. */
   const flush = async (): Promise<void> => {
@@ -47,6 +50,11 @@ export function createRelayedOutbox(ports: {
     try {
       await journal.record(writing);
       await source.acknowledge(writing.map(({ item }) => item.id));
+      for (const { item } of writing) done.add(item.id);
+      for (const oldest of done) {
+        if (done.size <= window) break;
+        done.delete(oldest);
+      }
     } catch (error) {
       ended = [...writing, ...ended];
       throw error;
@@ -61,8 +69,11 @@ export function createRelayedOutbox(ports: {
       const last = page.at(-1);
       if (!last) return;
       read.set(destinationId, last.sequence);
-      for (const { item } of page) held.set(item.id, item);
-      await schedule.append(page.map(({ item }) => item));
+      const again = page.filter(({ item }) => done.has(item.id)).map(({ item }) => item.id);
+      if (again.length > 0) await source.acknowledge(again);
+      const news = page.flatMap(({ item }) => (done.has(item.id) ? [] : [item]));
+      for (const item of news) held.set(item.id, item);
+      await schedule.append(news);
     }
   };
   const settle: Outbox["settle"] = async (destinationId, worker, settlements) => {
@@ -90,14 +101,15 @@ export function createRelayedOutbox(ports: {
       return schedule.lease(request);
     },
     settle,
-    backlog: async (destinationId, now) => {
+    backlog: async (destinationId, now, measured) => {
       await fill(destinationId, now, window);
-      return schedule.backlog(destinationId, now);
+      return schedule.backlog(destinationId, now, measured);
     },
     dueJobs: async (request) =>
       (await journal.pauseOf(request.destinationId)) ? [] : schedule.dueJobs(request),
     setPause: (destinationId, pause) => journal.setPause(destinationId, pause),
     pauseOf: (destinationId) => journal.pauseOf(destinationId),
+    references: (destinationId) => journal.references(destinationId),
     deadLetters: (query) => journal.deadLetters(query),
     replaceDeadLetters: async (destinationId, ids, by) => {
       // Appending first: a process that ends in between sends again rather than not at all.
@@ -110,7 +122,10 @@ export function createRelayedOutbox(ports: {
 }
 
 function endOf(settlement: Settlement): FinishedItem["outcome"] | undefined {
-  if (settlement.kind === "delivered") return { kind: "delivered" };
+  if (settlement.kind === "delivered") {
+    const { reference } = settlement;
+    return { kind: "delivered", ...(reference !== undefined && { reference }) };
+  }
   if (settlement.kind !== "dead") return undefined;
   const { code, detail } = settlement;
   return { kind: "rejected", code, ...(detail !== undefined && { detail }) };

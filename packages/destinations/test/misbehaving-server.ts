@@ -13,6 +13,7 @@ export const BEHAVIOURS = [
   "destroyed",
   "destroyed+",
   "half-closed+",
+  "cut+",
   "wrong-json+",
   "duplicate-ack",
   "mixed",
@@ -117,10 +118,14 @@ function behave(
       response.destroy();
       return;
     case "half-closed+":
+    case "cut+": {
       take(records);
       response.writeHead(200, { "content-type": "application/json", "content-length": String(full.length) });
-      response.write(full.slice(0, full.length / 2), () => response.destroy());
+      // One side says goodbye in the middle of its answer and listens on, the other breaks the connection.
+      const end = behaviour === "cut+" ? () => response.destroy() : () => response.socket?.end();
+      response.write(full.slice(0, full.length / 2), end);
       return;
+    }
     case "wrong-json+":
       take(records);
       return reply(200, full.slice(0, -2));

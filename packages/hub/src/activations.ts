@@ -59,6 +59,8 @@ export interface Activations {
   readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
   /** Edits a dataflow that is there; audiences that come or go are told of their members, disabled ones go. */
   readonly saveDataflow: (dataflow: Dataflow) => Promise<Result<Dataflow, readonly Issue[]>>;
+  /** Tells streaming destinations of audiences whose time in a dataflow began or ended; to be called now and then. */
+  readonly followActivationTimes: () => Promise<void>;
   /** What data usage policies have against a dataflow as it would stand; nothing is saved. */
   readonly reviewDataflow: (dataflow: Dataflow) => Promise<readonly Issue[]>;
   /** Plans a file of each activated audience of a file destination: full ones without `select`. */
@@ -121,6 +123,10 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     store,
     clock,
     destination: (id) => live.get(id)?.configured,
+    dataflows: () =>
+      [...live.values()]
+        .filter(({ configured }) => configured.kind.startsWith("streaming"))
+        .flatMap(({ dataflows }) => dataflows),
     view: () => ({ policy: policy(), refusedActions, evaluate }),
   });
   await changes.tell();
@@ -173,6 +179,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       await changes.tell();
       return ok(dataflow);
     },
+    followActivationTimes: () => changes.followTime(),
     reviewDataflow: (dataflow) =>
       review((sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(dataflow, sandbox) })),
     planExports: async (destinationId, audienceIds, { mode, since } = { mode: "full" }) => {

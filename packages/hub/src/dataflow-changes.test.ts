@@ -7,19 +7,22 @@ import { createHub, type Hub } from "./hub.ts";
 const NOW = Date.parse("2026-02-01T00:00:00Z");
 const MAPPING = [{ source: { kind: "identity", namespace: "CRMID" }, target: "CRMID" }] as const;
 
-function open(store: HubStore): Promise<Hub> {
+function open(store: HubStore, clock = () => NOW): Promise<Hub> {
   let ids = 0;
   return createHub({
     store,
-    clock: () => NOW,
+    clock,
     newId: () => `id-${(ids += 1)}`,
     catalog: [catalogEntry(httpProfileExport)],
     refusedActions: (consents) => (isObject(consents) ? ["exportToThirdParty"] : []),
   });
 }
 
-async function withMembers(store: HubStore): Promise<{ hub: Hub; audience: string; destination: string }> {
-  const hub = await open(store);
+async function withMembers(
+  store: HubStore,
+  clock = () => NOW,
+): Promise<{ hub: Hub; audience: string; destination: string }> {
+  const hub = await open(store, clock);
   const made = await hub.createAudience({
     name: "Ada",
     expression: { type: "PQL", format: "pql/text", value: 'person.name.firstName = "Ada"' },
@@ -83,6 +86,55 @@ it("tells members at the next start when the process ended in between", async ()
   expect(await told(store, destination)).toEqual(["C1 realized", "C2 realized"]);
   await open(store);
   expect(await told(store, destination)).toHaveLength(2);
+});
+
+it("tells members when the time of an audience begins and when it ends, each once, also after a restart", async () => {
+  const store = createMemoryStore();
+  let now = NOW;
+  const { hub, audience, destination } = await withMembers(store, () => now);
+  const activated = await hub.activateAudiences({
+    destinationId: destination,
+    audienceIds: [audience],
+    mapping: MAPPING,
+  });
+  if (!activated.ok) throw new Error("It was refused.");
+  const until = (startsAt: number, endsAt: number): object => ({
+    ...activated.value,
+    audiences: activated.value.audiences.map((one) => ({
+      ...one,
+      startsAt: new Date(startsAt).toISOString(),
+      endsAt: new Date(endsAt).toISOString(),
+    })),
+  });
+  const counts = async (): Promise<readonly number[]> => {
+    const lines = await told(store, destination);
+    return ["realized", "exited"].map((status) => lines.filter((line) => line.endsWith(status)).length);
+  };
+  await hub.followActivationTimes();
+  expect(await counts()).toEqual([2, 0]);
+  await hub.saveDataflow({ ...activated.value, enabled: false });
+  await hub.saveDataflow(until(NOW + 10_000, NOW + 20_000) as typeof activated.value);
+  expect(await counts()).toEqual([2, 2]);
+  const seen: (readonly number[])[] = [];
+  for (const [ms, restarts] of [
+    [9_000, false],
+    [10_000, false],
+    [11_000, true],
+    [25_000, true],
+    [30_000, false],
+  ] as const) {
+    now = NOW + ms;
+    const current = restarts ? await open(store, () => now) : hub;
+    await Promise.all([current.followActivationTimes(), hub.followActivationTimes()]);
+    seen.push(await counts());
+  }
+  expect(seen).toEqual([
+    [2, 2],
+    [4, 2],
+    [4, 2],
+    [4, 4],
+    [4, 4],
+  ]);
 });
 
 it("tells an exit to a person who withdraws the consent", async () => {

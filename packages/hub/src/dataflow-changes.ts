@@ -1,11 +1,12 @@
 import {
+  activeAt,
   type ConfiguredDestination,
   type Dataflow,
   planDefinitionChanges,
   planMappingChange,
 } from "@tessera/destinations";
-import type { HubStore } from "@tessera/profile-store";
-import { formatInstant, type JsonObject, parseJson } from "@tessera/xdm";
+import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { formatInstant, type JsonObject, parseInstant, parseJson } from "@tessera/xdm";
 import { type ActivationSetup, outboxEntry, personView } from "./activation.ts";
 import { emptyCommit } from "./empty-commit.ts";
 
@@ -15,6 +16,8 @@ export interface DataflowChanges {
   readonly save: (before: Dataflow | undefined, after: Dataflow) => Promise<boolean>;
   /** Tells those of the notes: to be called once changes of persons are planned by the dataflow as it was saved. */
   readonly tell: () => Promise<void>;
+  /** Tells members of audiences whose time in a dataflow began or ended since it was last looked at. */
+  readonly followTime: () => Promise<void>;
 }
 
 interface PendingChange {
@@ -22,9 +25,13 @@ interface PendingChange {
   readonly at: string;
   readonly before?: Dataflow;
   readonly after: Dataflow;
+  /** Nobody edited anything: times came. */
+  readonly byTime?: true;
 }
 
 const PENDING = "dataflowChange";
+/** Up to when the times of a dataflow's audiences were followed, by dataflow id: `{ at }` in milliseconds. */
+const FOLLOWED = "dataflowFollowed";
 const PAGE = 500;
 
 /**
@@ -35,18 +42,24 @@ export function createDataflowChanges(setup: {
   readonly store: HubStore;
   readonly clock: () => number;
   readonly destination: (id: string) => ConfiguredDestination | undefined;
+  /** Those of streaming destinations. */
+  readonly dataflows: () => readonly Dataflow[];
   readonly view: () => Omit<ActivationSetup, "dataflows">;
 }): DataflowChanges {
   const { store, clock, destination, view } = setup;
+  /** What this process knows of `FOLLOWED`. */
+  const followed = new Map<string, number>();
 
   const tellOf = async (change: PendingChange): Promise<void> => {
     const configured = destination(change.after.destinationId);
     if (configured !== undefined) {
       const common = { ...change, before: change.before, destination: configured };
-      const definitions = planDefinitionChanges(common).map(outboxEntry);
+      const definitions = change.byTime ? [] : planDefinitionChanges(common).map(outboxEntry);
       if (definitions.length > 0) await store.commit({ ...emptyCommit, outbox: definitions });
       if (configured.kind.startsWith("streaming") && concernsMembers(change)) {
         const current = view();
+        // An audience whose time had not come, or was over, was never told or is told to have ended.
+        const before = change.before && (change.byTime ? change.before : activeAt(change.before, change.at));
         for (let after = ""; ;) {
           const page = await store.scan(after, PAGE);
           const last = page.at(-1);
@@ -54,7 +67,7 @@ export function createDataflowChanges(setup: {
           after = last.personId;
           const persons = page.map((person) => personView(person, current));
           const { evaluate } = current;
-          const outbox = [...planMappingChange({ ...common, persons, evaluate })].map(outboxEntry);
+          const outbox = [...planMappingChange({ ...common, before, persons, evaluate })].map(outboxEntry);
           if (outbox.length > 0) await store.commit({ ...emptyCommit, outbox });
         }
       }
@@ -66,14 +79,53 @@ export function createDataflowChanges(setup: {
     }
   };
 
+  const tell = async (): Promise<void> => {
+    for (const { body } of await store.documents(PENDING)) await tellOf(body as unknown as PendingChange);
+  };
+
+  /** Notes that times came, unless another process did; true when there is something to tell. */
+  const noteTimes = async (dataflow: Dataflow, now: number): Promise<boolean> => {
+    const { id } = dataflow;
+    const [clockOf, note] = await Promise.all([store.document(FOLLOWED, id), store.document(PENDING, id)]);
+    // An edit that waits to be told comes first; the next look sees to the times.
+    if (note !== undefined) return true;
+    const last = Number(clockOf?.body["at"] ?? now);
+    followed.set(id, now);
+    if (clockOf !== undefined && !boundariesOf(dataflow).some((time) => last < time && time <= now))
+      return false;
+    const documents: DocumentWrite[] = [
+      { kind: FOLLOWED, id, expectedVersion: clockOf?.version ?? 0, body: { at: now } },
+    ];
+    const [before, after] = [last, now].map((time) => activeAt(dataflow, formatInstant(time)));
+    if (clockOf !== undefined && before !== undefined && after !== undefined) {
+      const at = formatInstant(now);
+      const change: PendingChange = { id: `${id}@${at}`, at, before, after, byTime: true };
+      documents.push({ kind: PENDING, id, expectedVersion: 0, body: jsonOf(change) });
+    }
+    return (await store.commit({ ...emptyCommit, documents })).ok && documents.length > 1;
+  };
+
   return {
+    tell,
+    followTime: async () => {
+      const now = clock();
+      let news = false;
+      for (const dataflow of setup.dataflows()) {
+        const last = followed.get(dataflow.id);
+        const isDue = last === undefined || boundariesOf(dataflow).some((time) => last < time && time <= now);
+        if (dataflow.enabled && isDue) news = (await noteTimes(dataflow, now)) || news;
+      }
+      if (news) await tell();
+    },
     save: async (before, after) => {
-      const [stored, note] = await Promise.all([
+      const [stored, note, clockOf] = await Promise.all([
         store.document("dataflow", after.id),
         store.document(PENDING, after.id),
+        store.document(FOLLOWED, after.id),
       ]);
       const version = stored?.version ?? 0;
-      const at = formatInstant(clock());
+      const now = clock();
+      const at = formatInstant(now);
       // What an earlier change left untold is told with this one.
       const earlier = note === undefined ? before : (note.body["before"] as unknown as Dataflow | undefined);
       const change: PendingChange = {
@@ -85,13 +137,22 @@ export function createDataflowChanges(setup: {
       const documents = [
         { kind: "dataflow", id: after.id, expectedVersion: version, body: jsonOf(after) },
         { kind: PENDING, id: after.id, expectedVersion: note?.version ?? 0, body: jsonOf(change) },
+        { kind: FOLLOWED, id: after.id, expectedVersion: clockOf?.version ?? 0, body: { at: now } },
       ];
+      followed.set(after.id, now);
       return (await store.commit({ ...emptyCommit, documents })).ok;
     },
-    tell: async () => {
-      for (const { body } of await store.documents(PENDING)) await tellOf(body as unknown as PendingChange);
-    },
   };
+}
+
+/** The moments at which audiences begin or end, in milliseconds. */
+function boundariesOf({ audiences }: Dataflow): readonly number[] {
+  return audiences.flatMap(({ startsAt, endsAt }) =>
+    [startsAt, endsAt].flatMap((time) => {
+      const parsed = time === undefined ? undefined : parseInstant(time);
+      return parsed?.ok === true ? [parsed.value] : [];
+    }),
+  );
 }
 
 /** Whether any audience came or went: an edit of the mapping alone is told with the next change of a person. */

@@ -14,6 +14,7 @@ export {
 export { type CompositionInput } from "./compositions.ts";
 export { type Configuration, type StoredAudience, type StoredComposition } from "./configuration.ts";
 export { type Activate, type Transition } from "./decide.ts";
+export { idsOfPerson } from "./person-ids.ts";
 export { type IdentityGraphView, type ProfileView } from "./profile-view.ts";
 export { type RehearsalOptions, type RulesRehearsal } from "./rehearse-linking-rules.ts";
 export { type CommittedPersons } from "./observe-commits.ts";

@@ -4,7 +4,8 @@ import type { IdentityKey, MembershipChange } from "@tessera/xdm";
 import { decide, type History } from "./decide.ts";
 import type { Ingestion } from "./ingest.ts";
 import { type Cluster, loadCluster, observationOfTruth } from "./load-cluster.ts";
-import { personIdOf, type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
+import { personIdOf } from "./person-ids.ts";
+import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
 
 const ATTEMPTS = 20;
 

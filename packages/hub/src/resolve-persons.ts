@@ -1,7 +1,8 @@
 import { type Graph, personAnchor } from "@tessera/identity-graph";
 import type { PersonState } from "@tessera/profile-store";
-import { digest, identityKey, type IdentityKey } from "@tessera/xdm";
+import { type IdentityKey } from "@tessera/xdm";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
+import { personIdOf } from "./person-ids.ts";
 
 /** One person to be written: a graph, whom it was made of, and what is new about it. */
 export interface Resolution {
@@ -20,11 +21,6 @@ export interface Resolution {
 export interface Resolutions {
   readonly persons: readonly Resolution[];
   readonly removed: readonly { readonly person: PersonState; readonly successor: string }[];
-}
-
-/** A person's id: made from the identity that stands for the person, so that a rebuild gives the same one. */
-export function personIdOf(graph: Graph): string {
-  return digest(`person\n${identityKey(personAnchor(graph))}`);
 }
 
 /** Groups what is new by person, and tells who merged, split, or goes on. Pure. */

@@ -140,6 +140,24 @@ describe.each(isMissing ? [] : RUNTIMES)("the Web SDK in Chromium, the edge on %
       .toBe(true);
   });
 
+  it("offers as JSON and as a redirect reach the page under their scopes, tokens filled for where they stand", async () => {
+    await newVisitor();
+    const sent = await view(await open(), { personalization: { decisionScopes: ["facts", "away"] } });
+    const items = ["facts", "away"].map(
+      (scope) => sent.propositions?.find((one) => one.scope === scope)?.items[0],
+    );
+    expect(items).toMatchObject([
+      {
+        schema: "https://ns.adobe.com/personalization/json-content-item",
+        data: { content: { tier: "none", list: [1, 2] } },
+      },
+      {
+        schema: "https://ns.adobe.com/personalization/redirect-item",
+        data: { content: "https://www.shop.test/sale?from=guest%20%26%20co" },
+      },
+    ]);
+  });
+
   it("return visit: the same identity, and what was done before still counts", async () => {
     await newVisitor();
     const first = await open();

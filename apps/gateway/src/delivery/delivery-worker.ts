@@ -5,18 +5,15 @@ import {
   type DeliveryEngine,
   type DeliveryStore,
   type DestinationMetrics,
-  type OutboxItem,
-  type OutboxSource,
 } from "@tessera/destinations";
 import type { Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
-import { parseInstant } from "@tessera/xdm";
-import { jsonObjectOf, NOTHING } from "../documents.ts";
-import { createDeliveryTraces, type DeliveryTraces } from "../observe/tracing.ts";
+import { createDeliveryTraces } from "../observe/tracing.ts";
 import type { Sender } from "../transports/send.ts";
 import type { LeasedWork } from "../workers/leased-work.ts";
 import { createExportScheduler, type ExportScheduler } from "./export-schedule.ts";
 import { createJournal } from "./journal.ts";
+import { outboxSource } from "./outbox-source.ts";
 import { watchedJournal } from "./watched-journal.ts";
 import type { ExportPorts } from "./write-exports.ts";
 
@@ -64,7 +61,7 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
   const traces = createDeliveryTraces(sandbox);
   const newStore = (): DeliveryStore =>
     createRelayedOutbox({
-      source: sourceOf(store, traces),
+      source: outboxSource(store, traces.note),
       journal: watchedJournal(createJournal(store), options.onDelivered),
     });
   const delivery = newStore();
@@ -129,29 +126,3 @@ const LEASE_LOST = {
   reason: "network",
   detail: "This process lost its lease on the destination; who has it now goes on.",
 } as const;
-
-function sourceOf(store: HubStore, traces: DeliveryTraces): OutboxSource {
-  return {
-    read: async (destinationId, after, limit) =>
-      (await store.outbox(destinationId, after, limit)).map(({ sequence, body }) => {
-        const item = body as unknown as OutboxItem;
-        traces.note(item);
-        return { sequence, item };
-      }),
-    append: async (items) => {
-      const outbox = items.map((item) => {
-        const at = parseInstant(item.enqueuedAt);
-        const { id, destinationId, lanes } = item;
-        return {
-          id,
-          destinationId,
-          personId: lanes[0] ?? "",
-          at: at.ok ? at.value : 0,
-          body: jsonObjectOf(item),
-        };
-      });
-      await store.commit({ ...NOTHING, outbox });
-    },
-    acknowledge: (ids) => store.acknowledge(ids),
-  };
-}

@@ -1,4 +1,5 @@
 import {
+  audienceKey,
   type DeadLetter,
   type DeliveryJournal,
   type DeliveryLogEntry,
@@ -10,10 +11,11 @@ import {
 import type { DocumentWrite, HubStore, StoredDocument } from "@tessera/profile-store";
 import { jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
 
-/** Kinds of the documents that delivery keeps. The log is one document a person, dead letters one an item. */
+/** Kinds of the documents that delivery keeps. The log is one document a person, dead letters and references one an item. */
 const DELIVERY_LOG = "deliveryLog";
 const PAUSE = "deliveryPause";
 const letterKind = (destinationId: string): string => `deadLetter:${destinationId}`;
+const referenceKind = (destinationId: string): string => `audienceReference:${destinationId}`;
 
 /** Lines of the delivery log that are kept of one person; the oldest go first. */
 const LINES_MAX = 500;
@@ -40,7 +42,7 @@ export function createJournal(store: HubStore): DeliveryJournal {
             (!ids || ids.has(letter.item.id)) &&
             (!query.codes || query.codes.includes(letter.code)) &&
             (query.dataflowId === undefined || query.dataflowId === letter.item.dataflowId) &&
-            (query.personId === undefined || query.personId === personOf(letter.item)) &&
+            (!query.personIds || query.personIds.includes(personOf(letter.item) ?? "")) &&
             (query.since === undefined || letter.at >= query.since),
         )
         .slice(0, query.limit);
@@ -71,6 +73,13 @@ export function createJournal(store: HubStore): DeliveryJournal {
       const change = { kind: PAUSE, id: destinationId, ...(pause && { body: pause }) };
       await insist(() => writeDocuments(store, [change]));
     },
+    references: async (destinationId) =>
+      new Map(
+        (await store.documents(referenceKind(destinationId))).map(({ id, body }) => [
+          id,
+          String(body["reference"]),
+        ]),
+      ),
     pauseOf: async (destinationId) =>
       (await store.document(PAUSE, destinationId))?.body as unknown as Pause | undefined,
   };
@@ -119,9 +128,44 @@ async function record(store: HubStore, finished: readonly FinishedItem[]): Promi
     const writes = await Promise.all([
       ...[...added].map(([personId, lines]) => logWrite(store, personId, lines)),
       ...letters.map((letter) => letterWrite(store, letter)),
+      ...[...referred(finished).values()].map((told) => referenceWrite(store, told)),
     ]);
-    return writes.length === 0 || (await store.commit({ ...NOTHING, documents: writes })).ok;
+    const documents = writes.filter((write) => write !== undefined);
+    return documents.length === 0 || (await store.commit({ ...NOTHING, documents })).ok;
   });
+}
+
+interface Referred {
+  readonly destinationId: string;
+  readonly key: string;
+  /** Without one the audience is gone there. */
+  readonly reference: string | undefined;
+}
+
+/** What destinations call audiences from now on, the last word of each. */
+function referred(finished: readonly FinishedItem[]): ReadonlyMap<string, Referred> {
+  const told = new Map<string, Referred>();
+  for (const { item, outcome } of finished) {
+    const { destinationId, payload } = item;
+    if (payload.kind !== "audience" || outcome.kind !== "delivered") continue;
+    const gone = payload.item.change === "unmapped";
+    const reference = gone ? undefined : outcome.reference;
+    if (!gone && reference === undefined) continue;
+    const key = audienceKey(payload.item.audience);
+    told.set(`${destinationId}\n${key}`, { destinationId, key, reference });
+  }
+  return told;
+}
+
+async function referenceWrite(
+  store: HubStore,
+  { destinationId, key, reference }: Referred,
+): Promise<DocumentWrite | undefined> {
+  const kind = referenceKind(destinationId);
+  const before = await store.document(kind, key);
+  if (reference === undefined && before === undefined) return undefined;
+  const body = reference === undefined ? undefined : { reference };
+  return { kind, id: key, expectedVersion: before?.version ?? 0, ...(body && { body }) };
 }
 
 async function logWrite(

@@ -3,7 +3,12 @@ import { audienceOf } from "./audience/audience.mapper.ts";
 import { Audience } from "./audience/audience.type.ts";
 import { connectionType } from "./connection.type.ts";
 import type { GatewayContext } from "./context.ts";
-import { deadLetterOf, DeadLetterType } from "./destination/dead-letter.resolver.ts";
+import {
+  DeadLetterFilter,
+  deadLetterOf,
+  deadLetterQuery,
+  DeadLetterType,
+} from "./destination/dead-letter.resolver.ts";
 import { destinationOf } from "./destination/destination.mapper.ts";
 import { Destination } from "./destination/destination.type.ts";
 import { demand } from "./failure.ts";
@@ -53,6 +58,12 @@ class DeadLetterPageArgs extends PageArgs {
 
   @Field(() => ID, { nullable: true, description: "Only about this person." })
   readonly personId?: string;
+
+  @Field(() => DeadLetterFilter, {
+    nullable: true,
+    description: "The same as for replaying; codes and dataflow given beside it count instead of its own.",
+  })
+  readonly filter?: DeadLetterFilter;
 }
 
 @Resolver()
@@ -104,13 +115,13 @@ export class ConnectionResolver {
     @Ctx() context: GatewayContext,
   ): Promise<Page<DeadLetterType>> {
     demand(context, "view-destinations");
-    const { destinationId, codes, dataflowId, personId, ...page } = args;
+    const { destinationId, codes, dataflowId, personId, filter, ...page } = args;
     const letters = await context.gateway.delivery(context.sandbox.name).store.deadLetters({
-      destinationId,
+      ...(await deadLetterQuery(context, destinationId, filter ?? {})),
       limit: LETTERS_MAX,
       ...(codes && { codes }),
       ...(dataflowId && { dataflowId }),
-      ...(personId && { personId }),
+      ...(personId && { personIds: [personId] }),
     });
     return pageOf(letters.map(deadLetterOf), ({ id }) => id, page);
   }

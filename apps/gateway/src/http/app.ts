@@ -15,6 +15,7 @@ import { collectRoute } from "./collect.ts";
 import { lookupRoute, snapshotRoute } from "./edge-routes.ts";
 import { graphqlRoute } from "./graphql-route.ts";
 import { door, refuse, type RouteEnv } from "./request-scope.ts";
+import { toldRoute } from "./told-route.ts";
 import { isRetryable, STORE_AWAY } from "../store.ts";
 
 /** What the routes are made of. */
@@ -75,6 +76,7 @@ export function createApp(parts: AppParts): Hono<RouteEnv> {
   app.post("/collect/campaign-logs", campaignLogsRoute(gateway));
   app.get("/edge/snapshot", snapshotRoute);
   app.post("/edge/lookup", lookupRoute);
+  app.post("/edge/told", toldRoute(gateway));
   app.get("/metrics", async (context) => {
     await readGauges(gateway);
     return context.text(await metrics.registry.metrics(), 200, {
@@ -110,6 +112,7 @@ const ROUTES = new Set([
   "/campaign/recipients",
   "/edge/snapshot",
   "/edge/lookup",
+  "/edge/told",
 ]);
 
 async function answers(store: { readonly totals: () => Promise<unknown> }): Promise<boolean> {

@@ -13,7 +13,7 @@ import {
   retryPrivacyJob,
   suppressionHash,
 } from "@tessera/governance";
-import type { ErasureReceipt } from "@tessera/hub";
+import { type ErasureReceipt, idsOfPerson } from "@tessera/hub";
 import type { DeliveryJournal } from "@tessera/destinations";
 import {
   err,
@@ -97,7 +97,9 @@ export function createPrivacyJobs(options: PrivacyJobsOptions): PrivacyJobs {
     const expandIds = job.steps.some(({ operation }) => operation === "expand");
     const access = await hub.accessPerson(given, { expandIds });
     const values = new Set(access.identities.map(({ id }) => id));
-    return { given, expandIds, access, values, personIds: access.persons.map(({ personId }) => personId) };
+    // Logs stay under the id a person had when they were written, also after a merge.
+    const personIds = access.persons.flatMap((one) => idsOfPerson(one.personId, one.identities));
+    return { given, expandIds, access, values, personIds };
   };
 
   const access = async (job: PrivacyJob): Promise<PrivacyJob> => {

@@ -4,7 +4,7 @@ import type { Sandbox } from "../sandbox.ts";
 import { claimDueAudiences } from "./audience-schedule.ts";
 import { startSwitch } from "./switch-job.ts";
 
-/** Does what stands in the schedules of one sandbox: evaluations and files. */
+/** Does what stands in the schedules of one sandbox: evaluations, files, and audiences whose time begins or ends. */
 export interface ScheduleWorker {
   /** Ends after what is under way. */
   readonly close: () => Promise<void>;
@@ -46,6 +46,7 @@ export function startScheduleWorker(options: {
       if (wanted.length > 0 && options.order === undefined) evaluate(wanted);
       // Also what another process left undone.
       if (sandbox.hub.hasWaitingVersions()) startSwitch(jobs, sandbox);
+      await sandbox.hub.followActivationTimes();
       await exports.run();
       await expire();
     } catch (error) {

@@ -1,5 +1,9 @@
-import { createHmac } from "node:crypto";
-import type { HttpRequest, RawResponse, TransportFailure } from "@tessera/destinations";
+import {
+  type HttpRequest,
+  type RawResponse,
+  resolveHeaders,
+  type TransportFailure,
+} from "@tessera/destinations";
 
 /** Answers larger than this are cut: no destination's receipt is. */
 const ANSWER_MAX = 5_000_000;
@@ -13,29 +17,12 @@ export async function sendHttp(
     readonly signal: AbortSignal;
   },
 ): Promise<RawResponse | TransportFailure> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (typeof value === "string") headers[name] = value;
-    else {
-      const secret = ports.secret(value.secret);
-      if (secret === undefined) return unknownSecret(value.secret);
-      headers[name] = `${value.prefix ?? ""}${secret}`;
-    }
-  }
-  if (request.signature !== undefined) {
-    const { header, prefix = "", key } = request.signature;
-    const secret = ports.secret(key.secret);
-    if (secret === undefined) return unknownSecret(key.secret);
-    headers[header] =
-      prefix +
-      createHmac("sha256", secret)
-        .update(request.body ?? "")
-        .digest("hex");
-  }
+  const resolved = await resolveHeaders(request, async (name) => ports.secret(name));
+  if (resolved.kind === "failure") return resolved;
   try {
     const response = await fetch(request.url, {
       method: request.method,
-      headers,
+      headers: resolved.headers,
       redirect: "manual",
       signal: ports.signal,
       ...(request.body !== undefined && { body: request.body }),
@@ -54,10 +41,6 @@ export async function sendHttp(
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "no whole answer";
     return { kind: "failure", reason: "network", detail: code };
   }
-}
-
-function unknownSecret(name: string): TransportFailure {
-  return { kind: "failure", reason: "credential", detail: `the secret ${name} is not known here` };
 }
 
 async function readUpTo(response: Response, limit: number): Promise<string> {

@@ -152,12 +152,12 @@ export function outboxCases(create: () => Promise<DeliveryStore>): readonly Outb
         "other code",
       );
       expectSame(
-        (await store.deadLetters({ destinationId: "d1", personId: "p1", limit: 5 })).length,
+        (await store.deadLetters({ destinationId: "d1", personIds: ["p0", "p1"], limit: 5 })).length,
         1,
         "by person",
       );
       expectSame(
-        await store.deadLetters({ destinationId: "d1", personId: "p2", limit: 5 }),
+        await store.deadLetters({ destinationId: "d1", personIds: ["p2"], limit: 5 }),
         [],
         "by another person",
       );
@@ -166,6 +166,21 @@ export function outboxCases(create: () => Promise<DeliveryStore>): readonly Outb
       expectSame(await store.deadLetters({ destinationId: "d1", limit: 5 }), [], "letters after the replay");
       await store.settle("d1", "w", [told("i2", 3)]);
       expectSame(await lease(store, "w", 4), ["i1-again"], "the replayed item");
+    }),
+    on("what a destination calls an audience is kept until it is removed there", async (store) => {
+      const audience = { id: "gold", namespace: "ups", name: "Gold" };
+      const definition = (id: string, change: "mapped" | "unmapped"): OutboxItem => ({
+        ...outboxItem(id, [`audience:${id}`]),
+        payload: { kind: "audience", item: { id, change, audience } },
+      });
+      const referenceOf = async (): Promise<string | undefined> =>
+        (await store.references("d1")).get("ups\ngold");
+      await store.append([definition("made", "mapped"), definition("gone", "unmapped")]);
+      await lease(store, "w", 0);
+      await store.settle("d1", "w", [{ ...told("made"), reference: "5" } as Settlement]);
+      expectSame(await referenceOf(), "5", "the reference");
+      await store.settle("d1", "w", [told("gone", 2)]);
+      expectSame(await referenceOf(), undefined, "the reference of what is gone");
     }),
     on("dead letters come in pages", async (store) => {
       const ids = ["i1", "i2", "i3", "i4", "i5"];

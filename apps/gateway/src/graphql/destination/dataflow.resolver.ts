@@ -8,6 +8,7 @@ import {
   previewMapping,
 } from "@tessera/destinations";
 import { activationConsent, CORE_MARKETING_ACTIONS } from "@tessera/governance";
+import { idsOfPerson } from "@tessera/hub";
 import { evaluateValue } from "@tessera/segment-engine";
 import { formatInstant, type Identity, identityKey, UPS } from "@tessera/xdm";
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
@@ -149,7 +150,7 @@ export class DataflowResolver {
       person === undefined
         ? []
         : await gateway.delivery(sandbox.name).store.deliveries({
-            personIds: [person.personId],
+            personIds: idsOfPerson(person.personId, person.identities),
             limit: LINES_MAX,
             ...(destinationId && { destinationId }),
           });

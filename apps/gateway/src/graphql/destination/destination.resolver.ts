@@ -8,7 +8,7 @@ import { demand, failure, valueOf } from "../failure.ts";
 import { demandMappedFields } from "../hidden-fields.ts";
 import { jobOf, JobType } from "../job/job.type.ts";
 import { checkActivation } from "./check-dataflow.ts";
-import { checkDestination } from "./check-destination.ts";
+import { checkTargetConnection } from "./check-target.ts";
 import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
 import {
   ActivateAudiencesInput,
@@ -73,7 +73,7 @@ export class DestinationResolver {
     if ("badPath" in json)
       throw failure("BAD_USER_INPUT", `settings.${json.badPath.join(".")}: expected JSON data.`);
     const input = { name, type, settings: json.value as JsonObject };
-    const issues = await checkDestination(input, context);
+    const issues = await checkTargetConnection(input, context);
     if (issues.length > 0) valueOf({ ok: false, error: issues });
     const made = valueOf(await context.sandbox.hub.createDestination(input));
     context.gateway.audit(context, { action: "destination.create", subject: made.stored.id });

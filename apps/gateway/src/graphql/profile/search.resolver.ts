@@ -1,3 +1,4 @@
+import { idsOfPerson } from "@tessera/hub";
 import { compileAudiences } from "@tessera/segment-engine";
 import { identityKey, identityOfKey, type JsonObject } from "@tessera/xdm";
 import { Arg, Args, ArgsType, Ctx, Field, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
@@ -133,7 +134,7 @@ export class SearchResolver {
     gateway.audit(context, { action: "profile.export", person: identityKey(identity) });
     const access = await sandbox.hub.accessPerson([{ ...identity }], { expandIds: true });
     if (access.persons.length === 0) throw failure("NOT_FOUND", "No such person in this sandbox.");
-    const personIds = access.persons.map(({ personId }) => personId);
+    const personIds = access.persons.flatMap((one) => idsOfPerson(one.personId, one.identities));
     const deliveries = await gateway.delivery(sandbox.name).store.deliveries({ personIds, limit: 10_000 });
     return { ...access, deliveries };
   }

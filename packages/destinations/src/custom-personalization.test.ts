@@ -1,17 +1,17 @@
 import { describe, it } from "vitest";
 import { destinationCases, outboxItem } from "./conformance/index.ts";
-import { personalizationDestination } from "./index.ts";
+import { adobeCommerce, customPersonalization } from "./index.ts";
 
 const { payload } = outboxItem("i1", ["p1"]);
 if (payload.kind !== "profile") throw new Error("not a profile");
 
 describe("personalization destinations", () => {
-  for (const kind of ["custom-personalization", "commerce"] as const) {
-    const cases = destinationCases(personalizationDestination(kind), {
+  for (const definition of [customPersonalization, adobeCommerce]) {
+    const cases = destinationCases(definition, {
       settings: [{ integrationAlias: "shop", datastreamId: "ds-1" }],
       invalidSettings: [
         { input: { datastreamId: "ds-1" }, path: ["integrationAlias"] },
-        { input: { integrationAlias: "shop", datastreamId: "a b" }, path: ["datastreamId"] },
+        { input: { integrationAlias: "shop", datastreamId: "" }, path: ["datastreamId"] },
       ],
       batches: [
         {
