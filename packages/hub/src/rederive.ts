@@ -97,15 +97,34 @@ export async function rebuild(
   const clusters = await clustersOf(store);
   await store.dropDerived();
   let done = 0;
-  for (const keys of clusters) {
+  for (const group of together(clusters)) {
+    const keys = group.flat();
     const [events, records] = await Promise.all([store.events(keys), store.records(keys)]);
     const observations = [...events, ...records].map(observationOfTruth);
     const cluster: Cluster = { keys: new Set(keys), persons: new Map(), events, records, observations };
     const committed = await store.commit({ ...rederive(cluster, ingestion), outbox: [], memberships: [] });
     if (!committed.ok) throw new Error("A rebuild needs the store for itself: someone else is writing.");
-    done += 1;
+    done += group.length;
     progress?.(done, clusters.length);
   }
+}
+
+/** Clusters that are derived and committed together: each flush to disk serves many persons. */
+function* together(
+  clusters: readonly (readonly IdentityKey[])[],
+): Generator<readonly (readonly IdentityKey[])[]> {
+  let group: (readonly IdentityKey[])[] = [];
+  let size = 0;
+  for (const keys of clusters) {
+    if (size > 0 && size + keys.length > PAGE) {
+      yield group;
+      group = [];
+      size = 0;
+    }
+    group.push(keys);
+    size += keys.length;
+  }
+  if (group.length > 0) yield group;
 }
 
 /** All identities of the truth, grouped by who was ever observed together. `step` is awaited before each page of them. */

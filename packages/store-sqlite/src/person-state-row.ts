@@ -1,13 +1,14 @@
 import type { IdentityKey, MembershipStatus } from "@tessera/xdm";
 import type { MembershipState, PersonState } from "@tessera/profile-store";
+import { readGraph, writeGraph } from "./graph-bytes.ts";
 import type { Names } from "./names.ts";
 import { RowReader, RowWriter } from "./row-bytes.ts";
 import { fromStored, toStored } from "@tessera/profile-store";
 
 const STATUSES: readonly MembershipStatus[] = ["realized", "existing", "exited"];
 const HAS_EXPIRY = 4;
-/** 1: moments of memberships in full. 2: each as its distance from the one before. */
-const FORMAT = 2;
+/** 1: moments of memberships in full. 2: each as its distance from the one before. 3: the graph in few bytes, no longer as text. */
+const FORMAT = 3;
 const FARTHEST = 2 ** 50;
 const UTF8 = new TextDecoder();
 
@@ -57,9 +58,12 @@ export class PersonStateCodec {
     const membershipBytes = row.view();
     const memberships = this.#decodeMemberships(membershipBytes, format);
     const graphBytes = row.view();
-    const graph = JSON.parse(UTF8.decode(graphBytes)) as object;
-    if (format === FORMAT) this.#memberships.set(memberships, membershipBytes);
-    this.#graphs.set(graph, graphBytes);
+    const graph =
+      format === FORMAT
+        ? readGraph(new RowReader(graphBytes))
+        : (JSON.parse(UTF8.decode(graphBytes)) as object);
+    if (format > 1) this.#memberships.set(memberships, membershipBytes);
+    if (format === FORMAT) this.#graphs.set(graph, graphBytes);
     return {
       identities,
       graph,
@@ -85,7 +89,10 @@ export class PersonStateCodec {
 
   /** Most events leave the graph as it is: its bytes, once made or read, are kept beside it. */
   #encodeGraph(graph: object): Uint8Array {
-    const bytes = Buffer.from(JSON.stringify(graph), "utf8");
+    const part = this.#part;
+    part.begin();
+    writeGraph(part, graph);
+    const bytes = Uint8Array.from(part.done());
     this.#graphs.set(graph, bytes);
     return bytes;
   }
