@@ -136,7 +136,7 @@ export function createPrivacy(options: PrivacyOptions): Privacy {
       if (last === undefined) return found;
       after = last.id;
       const { datasets } = begin().configuration;
-      found.push(...page.filter(({ body, datasetId }) => names(body, keys, datasets.get(datasetId))));
+      found.push(...page.filter((item) => isAbout(item, keys, datasets.get(item.datasetId))));
     }
   };
 
@@ -237,6 +237,34 @@ function ownGraph({ identities, links, removed }: Graph, keys: ReadonlySet<Ident
     links: links.filter(mine),
     removed: removed.filter(mine).map(({ a, b }) => ({ a, b })),
   } as unknown as JsonObject;
+}
+
+/**
+ * Whether a quarantined item is about one of these identities. What was not read yet says so by any cell, or any word of
+ * its text, that is the id: rather one broken row too many goes than one too few.
+ */
+function isAbout(
+  { body, isRow }: QuarantinedItem,
+  keys: ReadonlySet<IdentityKey>,
+  dataset: Dataset | undefined,
+): boolean {
+  if (typeof body !== "string" && isRow !== true) return names(body, keys, dataset);
+  const ids = new Set([...keys].map((key) => identityOfKey(key).id.toLowerCase()));
+  if (typeof body === "string") {
+    const text = body.toLowerCase();
+    return [...ids].some((id) => hasWord(text, id));
+  }
+  return isObject(body) && Object.values(body).some((cell) => ids.has(String(cell).trim().toLowerCase()));
+}
+
+const INSIDE_WORD = /[\p{L}\p{N}]/u;
+
+function hasWord(text: string, word: string): boolean {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const [before = "", after = ""] = [text[at - 1], text[at + word.length]];
+    if (!INSIDE_WORD.test(before) && !INSIDE_WORD.test(after)) return true;
+  }
+  return false;
 }
 
 /** Whether an item, well formed or not, carries one of these identities where its dataset looks for them. */

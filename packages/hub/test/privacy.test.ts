@@ -2,6 +2,7 @@ import { createMemoryStore, type HubStore } from "@tessera/profile-store";
 import { describe, expect, it } from "vitest";
 import { createHub, type Hub } from "../src/hub.ts";
 import type { CommittedPersons } from "../src/observe-commits.ts";
+import { UnreadableRow } from "../src/rows/unreadable-row.ts";
 
 const DAY = 86_400_000;
 const START = Date.parse("2026-02-01T00:00:00Z");
@@ -156,6 +157,28 @@ describe("erasing a person", () => {
     expect((await scene.store.events(["SESSION:x"]))[0]?.body).toMatchObject({
       identityMap: { SESSION: [{ id: "x" }] },
     });
+  });
+
+  it("takes rows and texts of files that could not be read along, and leaves those of others", async () => {
+    const { hub } = await open();
+    const mapping = {
+      fields: [
+        { identity: "CRMID", from: "id", primary: true },
+        { to: "points", from: "points", as: "integer" as const },
+      ],
+    };
+    const syntax = (text: string): UnreadableRow => new UnreadableRow("json.syntax", "not JSON", text);
+    const rows = [
+      { id: "ada", points: "many" },
+      { id: "adam", points: "many" },
+      syntax('{"id":"ada","points":'),
+      syntax('{"id":"adam","points":'),
+    ];
+    await hub.importRows({ importId: "f", datasetId: "crm", kind: "profile", mapping, rows });
+    await hub.ingestRecords("crm", [record("ada")]);
+    expect(await hub.erasePerson([ada])).toMatchObject({ ok: true, value: { quarantined: 2 } });
+    expect(JSON.stringify(await hub.quarantined(9))).not.toMatch(/ada\b/);
+    expect(await hub.quarantined(9)).toHaveLength(2);
   });
 
   it("is refused without a salt", async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import type { IngestReport } from "@tessera/hub";
+import type { Hub, IngestReport } from "@tessera/hub";
 import type { RecordOperation } from "@tessera/profile-store";
 import type { Context } from "hono";
 import { may } from "../access/principal.ts";
@@ -186,6 +186,7 @@ function createCollection(
   let partBytes = 0;
   return {
     add: async (items) => {
+      const faults: Parameters<Hub["setAside"]>[0][number][] = [];
       for (const item of items) {
         const place = { index: count, ...(item.line !== undefined && { line: item.line }) };
         count += 1;
@@ -193,9 +194,14 @@ function createCollection(
           const { code, message, text } = item;
           gateway.metrics.items.inc({ sandbox: name, kind, outcome: "rejected" });
           note(rejected, { ...place, code, message });
-          await hub.setAside([
-            { datasetId, kind, code, message, ...how, body: text ?? { request: requestId, ...place } },
-          ]);
+          faults.push({
+            datasetId,
+            kind,
+            code,
+            message,
+            ...how,
+            body: text ?? { request: requestId, ...place },
+          });
           continue;
         }
         part.push(item.value);
@@ -205,6 +211,7 @@ function createCollection(
         partBytes = 0;
         await flush();
       }
+      await hub.setAside(faults);
     },
     end: async () => {
       await flush();
