@@ -1,6 +1,13 @@
 //   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/rows.ts [--json]
 // Decoded profiles in memory, one thread: all 200 audiences, and the 150 on attributes alone.
-import { compileAudiences, compileRows, hasMember, type PersonView } from "@tessera/segment-engine";
+import {
+  Columns,
+  compileAudiences,
+  compileColumns,
+  compileRows,
+  hasMember,
+  type PersonView,
+} from "@tessera/segment-engine";
 import { bars } from "./chart.ts";
 import { type Contender, CONTENDERS, growthbook, siftJs } from "./contenders.ts";
 import { definitions } from "./forms.ts";
@@ -67,6 +74,21 @@ async function timed(
     size: 1,
     able,
     run: () => rows.members(views[next++ % PERSONS] as PersonView, NOW),
+  });
+  const columnPlan = compileColumns(plan.value);
+  const columns = new Columns(columnPlan.layout);
+  for (const view of views) columns.put(view);
+  for (const part of columnPlan.evaluate(columns, NOW)) {
+    for (let person = part.firstRow; person < CHECKED; person++) {
+      const own = list.map(({ id }) => hasMember(part.bits, order.get(id) ?? 0, person - part.firstRow));
+      mustAgree("Tessera, columns", own, expected[person] ?? []);
+    }
+  }
+  found.push({
+    name: "Tessera, from columns",
+    size: PERSONS,
+    able,
+    run: () => [...columnPlan.evaluate(columns, NOW)].length,
   });
   found.push({ name: "Tessera, batch", size: PERSONS, able, run: () => rows.evaluate(views, NOW) });
   return found;

@@ -88,15 +88,21 @@ const tick = (): number => Number(process.hrtime.bigint());
 
 function inMemory(states: readonly StreamState[], round: number): Latency {
   const events = arrivals(EVENTS, round);
-  const times = new Float64Array(events.length);
+  const half = events.length >>> 1;
+  const times = new Float64Array(half);
   let place = 0;
-  for (const { person, event } of events) {
+  for (const { person, event } of events.slice(0, half)) {
     const state = states[person] as StreamState;
     const from = tick();
     stream.apply(state, { at: event.ts, events: [event] });
     times[place++] = (tick() - from) / 1_000;
   }
-  return summary(times);
+  // Reading the clock for each event would count into the mean: it is taken over the other half as a whole.
+  const began = performance.now();
+  for (const { person, event } of events.slice(half))
+    stream.apply(states[person] as StreamState, { at: event.ts, events: [event] });
+  const mean = ((performance.now() - began) * 1_000) / (events.length - half);
+  return { ...summary(times), mean };
 }
 
 function summary(times: Float64Array): Latency {

@@ -60,7 +60,7 @@ export function random(seed: number): () => number {
 const words = (prefix: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-const DOMAINS: Readonly<Record<string, readonly string[]>> = {
+export const DOMAINS: Readonly<Record<string, readonly string[]>> = {
   "person.gender": ["female", "male", "other"],
   "person.language": words("lang", 12),
   "homeAddress.country": words("country", 30),
@@ -73,7 +73,7 @@ const DOMAINS: Readonly<Record<string, readonly string[]>> = {
   "preferences.color": words("color", 16),
   "preferences.store": words("store", 120),
 };
-const NUMBERS: Readonly<Record<string, number>> = {
+export const NUMBERS: Readonly<Record<string, number>> = {
   "loyalty.points": 100_000,
   "account.age": 5_000,
   "account.logins": 1_000,
@@ -201,7 +201,8 @@ export function eventAt(next: () => number, at: number, id: string): ProfileEven
     ts: at,
     eventType: type,
     category: CATEGORIES[Math.floor(next() * CATEGORIES.length)] ?? "",
-    price: Math.floor(next() * 10_000) / 100,
+    // Quarters: sums are the same in whatever order they are added.
+    price: Math.floor(next() * 400) / 4,
   };
 }
 

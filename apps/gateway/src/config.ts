@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
 import { type EdgeAddress, parseEdgeAddresses } from "./edge/edge-address.ts";
 
@@ -57,6 +58,8 @@ export interface GatewayConfig {
   readonly leaseMs: number;
   /** Which sandboxes may connect to Target: the documented rule, or the newer one that takes any. */
   readonly targetSandboxes: "default-production" | "any";
+  /** Threads that evaluate batch audiences on the embedded store (one for each core, at most 8). */
+  readonly batchThreads: number;
   readonly logLevel: LogLevel;
 }
 
@@ -89,6 +92,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   roles: ROLES,
   leaseMs: 15_000,
   targetSandboxes: "default-production",
+  batchThreads: Math.min(8, availableParallelism()),
   logLevel: "info",
 };
 
@@ -225,6 +229,7 @@ export function parseConfig(env: {
       (text) => (text === "default-production" || text === "any" ? text : undefined),
       "default-production or any",
     ),
+    batchThreads: whole("TESSERA_BATCH_THREADS", DEFAULT_CONFIG.batchThreads, [1, 64]),
     logLevel: read(
       "TESSERA_LOG_LEVEL",
       DEFAULT_CONFIG.logLevel,

@@ -8,6 +8,7 @@ import type { AuditLog } from "./observe/audit.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import type { PrivacyJobs } from "./privacy/privacy-jobs.ts";
 import type { Sandbox } from "./sandbox.ts";
+import type { EvaluationRuns } from "./schedules/evaluation-runs.ts";
 
 /** Who did something, as the audit log needs to know. */
 interface Actor {
@@ -40,4 +41,6 @@ export interface Gateway {
   readonly delivery: (sandbox: string) => DeliveryWorker;
   /** The privacy jobs of an open sandbox. */
   readonly privacy: (sandbox: string) => PrivacyJobs;
+  /** The evaluations of an open sandbox that run as jobs. */
+  readonly evaluations: (sandbox: string) => EvaluationRuns;
 }

@@ -34,6 +34,11 @@ const KEPT = 1_000;
 
 class Cancelled extends Error {}
 
+/** Why a job could not do what it was asked; the message is for whoever asked. */
+export class JobRefused extends Error {
+  override readonly name = "JobRefused";
+}
+
 /** Jobs of this process. */
 export function createJobs(made: {
   readonly clock: () => number;
@@ -108,7 +113,7 @@ export function createJobs(made: {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error && error.name === "GraphQLError"
+  return error instanceof JobRefused || (error instanceof Error && error.name === "GraphQLError")
     ? error.message
     : "It failed; the reason is logged.";
 }

@@ -1,6 +1,6 @@
 import type { CatalogEntry } from "@tessera/destinations";
 import { type CommittedPersons, createHub, type Hub } from "@tessera/hub";
-import type { HubStore } from "@tessera/profile-store";
+import type { HubStore, PersonProjection } from "@tessera/profile-store";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { withTraces } from "./observe/tracing.ts";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
@@ -10,6 +10,7 @@ export interface Sandbox {
   readonly name: string;
   readonly store: HubStore;
   readonly hub: Hub;
+  readonly projection: PersonProjection | undefined;
   readonly labels: LabelledFields;
   /** Calls back with the changes of every commit until the returned function is called. */
   readonly follow: (listener: MembershipListener) => () => void;
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   readonly name: string;
   readonly organisation: string;
   readonly store: HubStore;
+  /** What batch audiences are decided by; closed with the sandbox. */
+  readonly projection?: PersonProjection | undefined;
   readonly catalog: readonly CatalogEntry[];
   readonly clock: () => number;
   readonly newId: () => string;
@@ -54,11 +57,12 @@ const TIMER_PAGE = 500;
 
 /** Opens a sandbox and keeps its timers going: persons whose window lapsed are followed without a new event. */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { name, organisation, store, catalog, clock, newId, onError } = options;
+  const { name, organisation, store, projection, catalog, clock, newId, onError } = options;
   const listeners = new Set<MembershipListener>();
   const personsListeners = new Set<PersonsListener>();
   const made = await createHub({
     store: withTraces(store, options.onCommit),
+    projection,
     clock,
     newId,
     catalog,
@@ -107,6 +111,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     name,
     store,
     hub,
+    projection,
     labels,
     alone: options.alone ?? ((_name, work) => work()),
     follow: (listener) => {
@@ -126,6 +131,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
       clearTimeout(timer);
       await running;
       await hub.drain();
+      await projection?.close();
       await store.close();
     },
   };

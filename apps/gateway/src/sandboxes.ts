@@ -11,8 +11,9 @@ import type { Metrics } from "./observe/metrics.ts";
 import { createPrivacyJobs, type PrivacyJobs } from "./privacy/privacy-jobs.ts";
 import { finishRebuild } from "./rebuild.ts";
 import { openSandbox, type Sandbox } from "./sandbox.ts";
+import { createEvaluationRuns, type EvaluationRuns } from "./schedules/evaluation-runs.ts";
 import { startScheduleWorker } from "./schedules/schedule-worker.ts";
-import { dropStore, openStore } from "./store.ts";
+import { dropStore, openStore, projectionOf } from "./store.ts";
 import { createSender } from "./transports/send.ts";
 import { createLeasedWork } from "./workers/leased-work.ts";
 import { startSharedWork } from "./workers/shared-work.ts";
@@ -38,8 +39,11 @@ export interface Sandboxes {
   readonly running: () => readonly Sandbox[];
   readonly delivery: (name: string) => DeliveryWorker;
   readonly privacy: (name: string) => PrivacyJobs;
+  readonly evaluations: (name: string) => EvaluationRuns;
   /** Ends the work in a sandbox and removes all that is stored in it; the next `open` finds it empty. */
   readonly drop: (name: string) => Promise<void>;
+  /** Evaluations that are broken off from now on are left for the next process. */
+  readonly leaveEvaluations: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -47,6 +51,7 @@ interface Running {
   readonly sandbox: Sandbox;
   readonly delivery: DeliveryWorker;
   readonly privacy: PrivacyJobs;
+  readonly evaluations: EvaluationRuns;
   readonly close: () => Promise<void>;
 }
 
@@ -80,6 +85,7 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
     running: () => [...running.values()].map(({ sandbox }) => sandbox),
     delivery: (name) => runningOne(name).delivery,
     privacy: (name) => runningOne(name).privacy,
+    evaluations: (name) => runningOne(name).evaluations,
     drop: async (name) => {
       const found = await opening.get(name);
       opening.delete(name);
@@ -87,6 +93,9 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
       await found?.close();
       await dropStore(config.store, { name, isDefault: name === config.defaultSandbox });
       await rm(filesFolderOf(config, name), { recursive: true, force: true });
+    },
+    leaveEvaluations: () => {
+      for (const { evaluations } of running.values()) evaluations.close();
     },
     close: async () => {
       await Promise.all([...running.values()].map((one) => one.close()));
@@ -119,6 +128,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     name,
     organisation,
     store,
+    projection: projectionOf(given, config.batchThreads),
     catalog: catalogOf(recipients.known),
     beforeExport: recipients.refresh,
     clock,
@@ -153,8 +163,10 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
       metrics.delivering[limits === "audience-manager" ? limits : "streaming"].add(seconds);
     },
   });
+  const { exports } = delivery;
+  const evaluations = createEvaluationRuns({ sandbox, exports, jobs, keeps: leased === undefined });
   const workers =
-    leased && startSharedWork(leased, { config, sandbox, exports: delivery.exports, jobs, clock, onError });
+    leased && startSharedWork(leased, { config, sandbox, exports, evaluations, jobs, clock, onError });
   const privacy = createPrivacyJobs({
     sandbox,
     journal: delivery.store,
@@ -165,15 +177,19 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     ...(projector === undefined ? {} : { forgetOnEdge: projector.forget }),
   });
   if (does("batch")) privacy.resume().catch((error: unknown) => onError("privacy jobs", error));
+  if (does("batch") && leased === undefined)
+    evaluations.resume().catch((error: unknown) => onError("evaluations", error));
   const schedule =
     does("batch") && leased === undefined
-      ? startScheduleWorker({ sandbox, exports: delivery.exports, jobs, clock, onError })
+      ? startScheduleWorker({ sandbox, exports, evaluations, jobs, clock, onError })
       : undefined;
   return {
     sandbox,
     delivery,
     privacy,
+    evaluations,
     close: async () => {
+      evaluations.close();
       await schedule?.close();
       await workers?.close();
       await jobs.finish(name);

@@ -83,6 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     dropSandbox: sandboxes.drop,
     delivery: sandboxes.delivery,
     privacy: sandboxes.privacy,
+    evaluations: sandboxes.evaluations,
     jobs,
   };
   const trusted =
@@ -123,6 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await webSockets.close();
       await stopServer(server);
       await apollo.stop();
+      sandboxes.leaveEvaluations();
       await jobs.close();
       await sandboxes.close();
       await auditLog.close();

@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { createMemoryStore, type HubStore } from "@tessera/profile-store";
+import { createMemoryStore, type HubStore, type PersonProjection } from "@tessera/profile-store";
 import { dropMongoStore, openMongoStore } from "@tessera/store-mongodb";
-import { openSqliteStore } from "@tessera/store-sqlite";
+import { openSqliteStore, type SqliteStore } from "@tessera/store-sqlite";
 import type { StoreAddress } from "./config.ts";
 
 /** Opens the store of one sandbox. The default sandbox has the address as it stands, others a place of their own beside it. */
@@ -25,6 +25,12 @@ export async function openStore(
         ...(sandbox.isDefault ? {} : { sandbox: sandbox.name }),
       });
   }
+}
+
+/** The projection that batch audiences of a store are decided by; undefined for a store that has none. */
+export function projectionOf(store: HubStore, threads?: number): PersonProjection | undefined {
+  if (!("openProjection" in store)) return undefined;
+  return (store as SqliteStore).openProjection(threads === undefined ? {} : { threads });
 }
 
 /** Removes all that the store of a sandbox holds; it must be closed. The store of the default sandbox always stays. */

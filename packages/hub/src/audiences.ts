@@ -1,4 +1,4 @@
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import type { DocumentWrite, HubStore, PersonProjection } from "@tessera/profile-store";
 import { err, type Issue, type MembershipChange, ok, type Result, UPS } from "@tessera/xdm";
 import {
   type AudienceInput,
@@ -12,12 +12,11 @@ import { type Compositions, createCompositions } from "./compositions.ts";
 import type { Configuration, StoredAudience, StoredComposition } from "./configuration.ts";
 import { memberCounter } from "./decide.ts";
 import type { Progress } from "./derive-everyone.ts";
-import { evaluateBatchAudiences } from "./evaluate-batch.ts";
+import { createEvaluation } from "./evaluate-everyone.ts";
 import { evaluateComposition } from "./evaluate-composition.ts";
 import { governedAudience } from "./governance/governance-catalog.ts";
 import type { Guard } from "./governance/governance.ts";
 import type { Ingestion } from "./ingest.ts";
-import { reevaluate } from "./reevaluate.ts";
 import { createVersionSwitches, type VersionSwitches } from "./switch-versions.ts";
 
 /** An audience with the number of its members. */
@@ -58,6 +57,7 @@ export interface Audiences extends Compositions, VersionSwitches {
 /** What the audiences of a hub are made of. */
 interface AudiencesOptions {
   readonly store: HubStore;
+  readonly projection: PersonProjection | undefined;
   readonly clock: () => number;
   readonly newId: () => string;
   readonly configuration: () => Configuration;
@@ -69,9 +69,6 @@ interface AudiencesOptions {
   /** Asks the policies before an audience changes. */
   readonly guard: Guard;
 }
-
-/** Persons in one page of a sweep over all. */
-const PAGE = 500;
 
 /** Every edit is kept beside the audience. */
 const kept = (audience: StoredAudience): readonly DocumentWrite[] => [versionWrite(audience)];
@@ -103,22 +100,7 @@ export function createAudiences(options: AudiencesOptions): Audiences {
     message: `No such ${what} in this sandbox.`,
   });
 
-  /** All persons, page by page: continuous audiences are followed up to now, the named batch ones evaluated. */
-  const sweep = async (batchIds: ReadonlySet<string>, progress?: Progress): Promise<void> => {
-    const { persons: total } = await store.totals();
-    let done = 0;
-    for (let after = ""; ;) {
-      const page = await store.scan(after, PAGE);
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.personId;
-      const ids = page.map((person) => person.personId);
-      told(await reevaluate(ids, begin()));
-      if (batchIds.size > 0) told(await evaluateBatchAudiences(ids, batchIds, begin()));
-      done += page.length;
-      progress?.(Math.min(done, total), total);
-    }
-  };
+  const everyone = createEvaluation({ store, projection: options.projection, configuration, begin, told });
 
   const switches = createVersionSwitches({
     store,
@@ -165,8 +147,8 @@ export function createAudiences(options: AudiencesOptions): Audiences {
     const wrong = found.findIndex((audience) => audience?.status !== "published");
     if (wrong >= 0) return err([{ ...missing("published audience"), path: ["ids", wrong] }]);
     const now = clock();
-    await sweep(
-      new Set(found.flatMap((audience) => (audience?.evaluation === "batch" ? [audience.id] : []))),
+    await everyone.evaluate(
+      found.flatMap((audience) => audience ?? []),
       progress,
     );
     for (const id of wanted) {
@@ -186,7 +168,7 @@ export function createAudiences(options: AudiencesOptions): Audiences {
       newId,
       configuration,
       reload,
-      retire: () => sweep(new Set()),
+      retire: () => everyone.follow(),
     }),
     audiences: async () =>
       Promise.all(
@@ -209,7 +191,7 @@ export function createAudiences(options: AudiencesOptions): Audiences {
       const saved = await save(
         changeStatus(audience, status, { now: clock(), configuration: configuration() }),
       );
-      if (saved.ok && audience.status === "published") await sweep(new Set());
+      if (saved.ok && audience.status === "published") await everyone.follow();
       return saved;
     },
     evaluateAudiences: async (ids, progress) => {

@@ -1,4 +1,4 @@
-import type { HubStore } from "@tessera/profile-store";
+import type { HubStore, PersonProjection } from "@tessera/profile-store";
 import {
   compileAudiences,
   type Estimate,
@@ -15,13 +15,14 @@ import {
 } from "@tessera/xdm";
 import { checkAudience, expressionText } from "./audience-lifecycle.ts";
 import type { Configuration } from "./configuration.ts";
+import { projectable, projectionRequest } from "./evaluate-projected.ts";
 import { evaluationViewOf } from "./profile-view.ts";
 
 /** Estimates of audiences that are not saved yet. */
 export interface AudienceEstimates {
   /**
-   * How many persons an expression would have, by a sample of `sample` persons (2,000 without it; all of them, and so
-   * exact, when there are no more). Nothing is saved. `progress` is told of the persons looked at; what it throws ends it.
+   * How many persons an expression would have: exactly where the hub has a projection that can decide it and no `sample`
+   * is asked for, or all of them are; else by a sample of `sample` persons (2,000 without it). Nothing is saved. `progress` is told of the persons looked at; what it throws ends it.
    */
   readonly estimateAudience: (
     expression: AudienceExpression,
@@ -38,10 +39,12 @@ export function createAudienceEstimates(options: {
   readonly store: HubStore;
   readonly configuration: () => Configuration;
   readonly clock: () => number;
+  readonly projection?: PersonProjection | undefined;
 }): AudienceEstimates {
-  const { store, configuration, clock } = options;
+  const { store, configuration, clock, projection } = options;
   return {
-    estimateAudience: async (expression, sample = SAMPLE, progress) => {
+    estimateAudience: async (expression, wanted, progress) => {
+      const sample = wanted ?? SAMPLE;
       const text = expressionText(expression);
       if (!text.ok) return text;
       const check = checkAudience(text.value, configuration());
@@ -50,6 +53,13 @@ export function createAudienceEstimates(options: {
       const plan = compileAudiences([...partsOf(text.value, configuration()), asked]);
       if (!plan.ok) return plan;
       const now = clock();
+      const isForEveryone = wanted === undefined || wanted === Infinity;
+      if (isForEveryone && projection !== undefined && projectable(plan.value, [ASKED]).has(ASKED)) {
+        const request = projectionRequest(plan.value, [ASKED], { policy: configuration().policy, now });
+        const { counts, persons } = await projection.count({ ...request, onRefresh: progress });
+        const [members = 0] = counts;
+        return { ok: true, value: estimateCount({ members, sampled: persons, total: persons }) };
+      }
       const { persons: total } = await store.totals();
       let sampled = 0;
       let members = 0;

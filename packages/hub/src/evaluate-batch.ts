@@ -1,14 +1,22 @@
-import type { MembershipChange } from "@tessera/xdm";
-import { applyMemberships } from "./apply-memberships.ts";
+import type { MovedPerson } from "@tessera/profile-store";
+import type { AudienceDefinition, MembershipChange } from "@tessera/xdm";
+import { applyMemberships, type Found } from "./apply-memberships.ts";
 import { policyOf } from "./audience-policy.ts";
 import type { Ingestion } from "./ingest.ts";
 import { evaluationViewOf } from "./profile-view.ts";
 
-/** Evaluates batch audiences for some persons at this moment: entries and exits as a job finds them. */
+/** What is known already of a person at a version: who is in an audience now and was not before, or the other way. */
+type KnownMoves = ReadonlyMap<string, MovedPerson>;
+
+/**
+ * Evaluates batch audiences for some persons at this moment: entries and exits as a job finds them. Of `known` persons who
+ * stand at the version given there nothing is read but their state.
+ */
 export async function evaluateBatchAudiences(
   personIds: readonly string[],
   audienceIds: ReadonlySet<string>,
   ingestion: Ingestion,
+  known: KnownMoves = new Map(),
 ): Promise<readonly MembershipChange[]> {
   const { store, configuration, now } = ingestion;
   const { whole, computed, audiences } = configuration;
@@ -17,6 +25,8 @@ export async function evaluateBatchAudiences(
   return applyMemberships(
     personIds,
     async (person) => {
+      const move = known.get(person.personId);
+      if (move?.version === person.version) return foundOf(move, asked);
       const members = new Set<string>();
       for (const [policy, under] of byPolicy) {
         const view = await evaluationViewOf(store, person, { policy, computed, audiences }, now);
@@ -27,4 +37,19 @@ export async function evaluateBatchAudiences(
     },
     ingestion,
   );
+}
+
+/** What is known of a person, for those of the audiences that it moves them in. */
+function foundOf(
+  { enters, leaves }: MovedPerson,
+  audiences: readonly AudienceDefinition[],
+): readonly Found[] {
+  const moves = new Map([
+    ...enters.map((id) => [id, true] as const),
+    ...leaves.map((id) => [id, false] as const),
+  ]);
+  return audiences.flatMap(({ id, version }) => {
+    const member = moves.get(id);
+    return member === undefined ? [] : [{ audienceId: id, version, member }];
+  });
 }

@@ -1,5 +1,11 @@
 import type { CatalogEntry } from "@tessera/destinations";
-import { type Dataset, type HubStore, type PersonState, type RecordOperation } from "@tessera/profile-store";
+import {
+  type Dataset,
+  type HubStore,
+  type PersonProjection,
+  type PersonState,
+  type RecordOperation,
+} from "@tessera/profile-store";
 import type { Identity, MembershipChange } from "@tessera/xdm";
 import { type Audiences, createAudiences } from "./audiences.ts";
 import { type Configuration, readConfiguration } from "./configuration.ts";
@@ -39,6 +45,8 @@ import { createRulesRehearsals, type RulesRehearsals } from "./rehearse-linking-
 /** What a hub is made of. Time and ids come from outside. */
 export interface HubOptions {
   readonly store: HubStore;
+  /** Decides batch audiences for everyone without reading everyone; without it persons are read page by page. */
+  readonly projection?: PersonProjection | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly newId: () => string;
@@ -195,6 +203,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ...createMembershipExplanations({ store, begin }),
     ...createAudiences({
       store,
+      projection: options.projection,
       clock,
       newId,
       configuration: () => configuration,
@@ -204,7 +213,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       caughtUp: queue.caughtUp,
       guard: gate.guard,
     }),
-    ...createAudienceEstimates({ store, configuration: () => configuration, clock }),
+    ...createAudienceEstimates({
+      store,
+      configuration: () => configuration,
+      clock,
+      projection: options.projection,
+    }),
     ...createAudienceCosts({ store, configuration: () => configuration, clock }),
     ...createPrivacy({
       store,

@@ -45,6 +45,12 @@ export {
   type StoredItem,
   type StoredPage,
 } from "./hub-store.ts";
+export {
+  type MovedPerson,
+  type PersonProjection,
+  type ProjectedPart,
+  type ProjectionRequest,
+} from "./person-projection.ts";
 export { compareEvents, createMemoryStore } from "./memory-store.ts";
 export { copyStore, type CopyOptions } from "./copy-store.ts";
 export { type CommitGuards, findConflict } from "./find-conflict.ts";

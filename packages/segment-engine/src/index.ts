@@ -55,5 +55,7 @@ export { type StreamState } from "./stream/state.ts";
 export { compileRows, type RowPlan } from "./rows/row-plan.ts";
 export { type AudienceBits, countMembers, hasMember } from "./rows/sliced.ts";
 export { type ColumnPlan, type ColumnProgress, compileColumns } from "./columns/column-plan.ts";
-export { Columns, type StoredDictionaries } from "./columns/columns.ts";
+export { CHUNK_PERSONS, type ColumnChunk, Columns, type StoredDictionaries } from "./columns/columns.ts";
+export { decodeChunk, encodeChunk } from "./columns/chunk-bytes.ts";
+export { definitionsFor } from "./definitions-for.ts";
 export { type ColumnLayout, joinLayouts } from "./columns/layout.ts";

@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { backup, DatabaseSync } from "node:sqlite";
 import { SqliteStoreError } from "./errors.ts";
 import { openDatabase } from "./open-database.ts";
+import { dropProjection } from "./projection/projection-files.ts";
 
 const PAGES_AT_ONCE = 1000;
 
@@ -54,6 +55,7 @@ export async function restoreSqliteStore(
     throw cause;
   }
   for (const end of ["", "-wal", "-shm"]) rmSync(`${to}${end}`, { force: true });
+  dropProjection(to);
   renameSync(partial, to);
 }
 

@@ -8,7 +8,7 @@ const REMEMBERED = 50_000;
 /** Begins what stands in the place of an erased key; no key is without a namespace. */
 const BLOT = "\u0000";
 
-/** Identity keys as numbers, and the person each belongs to. Rows are only ever added, so a number once read stays right. */
+/** Identity keys as numbers, and the person each belongs to. A number once read stays right until its key is erased. */
 export class IdentityRows {
   readonly #numbers = new Recent<IdentityKey, number>(REMEMBERED);
   /** Whom keys belong to, as far as that was read or written last and nobody else writes to the file. */
@@ -107,9 +107,15 @@ export class IdentityRows {
     this.#added = [];
   }
 
-  /** Another process wrote to the file, or all persons were dropped. */
+  /** All persons were dropped. */
   forgetHolders(): void {
     this.#holders.clear();
+  }
+
+  /** Someone else wrote to the file: even a number may stand for nothing now, when its key was erased. */
+  forgetAll(): void {
+    this.#holders.clear();
+    this.#numbers.clear();
   }
 
   rolledBack(): void {

@@ -173,6 +173,11 @@ export class PersonRows {
     return undefined;
   }
 
+  /** The fragments of a row as they are stored. */
+  storedFragments(row: number): string | Uint8Array | undefined {
+    return (this.#fragments.get(row) as unknown as readonly [string | Uint8Array] | undefined)?.[0];
+  }
+
   scan(after: string, limit: number): readonly PersonState[] {
     return (this.#scan.all(toStored(after), limit) as unknown as readonly Row[]).map((row) =>
       this.#decode(row),

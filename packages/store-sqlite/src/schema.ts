@@ -14,6 +14,8 @@ const APPLICATION_ID = 0x54657373;
  * - `fragments`: the attributes of a person, apart, so that an event does not rewrite them.
  * - `event`, `record`: the truth, in the order of arrival, with links to the owner.
  * - `event_key`, `event_of`: events by id and by owner, up to the row that `total` names as `indexed`.
+ * - `retold`: persons whose row or truth was taken away in part, in the order of the commits; the `epoch` in `total`
+ *   grows when that happened to everyone.
  * - `total`: numbers of stored things, kept by each commit.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -71,6 +73,11 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE quarantine ADD COLUMN operation TEXT;
   ALTER TABLE quarantine ADD COLUMN is_row INTEGER NOT NULL DEFAULT 0;
+  `,
+  // What a projection of the persons cannot see by their versions: see RetoldRows.
+  `
+  CREATE TABLE retold(id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL);
+  INSERT INTO total(name, value) VALUES ('epoch', 0);
   `,
 ];
 

@@ -6,6 +6,7 @@ import type {
   HubCommit,
   HubStore,
   Neighbourhood,
+  PersonProjection,
   PersonState,
 } from "@tessera/profile-store";
 import type { IdentityKey } from "@tessera/xdm";
@@ -15,11 +16,16 @@ import { findConflict } from "@tessera/profile-store";
 import { FragmentCodec } from "./fragment-row.ts";
 import { GroupCommit, type Outcome } from "./group-commit.ts";
 import { IdentityRows } from "./identity-rows.ts";
+import { atLeastOne, clamp } from "./limit.ts";
 import { Names } from "./names.ts";
 import { openDatabase, type SqliteStoreOptions } from "./open-database.ts";
 import { PersonStateCodec } from "./person-state-row.ts";
 import { PersonRows } from "./person-rows.ts";
+import { PersonSource } from "./projection/person-source.ts";
+import { openProjection, type ProjectionOptions } from "./projection/projection.ts";
 import { QueueRows } from "./queue-rows.ts";
+import { holdersOf, retoldBy } from "./retold-by.ts";
+import { RetoldRows } from "./retold-rows.ts";
 import { fileStats, type SqliteStoreStats } from "./stats.ts";
 import { Totals } from "./totals.ts";
 import { exportPage, PersonWalk, takeIn, type TransferParts } from "./transfer.ts";
@@ -39,13 +45,16 @@ export interface SqliteStore extends HubStore {
    * Needs room for a second copy meanwhile, and everyone else waits for it.
    */
   compact(): Promise<void>;
+  /**
+   * A projection of the persons to what audiences read, in files beside the store; its threads start with the first use.
+   */
+  openProjection(options?: ProjectionOptions): PersonProjection;
 }
 
 type Job = HubCommit | (() => void);
 
 const RECENT_EVENTS = 20_000;
 const WARM_PERSONS = 10_000;
-const LARGEST_LIMIT = 2 ** 31;
 
 /**
  * Opens the store in a file, making or migrating it as needed. Commits of one turn of the event loop share one
@@ -56,7 +65,8 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   return new FileStore(options);
 }
 
-class FileStore implements SqliteStore {
+/** The store itself; beyond `SqliteStore` it shows its persons by row. */
+export class FileStore implements SqliteStore {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #names: Names;
@@ -65,6 +75,8 @@ class FileStore implements SqliteStore {
   readonly #truth: TruthRows;
   readonly #persons: PersonRows;
   readonly #queues: QueueRows;
+  readonly #retold: RetoldRows;
+  readonly #source: PersonSource;
   readonly #group: GroupCommit<Job, CommitResult>;
   readonly #dataVersion: StatementSync;
   readonly #due: StatementSync;
@@ -91,6 +103,8 @@ class FileStore implements SqliteStore {
       warm: options.warmPersons ?? WARM_PERSONS,
     });
     this.#queues = new QueueRows(database, this.#names, this.#persons);
+    this.#retold = new RetoldRows(database);
+    this.#source = new PersonSource(database, { persons: this.#persons, truth, retold: this.#retold });
     this.#parts = {
       truth,
       persons: this.#persons,
@@ -183,6 +197,7 @@ class FileStore implements SqliteStore {
   importItems: HubStore["importItems"] = (items) =>
     this.#write(() => {
       for (const item of items) takeIn(item, this.#parts);
+      this.#retold.addAll();
       this.#identities.forgetHolders();
       this.#persons.droppedAll();
     });
@@ -194,6 +209,7 @@ class FileStore implements SqliteStore {
         UPDATE identity SET person = NULL WHERE person IS NOT NULL;
         DELETE FROM fragments; DELETE FROM membership_log; DELETE FROM counter;
         UPDATE total SET value = 0 WHERE name IN ('persons', 'identities');`);
+      this.#retold.addAll();
       this.#totals.forgetDerived();
       this.#identities.forgetHolders();
       this.#persons.droppedAll();
@@ -206,6 +222,16 @@ class FileStore implements SqliteStore {
     this.#mustBeOpen();
     this.#group.flush();
     await backupTo(this.#database, file, progress);
+  }
+
+  openProjection(options?: ProjectionOptions): PersonProjection {
+    this.#mustBeOpen();
+    return openProjection(this.#path, options);
+  }
+
+  /** Several reads of persons by row, all of one moment. */
+  readSource<T>(work: (source: PersonSource) => T): T {
+    return this.#read(() => work(this.#source));
   }
 
   stats(): SqliteStoreStats {
@@ -295,10 +321,13 @@ class FileStore implements SqliteStore {
 
   #apply(commit: HubCommit): boolean {
     const { erase } = commit;
+    const parts = { truth: this.#truth, identities: this.#identities, persons: this.#persons };
+    const holders = holdersOf(erase, parts);
     if (erase !== undefined) this.#truth.erase(erase);
     // Records come before persons, whose fragments may refer to them.
     this.#truth.addRecords(commit.records);
     if (!this.#persons.write(commit.persons)) return false;
+    this.#retold.add(retoldBy(commit, holders, parts));
     if (erase !== undefined) this.#eraseTraces(erase);
     if (!this.#truth.addEvents(commit.events)) return false;
     if (!this.#queues.writeDocuments(commit.documents)) return false;
@@ -350,7 +379,7 @@ class FileStore implements SqliteStore {
     if (version === this.#seenVersion) return;
     this.#seenVersion = version;
     this.#persons.forgetAll();
-    this.#identities.forgetHolders();
+    this.#identities.forgetAll();
     this.#truth.catchUp();
   }
 
@@ -367,12 +396,4 @@ class FileStore implements SqliteStore {
   #mustBeOpen(): void {
     if (this.#closed) throw new SqliteStoreError("sqlite.closed", "Open it again to go on.");
   }
-}
-
-function atLeastOne(limit: number): number {
-  return Math.max(1, clamp(limit));
-}
-
-function clamp(limit: number): number {
-  return Math.max(0, Math.min(LARGEST_LIMIT, Math.trunc(limit)));
 }

@@ -190,6 +190,17 @@ export class TruthRows {
     totals.add("events", -gone.length);
   }
 
+  /** Whom events belong to; unknown ones are left out. */
+  ownersOf(eventIds: readonly string[]): readonly IdentityKey[] {
+    return eventIds.flatMap((id) => {
+      const row = this.#index.rowOf(id);
+      const found = row === undefined ? undefined : this.#key.get(row);
+      if (found === undefined) return [];
+      const [, owner] = found as unknown as readonly [Stored, number, number];
+      return [this.#parts.identities.keyOf(owner)];
+    });
+  }
+
   /** A step of the walk over all events, `after` the row of the last one. */
   expiring(
     before: { readonly [datasetId: string]: number },

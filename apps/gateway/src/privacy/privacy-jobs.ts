@@ -52,7 +52,7 @@ export interface PrivacyJobs {
 
 /** What privacy jobs work with. */
 export interface PrivacyJobsOptions {
-  readonly sandbox: Pick<Sandbox, "name" | "hub" | "store">;
+  readonly sandbox: Pick<Sandbox, "name" | "hub" | "projection" | "store">;
   readonly journal: DeliveryJournal;
   readonly clock: () => number;
   readonly newId: () => string;
@@ -165,7 +165,7 @@ export function createPrivacyJobs(options: PrivacyJobsOptions): PrivacyJobs {
       // What destinations are still to be told names the person: the storage is clean only once they know.
       const waits = !(await drained(destinationIds, names));
       if (waits) receipts.set("storage", { outcome: "failed", note: EXITS_WAIT });
-      else await attempt("storage", async () => ("compact" in store ? compact(store) : undefined));
+      else await attempt("storage", async () => ("compact" in store ? compact(sandbox) : undefined));
     }
     return settleAll(job, ({ system }) => {
       if (system.startsWith("destination-"))
@@ -365,7 +365,9 @@ function withoutValues(job: PrivacyJob, salt = ""): PrivacyJob {
   };
 }
 
-async function compact(store: object): Promise<number> {
-  await (store as { readonly compact: () => Promise<void> }).compact();
+/** Neither the file nor what is derived from it keeps a value of those who were erased. */
+async function compact({ store, projection }: Pick<Sandbox, "store" | "projection">): Promise<number> {
+  await (store as object as { readonly compact: () => Promise<void> }).compact();
+  await projection?.forget();
   return 0;
 }

@@ -2,6 +2,7 @@ import type { ExportScheduler } from "../delivery/export-schedule.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { claimDueAudiences } from "./audience-schedule.ts";
+import type { EvaluationRuns } from "./evaluation-runs.ts";
 import { startSwitch } from "./switch-job.ts";
 
 /** Does what stands in the schedules of one sandbox: evaluations, files, and audiences whose time begins or ends. */
@@ -20,6 +21,7 @@ const STEPS = 20;
 export function startScheduleWorker(options: {
   readonly sandbox: Sandbox;
   readonly exports: ExportScheduler;
+  readonly evaluations: EvaluationRuns;
   readonly jobs: Jobs;
   readonly clock: () => number;
   readonly onError: (what: string, error: unknown) => void;
@@ -27,7 +29,7 @@ export function startScheduleWorker(options: {
   /** Orders evaluations from all processes that share the store; without it they run as jobs of this one. */
   readonly order?: ((audienceIds: readonly string[]) => Promise<void>) | undefined;
 }): ScheduleWorker {
-  const { sandbox, exports, jobs, clock, onError, period = PERIOD } = options;
+  const { sandbox, exports, evaluations, jobs, clock, onError, period = PERIOD } = options;
   let closed = false;
   let expiredOn: number | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -43,7 +45,7 @@ export function startScheduleWorker(options: {
         options.order?.(ids.filter((id) => published.has(id))),
       );
       const wanted = due.filter((id) => published.has(id));
-      if (wanted.length > 0 && options.order === undefined) evaluate(wanted);
+      if (wanted.length > 0 && options.order === undefined) evaluations.start(wanted);
       // Also what another process left undone.
       if (sandbox.hub.hasWaitingVersions()) startSwitch(jobs, sandbox);
       await sandbox.hub.followActivationTimes();
@@ -63,14 +65,6 @@ export function startScheduleWorker(options: {
       expiredOn = today;
       return;
     }
-  };
-  const evaluate = (due: readonly string[]): void => {
-    jobs.start(sandbox.name, `evaluate ${due.toSorted().join(" ")}`, async (progress) => {
-      const evaluated = await sandbox.hub.evaluateAudiences(due, progress);
-      if (!evaluated.ok) throw new Error(evaluated.error.map(({ message }) => message).join(" "));
-      const files = await exports.afterEvaluation(due);
-      return { audiences: evaluated.value.map(({ id, name, count }) => ({ id, name, count })), files };
-    });
   };
   const next = (): void => {
     running = turn();

@@ -2,6 +2,7 @@ import type { GatewayConfig, Role } from "../config.ts";
 import type { ExportScheduler } from "../delivery/export-schedule.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Sandbox } from "../sandbox.ts";
+import type { EvaluationRuns } from "../schedules/evaluation-runs.ts";
 import { startScheduleWorker } from "../schedules/schedule-worker.ts";
 import { startBatchRuns } from "./batch-runs.ts";
 import { followConfiguration } from "./follow-configuration.ts";
@@ -15,6 +16,7 @@ export function startSharedWork(
     readonly config: GatewayConfig;
     readonly sandbox: Sandbox;
     readonly exports: ExportScheduler;
+    readonly evaluations: EvaluationRuns;
     readonly jobs: Jobs;
     readonly clock: () => number;
     readonly onError: (what: string, error: unknown) => void;

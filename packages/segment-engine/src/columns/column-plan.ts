@@ -4,12 +4,12 @@ import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
 import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts";
 import { EventDispatch } from "../rows/dispatch.ts";
-import { EventFold } from "../rows/event-fold.ts";
+import { EventFold, type EventSteps } from "../rows/event-fold.ts";
 import { plainPath } from "../rows/item-condition.ts";
 import { type Program, programOf } from "../rows/program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "../rows/sliced.ts";
 import { fallbacksOf } from "../stream/links.ts";
-import { type ColumnChunk, type Columns, objectOf } from "./columns.ts";
+import { CHUNK_PERSONS, type ColumnChunk, type Columns, objectOf } from "./columns.ts";
 import { attributeColumns, type ColumnLayout, layoutOf, missingColumns } from "./layout.ts";
 
 /** The answer for one chunk of persons, and how far the whole work is. */
@@ -36,22 +36,38 @@ export interface ColumnPlan {
    * in a chunk meanwhile is seen when its turn comes. Columns that lack something are refused with an error.
    */
   evaluate(columns: Columns, now: number, from?: number): Generator<ColumnProgress, void, undefined>;
+  /** Decides the persons of one chunk, which is in memory. */
+  evaluateChunk(columns: Columns, chunk: number, now: number): AudienceBits;
 }
 
-/** Makes a plan ready for columns. */
-export function compileColumns(plan: AudiencePlan): ColumnPlan {
+/** Makes a plan ready for columns. `absent` are paths of attributes that no column holds (they change by themselves). */
+export function compileColumns(
+  plan: AudiencePlan,
+  { absent = [] }: { readonly absent?: readonly string[] } = {},
+): ColumnPlan {
   const program = programOf(plan);
   const layout = layoutOf(program, plan.fields.events);
   const readers = new WeakMap<Columns, ColumnReader>();
+  const readerOf = (columns: Columns): ColumnReader => {
+    const known = readers.get(columns);
+    if (known !== undefined) return known;
+    const missing = missingColumns(columns.layout, layout);
+    if (missing.length > 0) throw new Error(`Expected columns for ${missing.join(", ")}: fill them first.`);
+    const reader = new ColumnReader(program, columns);
+    readers.set(columns, reader);
+    return reader;
+  };
   return {
     layout,
-    fallbacks: fallbacksOf(plan, program),
+    fallbacks: fallbacksOf(plan, program, absent),
     missing: (columns) => missingColumns(columns.layout, layout),
+    evaluateChunk: (columns, number, now) => {
+      const chunk = columns.chunks[number];
+      if (chunk === undefined) throw new Error(`Expected chunk ${number} in memory: put it in place first.`);
+      return readerOf(columns).chunk(chunk, now);
+    },
     *evaluate(columns, now, from = 0) {
-      const missing = missingColumns(columns.layout, layout);
-      if (missing.length > 0) throw new Error(`Expected columns for ${missing.join(", ")}: fill them first.`);
-      const reader = readers.get(columns) ?? new ColumnReader(program, columns);
-      readers.set(columns, reader);
+      const reader = readerOf(columns);
       let personsDone = 0;
       for (let number = 0; number < columns.chunks.length; number++) {
         const chunk = columns.chunks[number];
@@ -66,15 +82,45 @@ export function compileColumns(plan: AudiencePlan): ColumnPlan {
   };
 }
 
-const NONE: Int32Array = new Int32Array(0);
-
 /** The leaves on attributes that some columns decide. */
 interface Decided {
   readonly columns: readonly number[];
   readonly holding: (attributes: JsonObject) => Int32Array;
-  /** By code when one column decides; by codes joined otherwise. */
-  readonly byCode: (Int32Array | undefined)[];
-  readonly byCodes: Map<string, Int32Array>;
+  /** The distinct sets of leaves that hold together. */
+  readonly sets: LeafSets;
+  /** When one column decides: for each code one more than its set, 0 when that is not known yet. */
+  byCode: Int32Array;
+  /** When several columns decide: the set by codes joined. */
+  readonly byCodes: Map<string, number>;
+}
+
+/** Distinct sets of leaves, side by side: the many values of a column come down to few of them. */
+class LeafSets {
+  readonly #numbers = new Map<string, number>();
+  /** Set s is `leaves[start[s]]` to `leaves[start[s + 1] - 1]`. */
+  start: Int32Array = new Int32Array(16);
+  leaves: Int32Array = new Int32Array(64);
+
+  numberOf(leaves: Int32Array): number {
+    const key = leaves.join();
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size;
+    const first = this.start[number] ?? 0;
+    const end = first + leaves.length;
+    if (number + 2 > this.start.length) this.start = longer(this.start, number + 2);
+    if (end > this.leaves.length) this.leaves = longer(this.leaves, end);
+    this.leaves.set(leaves, first);
+    this.start[number + 1] = end;
+    this.#numbers.set(key, number);
+    return number;
+  }
+}
+
+function longer(list: Int32Array, least: number): Int32Array {
+  const grown = new Int32Array(Math.max(least, list.length * 2));
+  grown.set(list);
+  return grown;
 }
 
 /** A program bound to columns: what holds for a code is worked out once. */
@@ -90,7 +136,9 @@ class ColumnReader {
   readonly #fold: EventFold;
   readonly #sliced: SlicedProgram;
   readonly #audiences: number;
-  readonly #ofKind: (Int32Array | undefined)[] = [];
+  readonly #ofKind: (EventSteps | null | undefined)[] = [];
+  /** The codes of a column of the chunk at hand, all of one width. */
+  readonly #codes: readonly Int32Array[];
   readonly #looksAtEvents: boolean;
   /** For each folded value its column, -1 when the kind tells it. */
   readonly #valueColumns: readonly number[];
@@ -104,6 +152,9 @@ class ColumnReader {
     this.#columns = columns;
     const { layout } = columns;
     this.#decided = attributeGroups(leaves, this.#context).map((group) => decidedBy(group, program, layout));
+    this.#codes = this.#decided.map(
+      ({ columns: { length } }) => new Int32Array(length === 1 ? CHUNK_PERSONS : 0),
+    );
     this.#clocks = leaves.flatMap((leaf, number) =>
       leaf.kind === "clock" ? [{ leaf: number, run: leaf.code.run }] : [],
     );
@@ -126,10 +177,17 @@ class ColumnReader {
     const bits = audienceBits(this.#audiences, chunk.persons);
     this.#chunk = chunk;
     this.#fold.begin(now);
+    this.#decided.forEach((decided, index) => this.#prepare(decided, chunk, this.#codes[index]));
     for (let first = 0; first < chunk.persons; first += 32) {
       const end = Math.min(first + 32, chunk.persons);
       this.#sliced.clear();
-      for (const decided of this.#decided) this.#attributes(decided, chunk, { first, end });
+      for (let index = 0; index < this.#decided.length; index++) {
+        const decided = this.#decided[index];
+        const codes = this.#codes[index];
+        if (decided === undefined || codes === undefined) continue;
+        if (codes.length > 0) this.#attributes(decided, codes, first, end);
+        else this.#joined(decided, chunk, { first, end });
+      }
       for (let person = first; person < end; person++) {
         if (this.#looksAtEvents) this.#events(chunk, person, now);
         if (this.#clocks.length > 0) this.#clock(chunk, person, now);
@@ -139,24 +197,31 @@ class ColumnReader {
     return bits;
   }
 
-  #attributes(
-    decided: Decided,
-    chunk: ColumnChunk,
-    { first, end }: { readonly first: number; readonly end: number },
-  ): void {
+  /** Puts the codes of the column in place, and learns the sets of those that are new. */
+  #prepare(decided: Decided, chunk: ColumnChunk, codes: Int32Array | undefined): void {
+    if (codes === undefined || codes.length === 0) return;
+    const [column = 0] = decided.columns;
+    const stored = chunk.codes[column];
+    if (stored === undefined) return;
+    codes.set(stored);
+    const size = this.#columns.dictionaries[column]?.size ?? 1;
+    if (size > decided.byCode.length) decided.byCode = longer(decided.byCode, size);
+    const { byCode } = decided;
+    for (let person = 0; person < chunk.persons; person++) {
+      const code = codes[person] ?? 0;
+      if (byCode[code] === 0) byCode[code] = 1 + decided.sets.numberOf(this.#learn(decided, code));
+    }
+  }
+
+  #attributes({ byCode, sets }: Decided, codes: Int32Array, first: number, end: number): void {
     const { nodes } = this.#sliced;
-    const { columns, byCode } = decided;
-    const [column = 0] = columns;
-    const codes = columns.length === 1 ? chunk.codes[column] : undefined;
+    const { start, leaves } = sets;
     for (let person = first; person < end; person++) {
-      const code = codes?.[person] ?? 0;
-      const holding =
-        codes === undefined
-          ? this.#joined(decided, chunk, person)
-          : (byCode[code] ?? this.#learn(decided, code));
+      const set = (byCode[codes[person] ?? 0] ?? 1) - 1;
+      const last = start[set + 1] ?? 0;
       const lane = 1 << (person & 31);
-      for (let index = 0; index < holding.length; index++) {
-        const leaf = holding[index] ?? 0;
+      for (let at = start[set] ?? 0; at < last; at++) {
+        const leaf = leaves[at] ?? 0;
         nodes[leaf] = (nodes[leaf] ?? 0) | lane;
       }
     }
@@ -166,16 +231,30 @@ class ColumnReader {
     const [column = 0] = decided.columns;
     const path = this.#columns.layout.attributes[column] ?? "";
     const value = this.#columns.dictionaries[column]?.value(code);
-    return (decided.byCode[code] = decided.holding(objectOf([path], [value])));
+    return decided.holding(objectOf([path], [value]));
   }
 
-  #joined(decided: Decided, chunk: ColumnChunk, person: number): Int32Array {
-    const key = decided.columns.map((column) => chunk.codes[column]?.[person] ?? 0).join(" ");
-    const known = decided.byCodes.get(key);
-    if (known !== undefined) return known;
-    const holding = decided.holding(this.#object(decided.columns, chunk, person));
-    decided.byCodes.set(key, holding);
-    return holding;
+  /** The same where several columns decide together. */
+  #joined(
+    decided: Decided,
+    chunk: ColumnChunk,
+    { first, end }: { readonly first: number; readonly end: number },
+  ): void {
+    const { nodes } = this.#sliced;
+    const { columns, sets, byCodes } = decided;
+    for (let person = first; person < end; person++) {
+      const key = columns.map((column) => chunk.codes[column]?.[person] ?? 0).join(" ");
+      let set = byCodes.get(key);
+      if (set === undefined) {
+        set = sets.numberOf(decided.holding(this.#object(columns, chunk, person)));
+        byCodes.set(key, set);
+      }
+      const last = sets.start[set + 1] ?? 0;
+      for (let at = sets.start[set] ?? 0; at < last; at++) {
+        const leaf = sets.leaves[at] ?? 0;
+        nodes[leaf] = (nodes[leaf] ?? 0) | (1 << (person & 31));
+      }
+    }
   }
 
   #object(columns: readonly number[], chunk: ColumnChunk, person: number): JsonObject {
@@ -238,19 +317,20 @@ class ColumnReader {
       const time = times[place] ?? 0;
       if (time > now) break;
       const kind = kinds[place] ?? 0;
-      const conditions = this.#ofKind[kind] ?? this.#learnKind(kind);
-      if (conditions.length === 0) continue;
+      let steps = this.#ofKind[kind];
+      if (steps === undefined) steps = this.#learnKind(kind);
+      if (steps === null) continue;
       this.#kind = kind;
       this.#place = place;
-      fold.event(conditions, conditions.length, time);
+      fold.take(steps, time);
     }
     fold.end();
   }
 
-  #learnKind(kind: number): Int32Array {
+  #learnKind(kind: number): EventSteps | null {
     const count = this.#dispatch.match(this.#eventOf(kind));
-    const conditions = count === 0 ? NONE : this.#dispatch.found.slice(0, count);
-    return (this.#ofKind[kind] = conditions);
+    const steps = count === 0 ? null : this.#fold.stepsOf(this.#dispatch.found.subarray(0, count));
+    return (this.#ofKind[kind] = steps);
   }
 }
 
@@ -262,8 +342,9 @@ function decidedBy(group: AttributeGroup, program: Program, layout: ColumnLayout
   }
   return {
     columns: [...paths].map((path) => layout.attributes.indexOf(path)),
-    holding: (attributes) => group.holding(attributes).slice(),
-    byCode: [],
+    holding: (attributes) => group.holding(attributes),
+    sets: new LeafSets(),
+    byCode: new Int32Array(0),
     byCodes: new Map(),
   };
 }

@@ -7,7 +7,7 @@ import { Dictionary } from "./dictionary.ts";
 import type { ColumnLayout } from "./layout.ts";
 
 /** Persons in a chunk. A chunk is the unit of storing, of progress and of going on after a stop. */
-const CHUNK: number = 8_192;
+export const CHUNK_PERSONS: number = 8_192;
 
 type Codes = Uint8Array | Uint16Array | Int32Array;
 
@@ -36,7 +36,8 @@ export class Columns {
   /** Kinds of events: the values of the layout's event fields together. */
   readonly kinds: Dictionary;
   readonly valueDictionaries: readonly Dictionary[];
-  readonly chunks: ColumnChunk[] = [];
+  /** A chunk that is not in memory is `undefined`. */
+  readonly chunks: (ColumnChunk | undefined)[] = [];
   readonly #reader: AttributeReader;
   readonly #events: AttributeReader;
   readonly #kindTree = new Map<unknown, unknown>();
@@ -68,10 +69,15 @@ export class Columns {
   /** Adds a person, or puts what is known of one in place. Gives the row. */
   put(person: PersonView, row: number = this.#persons): number {
     this.putAttributes(row, person);
+    this.putEvents(row, person.events);
+    return row;
+  }
+
+  /** Puts the events of a person in place, in order of time. */
+  putEvents(row: number, events: readonly ExperienceEvent[]): void {
     const { chunk, at } = this.#place(row);
     chunk.length[at] = 0;
-    for (const event of person.events) this.addEvent(row, event);
-    return row;
+    for (const event of events) this.addEvent(row, event);
   }
 
   /** Puts the attributes (and memberships from elsewhere) of a person in place. */
@@ -127,22 +133,26 @@ export class Columns {
     return code;
   }
 
+  /** Forgets a person; the row stays, with nothing in it. */
+  clear(row: number): void {
+    this.put({ attributes: {}, events: [] }, row);
+  }
+
+  /** Puts a whole chunk in place, or takes it out of memory; `evaluateChunk` and `put` need it there. */
+  setChunk(number: number, chunk: ColumnChunk | undefined): void {
+    while (this.chunks.length <= number) this.chunks.push(undefined);
+    this.chunks[number] = chunk;
+    if (chunk !== undefined) this.#persons = Math.max(this.#persons, number * CHUNK_PERSONS + chunk.persons);
+  }
+
   #place(row: number): { readonly chunk: ColumnChunk; readonly at: number } {
-    const number = Math.floor(row / CHUNK);
-    const at = row - number * CHUNK;
-    while (this.chunks.length <= number) {
-      this.chunks.push(emptyChunk(this.layout));
-    }
-    const chunk = this.chunks[number] as ColumnChunk;
+    const number = Math.floor(row / CHUNK_PERSONS);
+    const at = row - number * CHUNK_PERSONS;
+    while (this.chunks.length < number) this.chunks.push(emptyChunk(this.layout));
+    const chunk = (this.chunks[number] ??= emptyChunk(this.layout));
     if (at >= chunk.persons) chunk.persons = at + 1;
     if (row >= this.#persons) this.#persons = row + 1;
     return { chunk, at };
-  }
-
-  /** Takes in a chunk that was written before, as the next one. */
-  addChunk(chunk: ColumnChunk): void {
-    this.chunks.push(chunk);
-    this.#persons = (this.chunks.length - 1) * CHUNK + chunk.persons;
   }
 }
 
@@ -188,10 +198,10 @@ export function objectOf(paths: readonly string[], values: readonly unknown[]): 
 function emptyChunk(layout: ColumnLayout): ColumnChunk {
   return {
     persons: 0,
-    codes: layout.attributes.map(() => new Uint8Array(CHUNK)),
-    start: new Int32Array(CHUNK),
-    length: new Int32Array(CHUNK),
-    room: new Int32Array(CHUNK),
+    codes: layout.attributes.map(() => new Uint8Array(CHUNK_PERSONS)),
+    start: new Int32Array(CHUNK_PERSONS),
+    length: new Int32Array(CHUNK_PERSONS),
+    room: new Int32Array(CHUNK_PERSONS),
     used: 0,
     kinds: new Int32Array(1_024),
     times: new Float64Array(1_024),
@@ -201,7 +211,7 @@ function emptyChunk(layout: ColumnLayout): ColumnChunk {
 
 /** Writes a code, in a wider column when it does not fit. */
 function written(column: Codes | undefined, at: number, code: number): Codes {
-  let codes = column ?? new Uint8Array(CHUNK);
+  let codes = column ?? new Uint8Array(CHUNK_PERSONS);
   if (code > 255 && codes instanceof Uint8Array) codes = Uint16Array.from(codes);
   if (code > 65_535 && codes instanceof Uint16Array) codes = Int32Array.from(codes);
   codes[at] = code;

@@ -19,6 +19,11 @@ export class Dictionary {
     return this.#values.slice(1);
   }
 
+  /** The values of the codes from `first` on. */
+  valuesFrom(first: number): readonly unknown[] {
+    return this.#values.slice(first);
+  }
+
   value(code: number): unknown {
     return this.#values[code];
   }

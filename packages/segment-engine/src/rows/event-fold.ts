@@ -10,6 +10,8 @@ interface Fold {
   readonly at: number;
   /** The number of the value in `EventFold.values`. */
   readonly value: number;
+  /** What the leaf says of a person of whom nothing was folded. */
+  readonly holdsEmpty: boolean;
 }
 
 /** A step of a sequence of two: the first is remembered, the second looks for it. */
@@ -20,6 +22,19 @@ interface PairStep {
   readonly earliest: SequenceStep["earliest"];
   readonly firstWindow: number;
   readonly secondWindow: number;
+}
+
+/** All that an event which fulfils some conditions does, taken together once for all events that fulfil the same ones. */
+export interface EventSteps {
+  /** Counters with the windows they stand for, the widest window first. */
+  readonly counters: Int32Array;
+  readonly windows: Int32Array;
+  /** The earliest time that lies in the window of each counter, as of the moment `now`. */
+  readonly from: Float64Array;
+  now: number;
+  readonly folds: readonly Fold[];
+  readonly pairs: readonly PairStep[];
+  readonly feeds: KeptWindows["feeds"][number];
 }
 
 /** Gives the numbers that a folded value stands for in the event at hand. */
@@ -87,7 +102,15 @@ export class EventFold {
       if (leaf.kind === "fold") {
         if (!values.has(leaf.value.key)) values.set(leaf.value.key, leaf.value);
         const value = [...values.keys()].indexOf(leaf.value.key);
-        folds.push({ number: folds.length, window: numberOf(leaf.window), leaf, at: number, value });
+        const holdsEmpty = leaf.fn === "sum" && leaf.holds(0);
+        folds.push({
+          number: folds.length,
+          window: numberOf(leaf.window),
+          leaf,
+          at: number,
+          value,
+          holdsEmpty,
+        });
       }
       const steps = pairOf(leaf);
       if (steps === undefined) return;
@@ -134,10 +157,13 @@ export class EventFold {
   /** Begins with a person, whose bit in the words is `lane`. */
   person(lane: number): void {
     this.#lane = lane;
-    this.#counters.fill(0);
-    this.#sums.fill(0);
-    this.#folded.fill(0);
-    this.#firsts.fill(-Infinity);
+    // Short lists: a loop is quicker than `fill`.
+    const counters = this.#counters;
+    for (let index = 0; index < counters.length; index++) counters[index] = 0;
+    const [sums, folded] = [this.#sums, this.#folded];
+    for (let index = 0; index < sums.length; index++) sums[index] = folded[index] = 0;
+    const firsts = this.#firsts;
+    for (let index = 0; index < firsts.length; index++) firsts[index] = -Infinity;
     for (const kept of this.#longerList) {
       this.#data[kept]?.fill(-Infinity);
       this.#touched[kept] = 0;
@@ -160,6 +186,56 @@ export class EventFold {
       const feeds = this.#longer.feeds[condition];
       if (feeds !== undefined && feeds.length > 0) this.#feed(feeds, time);
     }
+  }
+
+  /** What `event` does for these conditions, in the form that `take` takes. */
+  stepsOf(conditions: Int32Array): EventSteps {
+    const counters: number[] = [];
+    const folds: Fold[] = [];
+    const pairs: PairStep[] = [];
+    const feeds: KeptWindows["feeds"][number][number][] = [];
+    for (const condition of conditions) {
+      const end = this.#countStart[condition + 1] ?? 0;
+      for (let counter = this.#countStart[condition] ?? 0; counter < end; counter++) counters.push(counter);
+      folds.push(...(this.#folds[condition] ?? []));
+      pairs.push(...(this.#pairs[condition] ?? []));
+      feeds.push(...(this.#longer.feeds[condition] ?? []));
+    }
+    return {
+      counters: Int32Array.from(counters),
+      windows: Int32Array.from(counters, (counter) => this.#countWindow[counter] ?? 0),
+      from: new Float64Array(counters.length),
+      now: Number.NaN,
+      folds,
+      pairs,
+      feeds,
+    };
+  }
+
+  /** An event at `time` does these steps. */
+  take(steps: EventSteps, time: number): void {
+    if (steps.now !== this.#now) this.#arrange(steps);
+    const { counters, from, folds, pairs, feeds } = steps;
+    for (let index = 0; index < counters.length; index++) {
+      if (time < (from[index] ?? 0)) break;
+      this.#count(counters[index] ?? 0);
+    }
+    if (folds.length > 0) this.#fold(folds, time);
+    if (pairs.length > 0) this.#pair(pairs, time);
+    if (feeds.length > 0) this.#feed(feeds, time);
+  }
+
+  #arrange(steps: EventSteps): void {
+    const { counters, windows, from } = steps;
+    const order = [...counters]
+      .map((counter, index) => ({ counter, window: windows[index] ?? 0 }))
+      .sort((a, b) => (this.#from[a.window] ?? 0) - (this.#from[b.window] ?? 0));
+    order.forEach(({ counter, window }, index) => {
+      counters[index] = counter;
+      windows[index] = window;
+      from[index] = this.#from[window] ?? 0;
+    });
+    steps.now = this.#now;
   }
 
   #count(counter: number): void {
@@ -220,9 +296,13 @@ export class EventFold {
 
   /** After the last event of a person. */
   end(): void {
-    for (const { number, leaf, at } of this.#allFolds) {
-      const [sum, count] = [this.#sums[number] ?? 0, this.#folded[number] ?? 0];
-      if (leaf.fn === "sum" ? leaf.holds(sum) : count > 0 && leaf.holds(sum / count)) this.#hit(at);
+    for (let index = 0; index < this.#allFolds.length; index++) {
+      const fold = this.#allFolds[index];
+      if (fold === undefined) continue;
+      const count = this.#folded[index] ?? 0;
+      const sum = this.#sums[index] ?? 0;
+      if (count === 0 ? fold.holdsEmpty : fold.leaf.holds(fold.leaf.fn === "sum" ? sum : sum / count))
+        this.#hit(fold.at);
     }
     const result = this.#result;
     for (const kept of this.#longerList) {

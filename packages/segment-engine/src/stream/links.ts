@@ -28,10 +28,14 @@ export function parentsOf({ kinds, start, parts }: Program): readonly [Int32Arra
   return [first, parents];
 }
 
-/** For each audience the reasons of the leaves it hangs on that need all events. */
+/**
+ * For each audience the reasons of the leaves it hangs on that need all events, or that read attributes beneath one of
+ * the `absent` paths.
+ */
 export function fallbacksOf(
   plan: AudiencePlan,
   program: Program,
+  absent: readonly string[] = [],
 ): readonly { readonly audienceId: string; readonly reasons: readonly string[] }[] {
   return plan.audiences.flatMap((audience, number) => {
     const reasons = new Set<string>();
@@ -42,10 +46,16 @@ export function fallbacksOf(
       seen.add(node);
       const leaf = program.leaves[node];
       if (leaf?.kind === "history") reasons.add(leaf.reason);
+      else if (leaf !== undefined && "reads" in leaf && absent.length > 0 && reaches(leaf.reads, absent))
+        reasons.add(`it reads ${absent.join(" or ")}`);
       open.push(...program.parts.subarray(program.start[node], program.start[node + 1]));
     }
     return reasons.size === 0 ? [] : [{ audienceId: audience.id, reasons: [...reasons] }];
   });
+}
+
+function reaches(reads: readonly string[], absent: readonly string[]): boolean {
+  return reads.includes("*") || concerned(reads, absent);
 }
 
 /** A number that differs, as good as always, when any definition does. */

@@ -84,23 +84,24 @@ export class AudienceResolver {
 
   @Query(() => AudienceEstimate, {
     description:
-      "How many persons a query would have, by an even sample, before it is saved. Permission: View Segments, and all labels on the fields asked for.",
+      "How many persons a query would have before it is saved, of everyone or by an even sample. Permission: View Segments, and all labels on the fields asked for.",
   })
   async estimateAudience(
     @Arg("expression", () => ExpressionInput, { description: "The query." }) expression: ExpressionInput,
     @Arg("sample", () => Int, {
-      defaultValue: 2_000,
-      description: "Persons that are looked at, 1 to 50,000; with as many as there are the count is exact.",
+      nullable: true,
+      description:
+        "Persons that are looked at, 1 to 50,000; with as many as there are the count is exact. Without it everyone is counted where the store keeps a columnar projection that can tell (SQLite does), else 2,000 persons are looked at.",
     })
-    sample: number,
+    sample: number | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<AudienceEstimate> {
     demand(context, "view-segments");
-    if (sample < 1 || sample > SAMPLE_MAX)
+    if (sample !== undefined && (sample < 1 || sample > SAMPLE_MAX))
       throw failure("BAD_USER_INPUT", `sample: expected 1 to ${SAMPLE_MAX}.`);
     const parsed = valueOf(parseExpression({ ...expression }));
     demandFieldsOf(context, parsed);
-    return valueOf(await context.sandbox.hub.estimateAudience(parsed, sample));
+    return valueOf(await context.sandbox.hub.estimateAudience(parsed, sample ?? undefined));
   }
 
   @Query(() => [ExternalAudienceType], {

@@ -1,7 +1,7 @@
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { rebuildSandbox } from "../../rebuild.ts";
 import type { GatewayContext } from "../context.ts";
-import { demand, demandRole, failure, valueOf } from "../failure.ts";
+import { demand, demandRole, failure } from "../failure.ts";
 import { jobOf, JobType } from "./job.type.ts";
 
 @Resolver()
@@ -39,12 +39,7 @@ export class JobResolver {
   ): JobType {
     demand(context, "evaluate-segment");
     const { sandbox, gateway } = context;
-    const kind = ids ? `evaluate ${ids.toSorted().join(" ")}` : "evaluate";
-    const job = gateway.jobs.start(sandbox.name, kind, async (progress) => {
-      const evaluated = valueOf(await sandbox.hub.evaluateAudiences(ids ?? undefined, progress));
-      await gateway.delivery(sandbox.name).exports.afterEvaluation(evaluated.map(({ id }) => id));
-      return evaluated.map(({ id, name, count }) => ({ id, name, count }));
-    });
+    const job = gateway.evaluations(sandbox.name).start(ids ?? undefined);
     gateway.audit(context, { action: "job.start", subject: job.id });
     return jobOf(job);
   }
