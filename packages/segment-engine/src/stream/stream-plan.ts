@@ -120,12 +120,17 @@ class Stream implements StreamPlan {
     if (profile !== undefined) this.#profile(state, profile);
     if (lapse) this.#lapse(state);
     else {
+      let isPutOff = this.needs !== "nothing" && (events !== undefined || profile !== undefined);
       for (const kept of this.#touchedList) {
         const window = this.#windows.kept[kept];
         const place = placeOf(state.keys, kept);
         const data = state.data[place];
-        if (window && data) state.due[place] = this.#settle(state, window, data, ALL);
+        if (window === undefined || data === undefined) continue;
+        if ((state.due[place] ?? Infinity) <= state.next) isPutOff = true;
+        state.due[place] = this.#settle(state, window, data, ALL);
       }
+      // What was due next may be put off: `next` says when something changes, whatever way led here.
+      if (isPutOff) state.next = earliest(state.due);
     }
     this.#clearTouched();
     if (this.needs !== "nothing" && (lapse || events !== undefined || profile !== undefined))
@@ -353,4 +358,10 @@ function setBit(bits: number[], node: number): void {
 
 function hasBit(bits: readonly number[], node: number): boolean {
   return ((bits[node >>> 5] ?? 0) & (1 << (node & 31))) !== 0;
+}
+
+function earliest(due: readonly number[]): number {
+  let first = Infinity;
+  for (let index = 0; index < due.length; index++) first = Math.min(first, due[index] ?? Infinity);
+  return first;
 }
