@@ -118,24 +118,26 @@ class Stream implements StreamPlan {
     state.at = at;
     if (events !== undefined) for (const event of events) this.#feed(state, event, at);
     if (profile !== undefined) this.#profile(state, profile);
-    if (lapse) this.#lapse(state);
+    if (lapse || this.#putsOff(state, news)) this.#lapse(state);
     else {
-      let isPutOff = this.needs !== "nothing" && (events !== undefined || profile !== undefined);
       for (const kept of this.#touchedList) {
         const window = this.#windows.kept[kept];
         const place = placeOf(state.keys, kept);
         const data = state.data[place];
-        if (window === undefined || data === undefined) continue;
-        if ((state.due[place] ?? Infinity) <= state.next) isPutOff = true;
-        state.due[place] = this.#settle(state, window, data, ALL);
+        if (window && data) state.due[place] = this.#settle(state, window, data, ALL);
       }
-      // What was due next may be put off: `next` says when something changes, whatever way led here.
-      if (isPutOff) state.next = earliest(state.due);
     }
     this.#clearTouched();
     if (this.needs !== "nothing" && (lapse || events !== undefined || profile !== undefined))
       this.#ask(state, news);
     return this.#propagate(state, at, changes) ?? NONE;
+  }
+
+  /** Whether what was due next may be due later now: then `next` is worked out anew, so that it tells the same whatever way led here. */
+  #putsOff(state: StreamState, { events, profile }: StreamNews): boolean {
+    if (this.needs !== "nothing") return events !== undefined || profile !== undefined;
+    const { keys, due, next } = state;
+    return this.#touchedList.some((kept) => (due[placeOf(keys, kept)] ?? Infinity) <= next);
   }
 
   advance(state: StreamState, news: Pick<StreamNews, "at" | "person">): readonly StreamTransition[] {
@@ -358,10 +360,4 @@ function setBit(bits: number[], node: number): void {
 
 function hasBit(bits: readonly number[], node: number): boolean {
   return ((bits[node >>> 5] ?? 0) & (1 << (node & 31))) !== 0;
-}
-
-function earliest(due: readonly number[]): number {
-  let first = Infinity;
-  for (let index = 0; index < due.length; index++) first = Math.min(first, due[index] ?? Infinity);
-  return first;
 }
