@@ -27,9 +27,9 @@ interface Removals {
  * them. An identity that was only looked at is not seen yet (`first` is infinite).
  */
 export class Members {
-  readonly table = new IdentityTable();
-  readonly records = new Records(FIELDS);
-  readonly removals = new Map<number, Removals>();
+  readonly table: IdentityTable = new IdentityTable();
+  readonly records: Records = new Records(FIELDS);
+  readonly removals: Map<number, Removals> = new Map();
   private readonly links = new LinkTable();
 
   find(identity: Identity): number {
