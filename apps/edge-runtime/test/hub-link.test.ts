@@ -99,7 +99,8 @@ describe.each(RUNTIMES)("the edge on %s and its hub", (_, start) => {
     expect(segments).not.toContain("batch-vip");
     const linked = [device, { namespace: "CRMID", id: "slow" }];
     hub.persons.set(`ECID:${ecid}`, { ...person, version: 2, identities: linked });
-    expect((await visitor.hit("linked")).segments).toContain("batch-vip");
+    // A question that was under way while the hub linked may still bring its old word.
+    await expect.poll(async () => (await visitor.hit("linked")).segments).toContain("batch-vip");
     const asked = hub.lookups(`ECID:${ecid}`);
     await visitor.hit("later");
     expect(hub.lookups(`ECID:${ecid}`), "it was the last question").toBe(asked);

@@ -203,8 +203,10 @@ it("loses nothing and keeps each person's order when the gateway is killed and t
     `
       query ($d: ID!) {
         deadLetters(destinationId: $d, first: 1000) {
-          code
-          detail
+          nodes {
+            code
+            detail
+          }
         }
       }
     `,
