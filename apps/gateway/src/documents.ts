@@ -34,6 +34,15 @@ export async function writeDocuments(store: HubStore, changes: readonly Document
   return wanted.length === 0 || (await store.commit({ ...NOTHING, documents: wanted })).ok;
 }
 
+/** How often a write is tried over what others write meanwhile. */
+const TRIES = 20;
+
+/** Writes again while others change the same documents; `refusal` is the error when that never ends. */
+export async function insist(write: () => Promise<boolean>, refusal: string): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) if (await write()) return;
+  throw new Error(refusal);
+}
+
 /**
  * Changes one document by what it holds. Of several processes that try at the same time one succeeds; false for the
  * others, and when `change` gives nothing.

@@ -1,6 +1,5 @@
 import {
   type AudienceCounts,
-  isRefused,
   type LimitCheck,
   type LimitId,
   type LimitProfile,
@@ -15,6 +14,7 @@ import type { HubStore } from "@tessera/profile-store";
 import { err, type EvaluationType, formatInstant, isObject, type Issue, ok, type Result } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type LiveDestination, saveDocument } from "./destination-lifecycle.ts";
+import { refusalOf } from "./limit-issues.ts";
 
 /** The limits of one sandbox and how much of them is used. */
 export interface SandboxLimits {
@@ -95,18 +95,9 @@ export function audienceRefusals(
   evaluation: EvaluationType,
 ): Result<undefined, readonly Issue[]> {
   const counts = audienceCounts(configuration);
-  const refused = preflight(
-    { planned: { kind: "audience", evaluation }, counts },
-    configuration.limits,
-  ).filter(isRefused);
-  if (refused.length === 0) return ok(undefined);
-  return err(
-    refused.map(({ limit, message, whatToDo }) => ({
-      code: `limit.${limit.id}`,
-      path: ["evaluation"],
-      message: `${message} ${whatToDo}`,
-    })),
-  );
+  const checks = preflight({ planned: { kind: "audience", evaluation }, counts }, configuration.limits);
+  const refused = checks.flatMap((check) => refusalOf(check, ["evaluation"]));
+  return refused.length === 0 ? ok(undefined) : err(refused);
 }
 
 function audienceCounts({ audiences }: Configuration): AudienceCounts {

@@ -1,7 +1,7 @@
 import type { KnownRecipients, RecipientList } from "@tessera/destinations-campaign";
 import type { HubStore } from "@tessera/profile-store";
 import { digest } from "@tessera/xdm";
-import { type DocumentChange, writeDocuments } from "../documents.ts";
+import { type DocumentChange, insist, writeDocuments } from "../documents.ts";
 
 /** The recipients that Campaign instances say they have: Campaign owns them, and files are for these alone. */
 export interface Recipients {
@@ -21,6 +21,7 @@ interface Head {
 const HEAD = "campaignRecipients";
 const PART = "campaignRecipientsPart";
 const KEYS_A_PART = 50_000;
+const BUSY = "Someone else kept writing the same list of recipients; send it again.";
 
 /** Opens the lists of a sandbox. Of a key only 64 bits of a digest are kept: enough to know it again, not to read it. */
 export async function openRecipients(store: HubStore): Promise<Recipients> {
@@ -49,6 +50,8 @@ export async function saveRecipients(
   { keys, round }: { readonly keys: Iterable<string> | AsyncIterable<string>; readonly round: string },
 ): Promise<number> {
   const id = idOf(list);
+  const put = (changes: readonly DocumentChange[]): Promise<void> =>
+    insist(() => writeDocuments(store, changes), BUSY);
   const hashes: bigint[] = [];
   for await (const key of keys) hashes.push(hashOf(key));
   const sorted = BigUint64Array.from(hashes).sort();
@@ -61,12 +64,12 @@ export async function saveRecipients(
       id: `${id} ${round} ${parts}`,
       body: { hashes: Buffer.from(bytes).toString("base64") },
     };
-    await insist(store, [part]);
+    await put([part]);
     parts += 1;
   }
   const head: Head = { keys: sorted.length, parts, round };
-  await insist(store, [{ kind: HEAD, id, body: head }]);
-  if (before !== undefined) await insist(store, partsOf(id, before));
+  await put([{ kind: HEAD, id, body: head }]);
+  if (before !== undefined) await put(partsOf(id, before));
   return sorted.length;
 }
 
@@ -101,9 +104,4 @@ function idOf({ instance, targetMapping, column }: RecipientList): string {
 
 function partsOf(id: string, { parts, round }: Head): readonly DocumentChange[] {
   return Array.from({ length: parts }, (_, part) => ({ kind: PART, id: `${id} ${round} ${part}` }));
-}
-
-async function insist(store: HubStore, changes: readonly DocumentChange[]): Promise<void> {
-  for (let attempt = 0; attempt < 20; attempt += 1) if (await writeDocuments(store, changes)) return;
-  throw new Error("Someone else kept writing the same list of recipients; send it again.");
 }

@@ -9,7 +9,7 @@ import {
   personOf,
 } from "@tessera/destinations";
 import type { DocumentWrite, HubStore, StoredDocument } from "@tessera/profile-store";
-import { jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
+import { insist, jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
 
 /** Kinds of the documents that delivery keeps. The log is one document a person, dead letters and references one an item. */
 const DELIVERY_LOG = "deliveryLog";
@@ -19,7 +19,6 @@ const referenceKind = (destinationId: string): string => `audienceReference:${de
 
 /** Lines of the delivery log that are kept of one person; the oldest go first. */
 const LINES_MAX = 500;
-const ATTEMPTS = 20;
 
 /**
  * The ends of deliveries in the hub's store: dead letters, the log of what each destination was told of whom, and pauses.
@@ -49,7 +48,7 @@ export function createJournal(store: HubStore): DeliveryJournal {
     },
     // What replaces them was appended to the outbox before.
     replaceDeadLetters: async (destinationId, ids) => {
-      await insist(() =>
+      await persist(() =>
         writeDocuments(
           store,
           ids.map((id) => ({ kind: letterKind(destinationId), id })),
@@ -71,7 +70,7 @@ export function createJournal(store: HubStore): DeliveryJournal {
     },
     setPause: async (destinationId, pause) => {
       const change = { kind: PAUSE, id: destinationId, ...(pause && { body: pause }) };
-      await insist(() => writeDocuments(store, [change]));
+      await persist(() => writeDocuments(store, [change]));
     },
     references: async (destinationId) =>
       new Map(
@@ -100,13 +99,13 @@ export async function eraseDeliveries(
     const log = await store.document(DELIVERY_LOG, id);
     if (log === undefined) continue;
     count += linesOf(log).length;
-    await insist(() => writeDocuments(store, [{ kind: DELIVERY_LOG, id }]));
+    await persist(() => writeDocuments(store, [{ kind: DELIVERY_LOG, id }]));
   }
   for (const destinationId of about.destinationIds) {
     const kind = letterKind(destinationId);
     const letters = (await store.documents(kind)).filter(({ body }) => about.names(body));
     count += letters.length;
-    for (const { id } of letters) await insist(() => writeDocuments(store, [{ kind, id }]));
+    for (const { id } of letters) await persist(() => writeDocuments(store, [{ kind, id }]));
   }
   return count;
 }
@@ -124,7 +123,7 @@ async function record(store: HubStore, finished: readonly FinishedItem[]): Promi
   const letters = finished.flatMap(({ item, at, outcome }): readonly DeadLetter[] =>
     outcome.kind === "delivered" ? [] : [{ item, at, attempts: 1, ...withoutKind(outcome) }],
   );
-  await insist(async () => {
+  await persist(async () => {
     const writes = await Promise.all([
       ...[...added].map(([personId, lines]) => logWrite(store, personId, lines)),
       ...letters.map((letter) => letterWrite(store, letter)),
@@ -196,8 +195,10 @@ function withoutKind<T extends { readonly kind: string }>({ kind: _kind, ...rest
   return rest;
 }
 
-/** Tries again while others write the same documents. */
-async function insist(write: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) if (await write()) return;
-  throw new Error("The delivery journal met conflicting commits without end; it is written again later.");
+/** Writes until it is written. */
+function persist(write: () => Promise<boolean>): Promise<void> {
+  return insist(
+    write,
+    "The delivery journal met conflicting commits without end; it is written again later.",
+  );
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Hub } from "@tessera/hub";
 import type { HubStore } from "@tessera/profile-store";
 import { pushDown } from "@tessera/store-mongodb";
-import { writeDocuments } from "../documents.ts";
+import { insist, writeDocuments } from "../documents.ts";
 import { everySoOften, type LeasedWork, PERSON_RANGES, personsOfRange } from "./leased-work.ts";
 
 /** Evaluations of batch audiences that all processes of the role `batch` work on, range by range. */
@@ -16,7 +16,6 @@ const RUN = "batchRun";
 const DONE = "batchRange";
 /** How often a process looks for runs, in milliseconds. */
 const PERIOD = 1_000;
-const TRIES = 20;
 
 interface Run {
   readonly id: string;
@@ -50,7 +49,7 @@ export function startBatchRuns(
             if ((await store.document(done.kind, done.id)) === undefined) {
               await evaluate(run, range, () => held.ended.aborted);
               onRange?.(range);
-              await insist(() => writeDocuments(store, [{ ...done, body: { run: run.id } }]));
+              await persist(() => writeDocuments(store, [{ ...done, body: { run: run.id } }]));
             }
             // One of the ranges ends the runs, so that it happens once.
             if (range === PERSON_RANGES[0]) await end(run);
@@ -91,14 +90,14 @@ export function startBatchRuns(
     if (done.includes(undefined)) return;
     await hub.evaluateCompositions(run.audienceIds);
     await finished(run.audienceIds);
-    await insist(() => writeDocuments(store, [{ kind: RUN, id: run.id }, ...marks]));
+    await persist(() => writeDocuments(store, [{ kind: RUN, id: run.id }, ...marks]));
   };
 
   return {
     order: async (audienceIds) => {
       const sorted = audienceIds.toSorted();
       const id = createHash("sha256").update(sorted.join("\n")).digest("hex").slice(0, 32);
-      await insist(async () => {
+      await persist(async () => {
         if ((await store.document(RUN, id)) !== undefined) return true;
         return writeDocuments(store, [{ kind: RUN, id, body: { audienceIds: sorted } }]);
       });
@@ -114,8 +113,7 @@ async function runsOf(store: HubStore): Promise<readonly Run[]> {
   }));
 }
 
-/** Tries again while others write the same documents. */
-async function insist(write: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < TRIES; attempt += 1) if (await write()) return;
-  throw new Error("Others kept writing the marks of a batch run; it goes on later.");
+/** Writes until it is written. */
+function persist(write: () => Promise<boolean>): Promise<void> {
+  return insist(write, "Others kept writing the marks of a batch run; it goes on later.");
 }
