@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { lexicographicSortSchema, printSchema } from "graphql";
 import { expect, it } from "vitest";
+import { connectionName } from "../src/graphql/lists-as-connections.ts";
 import { gatewaySchema } from "../src/graphql/schema.ts";
 
 it("is the committed schema (write it anew with UPDATE_SCHEMA=1)", async () => {
@@ -72,5 +73,33 @@ it("answers every mutation as a union with its refusal as well", () => {
   for (const name of plain) {
     const tried = fields[`try${name.slice(0, 1).toUpperCase()}${name.slice(1)}`];
     expect([name, String(tried?.type)]).toEqual([name, expect.stringMatching(/^\w+Result!?$/)]);
+  }
+});
+
+/** Lists of the schema that cannot grow, and what keeps them short. */
+const SHORT: { readonly [list: string]: string } = {
+  campaignLatency: "the audiences of one destination",
+  campaignReconciliation: "the audiences of one destination",
+  destinationKinds: "the destinations in the catalogue",
+  guardrails: "the limits in the catalogue",
+  latencies: "the evaluations and kinds of destinations",
+  preflightAudience: "the limits in the catalogue",
+  previewMapping: "the lines that were given",
+  profiles: "the identities that were given, at most 1,000",
+};
+
+it("has a connection beside every list that can grow", () => {
+  const fields = gatewaySchema().getQueryType()?.getFields() ?? {};
+  const lists = Object.values(fields).filter(({ type }) => String(type).startsWith("["));
+  const bare = lists
+    .map(({ name }) => name)
+    .filter((name) => !(name in SHORT) && fields[connectionName(name)] === undefined);
+  expect(bare).toEqual([]);
+  expect(Object.keys(SHORT).filter((name) => fields[name] === undefined)).toEqual([]);
+  for (const { name, type, args } of Object.values(fields).filter(({ name }) =>
+    name.endsWith("Connection"),
+  )) {
+    expect([name, String(type)]).toEqual([name, expect.stringMatching(/Connection!$/)]);
+    expect([name, ...args.map((arg) => arg.name)]).toEqual(expect.arrayContaining([name, "first", "after"]));
   }
 });

@@ -1,4 +1,4 @@
-import { Args, ArgsType, Ctx, Field, ID, Int, Query, Resolver } from "type-graphql";
+import { Args, ArgsType, Ctx, Field, ID, Query, Resolver } from "type-graphql";
 import { audienceOf } from "./audience/audience.mapper.ts";
 import { Audience } from "./audience/audience.type.ts";
 import { connectionType } from "./connection.type.ts";
@@ -9,29 +9,44 @@ import {
   deadLetterQuery,
   DeadLetterType,
 } from "./destination/dead-letter.resolver.ts";
-import { destinationOf } from "./destination/destination.mapper.ts";
-import { Destination } from "./destination/destination.type.ts";
+import { dataflowOf, destinationOf } from "./destination/destination.mapper.ts";
+import { DataflowType, Destination } from "./destination/destination.type.ts";
 import { demand } from "./failure.ts";
 import { jobOf, JobType } from "./job/job.type.ts";
-import { type Page, pageOf } from "./page.ts";
+import { inOrder, type Order, type Page, pageOf } from "./page.ts";
+import { PageArgs } from "./page.type.ts";
 
 const AudienceConnection = connectionType(Audience, "Audience");
 const DestinationConnection = connectionType(Destination, "Destination");
+const DataflowConnection = connectionType(DataflowType, "Dataflow");
 const JobConnection = connectionType(JobType, "Job");
 const DeadLetterConnection = connectionType(DeadLetterType, "DeadLetter");
 
 /** Dead letters of one destination that are looked through. */
 const LETTERS_MAX = 100_000;
 
-/** A page of a list. */
-@ArgsType()
-class PageArgs {
-  @Field(() => Int, { defaultValue: 50, description: "How many on this page, 1 to 1,000." })
-  readonly first!: number;
+type Live = Parameters<typeof destinationOf>[0];
 
-  @Field(() => String, { nullable: true, description: "Cursor to go on behind." })
-  readonly after?: string;
+interface FoundDataflow {
+  readonly destinationId: string;
+  readonly dataflow: Live["dataflows"][number];
 }
+
+const AUDIENCES: Order<Audience> = { list: "audiences", placeOf: ({ createdAt, id }) => [createdAt, id] };
+const DESTINATIONS: Order<Live> = {
+  list: "destinations",
+  placeOf: ({ stored }) => [stored.createdAt, stored.id],
+};
+const DATAFLOWS: Order<FoundDataflow> = {
+  list: "dataflows",
+  placeOf: ({ destinationId, dataflow }) => [destinationId, dataflow.id],
+};
+const JOBS: Order<JobType> = {
+  list: "jobs",
+  placeOf: ({ startedAt, id }) => [startedAt, id],
+  descending: true,
+};
+const LETTERS: Order<DeadLetterType> = { list: "deadLetters", placeOf: ({ at, id }) => [at, id] };
 
 @ArgsType()
 class AudiencePageArgs extends PageArgs {
@@ -43,6 +58,33 @@ class AudiencePageArgs extends PageArgs {
 
   @Field(() => String, { nullable: true, description: "Only those whose name contains this, in any case." })
   readonly name?: string;
+}
+
+@ArgsType()
+class DestinationPageArgs extends PageArgs {
+  @Field(() => String, { nullable: true, description: "Only of this kind, as in `destinationKinds`." })
+  readonly type?: string;
+
+  @Field(() => String, { nullable: true, description: "Only those whose name contains this, in any case." })
+  readonly name?: string;
+}
+
+@ArgsType()
+class DataflowPageArgs extends PageArgs {
+  @Field(() => ID, { nullable: true, description: "Only of this destination." })
+  readonly destinationId?: string;
+
+  @Field(() => ID, { nullable: true, description: "Only those that this audience goes by." })
+  readonly audienceId?: string;
+}
+
+@ArgsType()
+class JobPageArgs extends PageArgs {
+  @Field(() => [String], {
+    nullable: true,
+    description: "Only of these statuses: running, done, failed, cancelled; all without it.",
+  })
+  readonly statuses?: readonly string[];
 }
 
 @ArgsType()
@@ -77,34 +119,60 @@ export class ConnectionResolver {
   ): Promise<Page<Audience>> {
     demand(context, "view-segments");
     const wanted = name?.toLowerCase();
-    const all = (await context.sandbox.hub.audiences())
-      .filter(
-        (audience) =>
-          (!statuses || statuses.includes(audience.status)) &&
-          (!wanted || audience.name.toLowerCase().includes(wanted)),
-      )
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-    return pageOf(all.map(audienceOf), ({ id }) => id, page);
+    const all = (await context.sandbox.hub.audiences()).filter(
+      (audience) =>
+        (!statuses || statuses.includes(audience.status)) &&
+        (!wanted || audience.name.toLowerCase().includes(wanted)),
+    );
+    return pageOf(inOrder(all.map(audienceOf), AUDIENCES), AUDIENCES, page);
   }
 
   @Query(() => DestinationConnection, {
     description: "Destinations page by page, in order of their making. Permission: View Destinations.",
   })
   destinationConnection(
-    @Args(() => PageArgs) page: PageArgs,
+    @Args(() => DestinationPageArgs) { type, name, ...page }: DestinationPageArgs,
     @Ctx() context: GatewayContext,
   ): Page<Destination> {
     demand(context, "view-destinations");
-    const all = [...context.sandbox.hub.destinations().values()]
-      .sort((a, b) => a.stored.createdAt - b.stored.createdAt || (a.stored.id < b.stored.id ? -1 : 1))
-      .map(destinationOf);
-    return pageOf(all, ({ id }) => id, page);
+    const wanted = name?.toLowerCase();
+    const all = [...context.sandbox.hub.destinations().values()].filter(
+      ({ stored }) =>
+        (!type || stored.type === type) && (!wanted || stored.name.toLowerCase().includes(wanted)),
+    );
+    return told(pageOf(inOrder(all, DESTINATIONS), DESTINATIONS, page), destinationOf);
+  }
+
+  @Query(() => DataflowConnection, {
+    description:
+      "Dataflows of all destinations, page by page, in order of destination and id. Permission: View Destinations.",
+  })
+  dataflowConnection(
+    @Args(() => DataflowPageArgs) { destinationId, audienceId, ...page }: DataflowPageArgs,
+    @Ctx() context: GatewayContext,
+  ): Page<DataflowType> {
+    demand(context, "view-destinations");
+    const all = [...context.sandbox.hub.destinations().entries()].flatMap(([id, { dataflows }]) =>
+      destinationId && destinationId !== id
+        ? []
+        : dataflows
+            .filter(({ audiences }) => !audienceId || audiences.some((one) => one.id === audienceId))
+            .map((dataflow) => ({ destinationId: id, dataflow })),
+    );
+    return told(pageOf(inOrder(all, DATAFLOWS), DATAFLOWS, page), ({ dataflow }) => dataflowOf(dataflow));
   }
 
   @Query(() => JobConnection, { description: "Jobs page by page, newest first. Permission: View Segments." })
-  jobConnection(@Args(() => PageArgs) page: PageArgs, @Ctx() context: GatewayContext): Page<JobType> {
+  jobConnection(
+    @Args(() => JobPageArgs) { statuses, ...page }: JobPageArgs,
+    @Ctx() context: GatewayContext,
+  ): Page<JobType> {
     demand(context, "view-segments");
-    return pageOf(context.gateway.jobs.list(context.sandbox.name).map(jobOf), ({ id }) => id, page);
+    const all = context.gateway.jobs
+      .list(context.sandbox.name)
+      .filter(({ status }) => !statuses || statuses.includes(status))
+      .map(jobOf);
+    return pageOf(inOrder(all, JOBS), JOBS, page);
   }
 
   @Query(() => DeadLetterConnection, {
@@ -123,6 +191,12 @@ export class ConnectionResolver {
       ...(dataflowId && { dataflowId }),
       ...(personId && { personIds: [personId] }),
     });
-    return pageOf(letters.map(deadLetterOf), ({ id }) => id, page);
+    return pageOf(inOrder(letters.map(deadLetterOf), LETTERS), LETTERS, page);
   }
+}
+
+/** A page with each item as the API tells it. */
+function told<T, U>({ edges, ...page }: Page<T>, tell: (item: T) => U): Page<U> {
+  const mapped = edges.map(({ cursor, node }) => ({ cursor, node: tell(node) }));
+  return { ...page, edges: mapped, nodes: mapped.map(({ node }) => node) };
 }

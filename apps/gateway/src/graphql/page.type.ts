@@ -1,4 +1,4 @@
-import { Field, ObjectType } from "type-graphql";
+import { ArgsType, Field, Int, ObjectType } from "type-graphql";
 
 @ObjectType({ description: "Where a page of a list stands." })
 export class PageInfo {
@@ -13,4 +13,14 @@ export class PageInfo {
 
   @Field(() => String, { nullable: true, description: "Cursor of the last item of this page." })
   readonly endCursor!: string | undefined;
+}
+
+/** Which page of a list is asked for. */
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, { defaultValue: 50, description: "How many on this page, 1 to 1,000." })
+  readonly first!: number;
+
+  @Field(() => String, { nullable: true, description: "Cursor to go on behind." })
+  readonly after?: string;
 }

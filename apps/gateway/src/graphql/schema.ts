@@ -33,6 +33,7 @@ import { ConnectionResolver } from "./connection.resolver.ts";
 import { auditMutations } from "./audited-mutations.ts";
 import { CompositionResolver } from "./audience/composition.resolver.ts";
 import { BackupResolver } from "./sandbox/backup.resolver.ts";
+import { listsAsConnections } from "./lists-as-connections.ts";
 import { mutationsAsResults } from "./mutations-as-results.ts";
 import { Refusal } from "./refusal.type.ts";
 import { SubscriptionResolver } from "./subscription/subscription.resolver.ts";
@@ -86,12 +87,14 @@ let schema: GraphQLSchema | undefined;
 export function gatewaySchema(): GraphQLSchema {
   schema ??= mutationsAsResults(
     auditMutations(
-      buildSchemaSync({
-        resolvers: [...RESOLVERS],
-        orphanedTypes: [Refusal],
-        validate: false,
-        pubSub: NO_TOPICS,
-      }),
+      listsAsConnections(
+        buildSchemaSync({
+          resolvers: [...RESOLVERS],
+          orphanedTypes: [Refusal],
+          validate: false,
+          pubSub: NO_TOPICS,
+        }),
+      ),
     ),
   );
   return schema;

@@ -16,6 +16,12 @@ interface AuditEntry {
   readonly subject: string;
 }
 
+/** An entry at its place in the log. */
+export interface PlacedEntry extends AuditEntry {
+  /** How many entries of the same time stand before it. */
+  readonly ordinal: number;
+}
+
 /** Keeps the newest entries at hand and, with a file, all of them for good. */
 export interface AuditLog {
   readonly add: (entry: AuditEntry) => void;
@@ -23,7 +29,7 @@ export interface AuditLog {
   readonly newest: (
     limit: number,
     about: { readonly sandbox: string; readonly subject?: string },
-  ) => readonly AuditEntry[];
+  ) => readonly PlacedEntry[];
   readonly close: () => Promise<void>;
 }
 
@@ -41,13 +47,18 @@ export function auditFileOf({
 
 /** An audit log; lines are appended to `file` as JSON, and those that it ends with are at hand again after a start. */
 export async function openAuditLog(file?: string): Promise<AuditLog> {
-  const entries: AuditEntry[] = file === undefined ? [] : [...(await lastEntries(file))];
+  const entries: PlacedEntry[] = [];
+  const place = (entry: AuditEntry): void => {
+    const last = entries.at(-1);
+    entries.push({ ...entry, ordinal: last?.at === entry.at ? last.ordinal + 1 : 0 });
+  };
+  if (file !== undefined) for (const entry of await lastEntries(file)) place(entry);
   if (file !== undefined) await mkdir(dirname(file), { recursive: true });
   const stream: WriteStream | undefined =
     file === undefined ? undefined : createWriteStream(file, { flags: "a", mode: 0o600 });
   return {
     add: (entry) => {
-      entries.push(entry);
+      place(entry);
       if (entries.length > 2 * KEPT) entries.splice(0, entries.length - KEPT);
       stream?.write(`${JSON.stringify(entry)}\n`);
     },

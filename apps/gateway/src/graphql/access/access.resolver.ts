@@ -1,11 +1,29 @@
 import { formatInstant, identityKey } from "@tessera/xdm";
-import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Args, ArgsType, Ctx, Field, ID, Int, Mutation, Query, Resolver } from "type-graphql";
 import type { ApiKey } from "../../access/access-registry.ts";
 import { secretDigest } from "../../access/principal.ts";
+import type { PlacedEntry } from "../../observe/audit.ts";
+import { connectionType } from "../connection.type.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
+import { inOrder, type Order, type Page, pageOf } from "../page.ts";
+import { PageArgs } from "../page.type.ts";
 import { ApiKeyType, AuditLine, NewApiKey, RoleInput, RoleType } from "./access.type.ts";
+
+const AuditLineConnection = connectionType(AuditLine, "AuditLine");
+
+@ArgsType()
+class AuditPageArgs extends PageArgs {
+  @Field(() => IdentityInput, { nullable: true, description: "Only who looked at this one." })
+  readonly identity?: IdentityInput;
+
+  @Field(() => [String], { nullable: true, description: "Only these actions, such as profile.view." })
+  readonly actions?: readonly string[];
+
+  @Field(() => String, { nullable: true, description: "Only of this principal, such as jwt:ada." })
+  readonly principal?: string;
+}
 
 @Resolver()
 export class AccessResolver {
@@ -83,7 +101,37 @@ export class AccessResolver {
       }),
     ];
   }
+
+  @Query(() => AuditLineConnection, {
+    description:
+      "Who looked at whom and who changed what, page by page, newest first, of the last 10,000. Permission: View User Activity Log.",
+  })
+  auditLogConnection(
+    @Args(() => AuditPageArgs) { identity, actions, principal, ...page }: AuditPageArgs,
+    @Ctx() context: GatewayContext,
+  ): Page<AuditLine> {
+    demand(context, "view-activity-log");
+    const entries = context.gateway.auditLog
+      .newest(ENTRIES_MAX, {
+        sandbox: context.sandbox.name,
+        ...(identity && { subject: secretDigest(identityKey(identity)) }),
+      })
+      .filter(
+        (entry) =>
+          (!actions || actions.includes(entry.action)) && (!principal || entry.principal === principal),
+      );
+    return pageOf(inOrder(entries, LOG), LOG, page);
+  }
 }
+
+/** Entries of a sandbox that can be paged through. */
+const ENTRIES_MAX = 10_000;
+
+const LOG: Order<PlacedEntry> = {
+  list: "auditLog",
+  placeOf: ({ at, ordinal }) => [at, ordinal],
+  descending: true,
+};
 
 /** Roles and keys are a way to any permission, so only those who hold all of them everywhere handle them. */
 function demandAdministrator({ principal }: GatewayContext): void {

@@ -1,13 +1,29 @@
 import type { RowMapping } from "@tessera/hub";
 import { formatInstant, isObject, type JsonObject, type JsonValue, parseJson } from "@tessera/xdm";
-import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
+import {
+  Arg,
+  Args,
+  ArgsType,
+  Ctx,
+  Field,
+  ID,
+  InputType,
+  Int,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+} from "type-graphql";
 import { savedMapping } from "../../http/rows-route.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
 import { IngestReport } from "../ingestion/ingestion.type.ts";
+import { cursorOf, demandFirst, placeOfCursor } from "../page.ts";
+import { PageArgs, PageInfo } from "../page.type.ts";
 import { DateTime, Json } from "../scalars.ts";
 
 const ITEMS_MAX = 1_000;
+const LIST = "quarantine";
 
 @ObjectType({ description: "Something that could not be taken, kept with its reason." })
 class QuarantinedItem {
@@ -41,6 +57,36 @@ class QuarantinedItem {
   readonly body!: unknown;
 }
 
+@ObjectType({ description: "A quarantined item at its place in the list." })
+class QuarantineEdge {
+  @Field(() => String, { description: "Give it as `after` to go on behind this one." })
+  readonly cursor!: string;
+
+  @Field(() => QuarantinedItem, { description: "The item." })
+  readonly node!: QuarantinedItem;
+}
+
+@ObjectType({ description: "A page of what could not be taken. How many there are in all is not counted." })
+class QuarantineConnection {
+  @Field(() => [QuarantineEdge], { description: "The items with their cursors." })
+  readonly edges!: readonly QuarantineEdge[];
+
+  @Field(() => [QuarantinedItem], { description: "The items alone." })
+  readonly nodes!: readonly QuarantinedItem[];
+
+  @Field(() => PageInfo, { description: "Where this page stands." })
+  readonly pageInfo!: PageInfo;
+}
+
+@ArgsType()
+class QuarantinePageArgs extends PageArgs {
+  @Field(() => String, { nullable: true, description: "Only what was sent to this dataset." })
+  readonly datasetId?: string;
+
+  @Field(() => [String], { nullable: true, description: "Only with these codes." })
+  readonly codes?: readonly string[];
+}
+
 @InputType({ description: "A quarantined item, mended." })
 class QuarantineFixInput {
   @Field(() => ID, { description: "Id of the quarantined item." })
@@ -66,13 +112,43 @@ export class QuarantineResolver {
       Math.min(Math.max(first, 1), ITEMS_MAX),
       after ?? undefined,
     );
-    const { labels } = context.sandbox;
-    return items.map(({ body, ...item }) => ({
-      ...item,
-      isRow: item.isRow === true,
-      at: formatInstant(item.at),
-      body: isObject(body) ? labels.visibleTo(context.principal, body as JsonObject) : body,
-    }));
+    return items.map((item) => quarantinedOf(item, context));
+  }
+
+  @Query(() => QuarantineConnection, {
+    description: "What could not be taken, page by page, in id order. Permission: Manage Sources.",
+  })
+  async quarantineConnection(
+    @Args(() => QuarantinePageArgs) { first, after, datasetId, codes }: QuarantinePageArgs,
+    @Ctx() context: GatewayContext,
+  ): Promise<QuarantineConnection> {
+    demand(context, "manage-sources");
+    demandFirst(first);
+    const found: Quarantined[] = [];
+    const [behind] = after ? placeOfCursor(after, LIST) : [];
+    let last = behind === undefined ? undefined : String(behind);
+    // one more than asked for tells whether there is another page
+    while (found.length <= first) {
+      const read = await context.sandbox.hub.quarantined(ITEMS_MAX, last);
+      last = read.at(-1)?.id;
+      for (const item of read)
+        if ((!datasetId || item.datasetId === datasetId) && (!codes || codes.includes(item.code)))
+          found.push(item);
+      if (read.length < ITEMS_MAX) break;
+    }
+    const edges = found
+      .slice(0, first)
+      .map((item) => ({ cursor: cursorOf(LIST, [item.id]), node: quarantinedOf(item, context) }));
+    return {
+      edges,
+      nodes: edges.map(({ node }) => node),
+      pageInfo: {
+        hasNextPage: found.length > first,
+        hasPreviousPage: Boolean(after),
+        startCursor: edges[0]?.cursor,
+        endCursor: edges.at(-1)?.cursor,
+      },
+    };
   }
 
   @Mutation(() => IngestReport, {
@@ -117,6 +193,21 @@ export class QuarantineResolver {
     context.gateway.audit(context, { action: "quarantine.discard", subject: String(discarded) });
     return discarded;
   }
+}
+
+type Quarantined = Awaited<ReturnType<GatewayContext["sandbox"]["hub"]["quarantined"]>>[number];
+
+/** A quarantined item as the caller may see it. */
+function quarantinedOf(
+  { body, ...item }: Quarantined,
+  { sandbox, principal }: GatewayContext,
+): QuarantinedItem {
+  return {
+    ...item,
+    isRow: item.isRow === true,
+    at: formatInstant(item.at),
+    body: isObject(body) ? sandbox.labels.visibleTo(principal, body as JsonObject) : body,
+  };
 }
 
 function demandFew(ids: readonly string[]): void {

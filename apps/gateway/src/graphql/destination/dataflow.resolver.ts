@@ -17,7 +17,7 @@ import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { demandMappedFields } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
-import { pageOf } from "../page.ts";
+import { inOrder, type Order, pageOf } from "../page.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 import { checkDataflow } from "./check-dataflow.ts";
 import {
@@ -35,6 +35,11 @@ import { DataflowType } from "./destination.type.ts";
 
 /** Lines of the log that are kept of one person. */
 const LINES_MAX = 500;
+const LINES: Order<{ readonly at: string; readonly itemId: string }> = {
+  list: "deliveryLog",
+  placeOf: ({ at, itemId }) => [at, itemId],
+  descending: true,
+};
 
 @Resolver()
 export class DataflowResolver {
@@ -154,7 +159,7 @@ export class DataflowResolver {
             limit: LINES_MAX,
             ...(destinationId && { destinationId }),
           });
-    return pageOf(lines, ({ itemId, at }) => `${at} ${itemId}`, { first, after });
+    return pageOf(inOrder(lines, LINES), LINES, { first, after });
   }
 
   @Query(() => [MappingPreviewType], {

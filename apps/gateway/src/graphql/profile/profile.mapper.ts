@@ -1,6 +1,7 @@
 import type { ProfileView } from "@tessera/hub";
 import type { StoredEvent } from "@tessera/profile-store";
 import { formatInstant, identityOfKey, isObject, type JsonObject } from "@tessera/xdm";
+import { type Order, pageOf } from "../page.ts";
 import type { Membership, Profile, ProfileEvent, ProfileEventConnection } from "./profile.type.ts";
 
 /** A person as the API tells them; of `hidden` fields not even the provenance is told. */
@@ -56,6 +57,8 @@ export interface EventPage {
   readonly visible: (body: JsonObject) => JsonObject;
 }
 
+const EVENTS: Order<StoredEvent> = { list: "events", placeOf: ({ at, id }) => [at, id], descending: true };
+
 /** A page of events, newest first. `events` are in (time, id) order. */
 export function eventPage(events: readonly StoredEvent[], page: EventPage): ProfileEventConnection {
   const { first, after, eventTypes, from = -Infinity, to = Infinity, visible } = page;
@@ -63,24 +66,9 @@ export function eventPage(events: readonly StoredEvent[], page: EventPage): Prof
   const matching = events
     .filter(({ at, body }) => at >= from && at < to && (wanted?.has(String(body?.["eventType"])) ?? true))
     .toReversed();
-  const start = after === undefined ? 0 : matching.findIndex((event) => cursorOf(event) === after) + 1;
-  const nodes = matching.slice(start, start + first);
-  const edges = nodes.map((event) => ({ cursor: cursorOf(event), node: eventOf(event, visible) }));
-  return {
-    edges,
-    nodes: edges.map(({ node }) => node),
-    pageInfo: {
-      hasNextPage: start + first < matching.length,
-      hasPreviousPage: start > 0,
-      startCursor: edges[0]?.cursor,
-      endCursor: edges.at(-1)?.cursor,
-    },
-    totalCount: matching.length,
-  };
-}
-
-function cursorOf({ at, id }: StoredEvent): string {
-  return Buffer.from(`${at}\n${id}`).toString("base64url");
+  const { edges: found, ...paged } = pageOf(matching, EVENTS, { first, after });
+  const edges = found.map(({ cursor, node }) => ({ cursor, node: eventOf(node, visible) }));
+  return { ...paged, edges, nodes: edges.map(({ node }) => node) };
 }
 
 function eventOf(

@@ -4,12 +4,12 @@ import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
 import { identityGraphOf } from "../identity/identity.mapper.ts";
 import { IdentityGraph, IdentityInput } from "../identity/identity.type.ts";
+import { demandFirst } from "../page.ts";
 import { DateTime } from "../scalars.ts";
 import { eventPage, profileOf } from "./profile.mapper.ts";
 import { EventsArgs, Profile, ProfileEventConnection } from "./profile.type.ts";
 
 const PERSONS_MAX = 1_000;
-const EVENTS_MAX = 1_000;
 
 @Resolver(() => Profile)
 export class ProfileResolver {
@@ -78,9 +78,7 @@ export class ProfileResolver {
     @Args(() => EventsArgs) { first, after, eventTypes, from, to }: EventsArgs,
     @Ctx() { sandbox, principal }: GatewayContext,
   ): Promise<ProfileEventConnection> {
-    if (first < 1 || first > EVENTS_MAX) {
-      throw failure("BAD_USER_INPUT", `first: expected 1 to ${EVENTS_MAX}.`);
-    }
+    demandFirst(first);
     const all = await sandbox.store.events(identities.map(identityKey), from?.getTime());
     const events = asOf === undefined ? all : all.filter(({ at }) => at <= asOf.getTime());
     return eventPage(events, {
