@@ -1,4 +1,10 @@
-import { decisioningArtifact, indexActivities, readActivities } from "@tessera/destinations-target";
+import {
+  type Activity,
+  decisioningArtifact,
+  indexActivities,
+  readActivities,
+  type WorkspaceReach,
+} from "@tessera/destinations-target";
 import { type AudiencePlan, compileAudiences } from "@tessera/segment-engine";
 import type { AudienceDefinition, Issue } from "@tessera/xdm";
 import { serves } from "./activation.ts";
@@ -7,6 +13,7 @@ import type { Datastream } from "./datastream.ts";
 import type { EdgeNotice } from "./edge.ts";
 import { createFollower } from "./follow-audiences.ts";
 import { type EdgeDestination, type EdgeSnapshot, parseSnapshot } from "./snapshot.ts";
+import { targetConnections } from "./target-connections.ts";
 
 const DAY = 24 * 3600 * 1000;
 /** Edge audiences look back a day at most by the documented rule; one without a limit gets this much. */
@@ -32,7 +39,7 @@ export function compileSnapshot(
   const issues = [...parsed.value.issues, ...compiled.issues, ...read.issues];
   for (const { path = [], message } of issues)
     notice({ level: "warn", event: "snapshot.part", detail: `${path.join(".")} ${message}` });
-  let artifact: string | undefined;
+  const target = targetConnections(snapshot);
   return {
     snapshot,
     datastreams: new Map(snapshot.datastreams.map((datastream) => [datastream.id, datastream])),
@@ -44,10 +51,8 @@ export function compileSnapshot(
     eventFields: topFields(plan.fields.events),
     lookBackMs: Math.min(Math.max(plan.fields.lookBack ?? LONGEST_LOOK_BACK, DAY), LONGEST_LOOK_BACK),
     activities: indexActivities(read.activities),
-    artifact: () =>
-      (artifact ??= JSON.stringify(
-        decisioningArtifact({ client: snapshot.targetClient, activities: read.activities }),
-      )),
+    target,
+    artifact: artifacts(snapshot, read.activities, target.workspaces),
     issues,
   };
 }
@@ -83,4 +88,23 @@ function destinationIndex(snapshot: EdgeSnapshot): (datastream: Datastream) => r
     );
   }
   return ({ id }) => byDatastream.get(id) ?? [];
+}
+
+/** Artifacts, each made when it is first asked for. A property that leads nowhere in particular has that of all calls. */
+function artifacts(
+  { targetClient: client }: EdgeSnapshot,
+  activities: readonly Activity[],
+  workspaces: WorkspaceReach,
+): CompiledSnapshot["artifact"] {
+  const made = new Map<string | undefined, string>();
+  return (asked) => {
+    const property = asked !== undefined && workspaces.byProperty.has(asked) ? asked : undefined;
+    let artifact = made.get(property);
+    if (artifact === undefined) {
+      const own = property === undefined ? {} : { property };
+      artifact = JSON.stringify(decisioningArtifact({ client, activities, workspaces, ...own }));
+      made.set(property, artifact);
+    }
+    return artifact;
+  };
 }

@@ -4,6 +4,7 @@ import type { AudienceDefinition, Issue } from "@tessera/xdm";
 import type { Datastream } from "./datastream.ts";
 import type { AudienceFollower } from "./follow-audiences.ts";
 import type { EdgeDestination, EdgeSnapshot } from "./snapshot.ts";
+import type { TargetConnections } from "./target-connections.ts";
 
 /** A snapshot made ready to answer requests. */
 export interface CompiledSnapshot {
@@ -24,8 +25,13 @@ export interface CompiledSnapshot {
   readonly lookBackMs: number;
   /** The live activities, ready for deciding. */
   readonly activities: ActivityIndex;
-  /** The rules of the activities that need no profile, as Target's SDKs read them: JSON text. Made when first asked for. */
-  readonly artifact: () => string;
+  /** The connections to Target, and which calls they serve. */
+  readonly target: TargetConnections;
+  /**
+   * The rules of the activities that need no profile, as Target's SDKs read them: JSON text; for calls of one property
+   * or for all. Made when first asked for.
+   */
+  readonly artifact: (property?: string) => string;
   /** What was wrong in the definitions; those were left out. */
   readonly issues: readonly Issue[];
 }

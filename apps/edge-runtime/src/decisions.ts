@@ -10,6 +10,8 @@ import { targetView } from "./target-view.ts";
 export interface DecisionRequest {
   readonly query: PersonalizationQuery;
   readonly members: ReadonlySet<string>;
+  /** Those that the hub shared: all that connections without a datastream know. */
+  readonly shared: ReadonlySet<string>;
   readonly attributes: JsonObject;
   /** What splits are made by: the ECID where there is one. */
   readonly visitorId: string;
@@ -23,22 +25,29 @@ export interface Decided {
   readonly told: readonly TargetTold[];
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
 const UNASKED: Decided = { propositions: [], told: [] };
 
 /**
- * The propositions of `personalization:decisions`. Of the person only what the datastream's Target destination maps
- * counts; a page that cannot render changes of itself (no `dom-action` schema) is not given any.
+ * The propositions of `personalization:decisions`: of the activities of the workspace that the datastream's Target
+ * connection stands for. Of the person only what that connection maps counts; a page that cannot render changes of itself (no `dom-action` schema) is not given any.
  */
 export function decidePropositions(compiled: CompiledSnapshot, request: DecisionRequest): Decided {
   const { query, datastream, visitorId } = request;
   if (datastream.target === undefined || compiled.activities.byLocation.size === 0) return UNASKED;
   const locations = locationsOfScopes([...new Set(query.decisionScopes)], compiled.activities);
   if (locations.length === 0) return UNASKED;
-  const { told, ...view } = targetView(compiled.destinationsOf(datastream), request);
+  const { connections, memberships } = compiled.target.of(datastream);
+  const { told, attributes, ...view } = targetView(connections, {
+    members: memberships === "edge" ? request.members : request.shared,
+    attributes: request.attributes,
+  });
+  const served = compiled.target.workspaces.byDatastream.get(datastream.id) ?? [];
   const { propertyToken } = datastream.target;
   const decisions = decide(compiled.activities, {
     client: compiled.snapshot.targetClient,
-    visitor: { visitorId, ...view },
+    visitor: { visitorId, memberships: view.memberships, attributes },
+    workspaces: new Map(served.map((name) => [name, view.byWorkspace.get(name) ?? NOBODY])),
     locations,
     now: formatInstant(request.now),
     ...(propertyToken === undefined ? {} : { property: propertyToken }),

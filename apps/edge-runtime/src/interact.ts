@@ -7,6 +7,7 @@ import { decidePropositions } from "./decisions.ts";
 import type { Edge } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
 import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
+import { sharedMembers } from "./evaluate.ts";
 import { fetchedNamespaces } from "./identify.ts";
 import { HINT_TTL_SECONDS } from "./region.ts";
 import { openSession, type Session } from "./session.ts";
@@ -166,6 +167,7 @@ function eventHandles(
     const { propositions: payload, told } = decidePropositions(compiled, {
       query: personalization,
       members: answer.members,
+      shared: sharedMembers(answer.profile, now),
       attributes,
       visitorId: ecid ?? answer.profile.key,
       now,

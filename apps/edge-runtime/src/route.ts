@@ -19,6 +19,8 @@ export interface Route {
   readonly action: EdgeAction;
   /** The client code an artifact is asked for. */
   readonly client?: string;
+  /** The property an artifact is asked for; all without it. */
+  readonly property?: string;
   readonly hint?: string;
   readonly query: URLSearchParams;
 }
@@ -43,7 +45,7 @@ const ACTIONS: Readonly<Record<string, EdgeAction>> = {
   "v2/privacy/set-consent": "set-consent",
 };
 
-const ARTIFACT = /^\/([A-Za-z0-9_-]{1,64})\/[a-z0-9-]{1,32}\/v1\/rules\.json$/;
+const ARTIFACT = /^\/([A-Za-z0-9_-]{1,64})\/[a-z0-9-]{1,32}\/v1\/(?:([A-Za-z0-9_-]{1,128})\/)?rules\.json$/;
 const HINT = /^[a-z][a-z0-9]{1,7}$/;
 
 /**
@@ -58,8 +60,9 @@ export function parseRoute(target: string, basePath: string): Route | undefined 
   if (fixed !== undefined) return { action: fixed, query };
   const prefix = `/${basePath}/`;
   if (!path.startsWith(prefix)) {
-    const client = ARTIFACT.exec(path)?.[1];
-    return client === undefined ? undefined : { action: "artifact", client, query };
+    const [, client, property] = ARTIFACT.exec(path) ?? [];
+    if (client === undefined) return undefined;
+    return { action: "artifact", client, query, ...(property !== undefined && { property }) };
   }
   let rest = path.slice(prefix.length);
   let hint: string | undefined;

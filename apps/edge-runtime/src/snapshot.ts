@@ -9,6 +9,7 @@ import {
   parseJson,
   type Result,
 } from "@tessera/xdm";
+import { DEFAULT_WORKSPACE } from "@tessera/destinations-target";
 import { type Datastream, parseDatastream } from "./datastream.ts";
 
 /** One mapped attribute: where it stands in the profile, and what the page calls it. */
@@ -29,7 +30,7 @@ interface EdgeDestinationBase {
 /** A destination the edge serves itself. */
 export type EdgeDestination =
   | (EdgeDestinationBase & { readonly kind: "custom-personalization" | "commerce"; readonly alias: string })
-  | (EdgeDestinationBase & { readonly kind: "target" })
+  | (EdgeDestinationBase & { readonly kind: "target"; readonly workspace: string })
   | (EdgeDestinationBase & {
       readonly kind: "cookie";
       readonly cookie: { readonly name: string; readonly domain: string; readonly ttlDays: number };
@@ -159,8 +160,11 @@ function parseDestination(item: unknown): Result<EdgeDestination | undefined, Is
     case "custom-personalization":
     case "commerce":
       return ok({ ...base, kind, alias: typeof item["alias"] === "string" ? item["alias"] : label });
-    case "target":
-      return ok({ ...base, kind });
+    case "target": {
+      const { workspace } = item;
+      const named = typeof workspace === "string" && workspace !== "";
+      return ok({ ...base, kind, workspace: named ? workspace : DEFAULT_WORKSPACE });
+    }
     case "cookie":
       return cookieDestination(base, item["cookie"]);
     case "url":

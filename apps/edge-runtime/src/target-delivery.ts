@@ -1,4 +1,9 @@
-import { type DeliveryProfile, handleDelivery, propositionEvents } from "@tessera/destinations-target";
+import {
+  type DeliveryProfile,
+  handleDelivery,
+  propositionEvents,
+  workspacesOfProperty,
+} from "@tessera/destinations-target";
 import {
   canonicalJson,
   digest,
@@ -44,7 +49,9 @@ export function createDelivery(): Mount {
         client: compiled.snapshot.targetClient,
         orgId: compiled.snapshot.organisation,
         activities: compiled.activities,
-        profileLookup: (identities) => lookup(edge, compiled, { identities, context }),
+        profileLookup: (identities, workspaces) =>
+          lookup(edge, compiled, { identities, workspaces, context }),
+        workspacesOf: (property) => workspacesOfProperty(compiled.target.workspaces, property),
         now: formatInstant(edge.clock()),
         newId: edge.newId,
         query: given({
@@ -101,10 +108,14 @@ function given(query: Readonly<Record<string, string | null>>): Record<string, s
 async function lookup(
   edge: Edge,
   compiled: CompiledSnapshot,
-  of: { readonly identities: readonly Identity[]; readonly context: EdgeContext },
+  of: {
+    readonly identities: readonly Identity[];
+    readonly workspaces: readonly string[];
+    readonly context: EdgeContext;
+  },
 ): Promise<DeliveryProfile | undefined> {
   const now = edge.clock();
-  const destinations = compiled.snapshot.destinations;
+  const connections = compiled.target.all.filter(({ workspace }) => of.workspaces.includes(workspace));
   for (const identity of of.identities) {
     const options = { now, budgetMs: edge.lookupBudgetMs, context: of.context };
     const { profile } = await lookUpProfile(edge, identity, options);
@@ -116,14 +127,15 @@ async function lookup(
     );
     if (profile.hub === undefined) continue;
     const { attributes } = profile.hub;
-    const view = targetView(destinations, { members: sharedMembers(profile, now), attributes });
+    const view = targetView(connections, { members: sharedMembers(profile, now), attributes });
     of.context.waitUntil(logTold(edge, { key: profile.key, now }, view.told));
-    return { memberships: view.memberships, attributes: view.attributes };
+    const { memberships, byWorkspace } = view;
+    return { memberships, byWorkspace, attributes: view.attributes };
   }
   return undefined;
 }
 
-/** `GET /<client>/<environment>/v1/rules.json`: the rules that Target's SDKs decide by on the device. */
+/** `GET /<client>/<environment>/v1/[<property>/]rules.json`: the rules that Target's SDKs decide by on the device. */
 export const serveArtifact: Mount = async (edge, { request, route, requestId, context }) => {
   const compiled = await edge.snapshot.current(context.waitUntil);
   const headers = commonHeaders(edge, request, requestId).filter(([name]) => name !== "cache-control");
@@ -131,7 +143,7 @@ export const serveArtifact: Mount = async (edge, { request, route, requestId, co
   if (request.method !== "GET" && request.method !== "HEAD")
     return { status: 405, headers: [...headers, ["allow", "GET, HEAD"]], body: null };
   if (route.client !== compiled.snapshot.targetClient) return { status: 404, headers, body: null };
-  const body = compiled.artifact();
+  const body = compiled.artifact(route.property);
   const etag = `"${digest(body)}"`;
   const cached = [...headers, ["etag", etag], ["cache-control", "public, max-age=60"]] as const;
   if (request.header("if-none-match") === etag) return { status: 304, headers: cached, body: null };

@@ -1,12 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Conversation } from "./conversation.ts";
 import { TOKEN } from "./definitions.ts";
-import { type RealGateway, startEdgeProcess, startRealGateway } from "./real-gateway.ts";
+import { freePort, type RealGateway, startEdgeProcess, startRealGateway } from "./real-gateway.ts";
 import { startStandInHub } from "./stand-in-hub.ts";
 import { login, seen, type Seen } from "./visits.ts";
 
@@ -211,13 +209,3 @@ describe("the edge as a process", () => {
     );
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

@@ -1,6 +1,4 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import TargetClient from "@adobe/target-nodejs-sdk";
@@ -8,7 +6,7 @@ import { isObject } from "@tessera/xdm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Conversation } from "./conversation.ts";
 import { TOKEN } from "./definitions.ts";
-import { type RealGateway, startEdgeProcess, startRealGateway } from "./real-gateway.ts";
+import { freePort, type RealGateway, startEdgeProcess, startRealGateway } from "./real-gateway.ts";
 
 const ORG = "tessera@TesseraOrg";
 const ADA = "10000000000000000000000000000000000001";
@@ -333,14 +331,4 @@ async function ask(
     handles.filter((handle) => handle.type === type).flatMap(({ payload }) => payload);
   const split = of("personalization:decisions").find(({ scope }) => scope === "split");
   return { ecid: of("identity:result")[0]?.id ?? "", content: split?.items?.[0]?.data.content };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

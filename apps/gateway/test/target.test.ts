@@ -35,6 +35,7 @@ const activity = (audiences: readonly string[], more: object = {}): Promise<Answ
       id: 7,
       name: "Gold banner",
       type: "xt",
+      workspace: "Shop",
       audience: { kind: "any", audiences },
       experiences: [
         { id: 0, name: "E", offers: [{ location: { kind: "page-load" }, offer: { kind: "default" } }] },
@@ -126,6 +127,12 @@ it("saves activities that are right, and keeps the audiences that a live one use
   expect(codes(await activity([], { priority: 1000, type: "mvt" }))).toEqual(
     Array.from({ length: 3 }, () => "activity.invalid"),
   );
+  // Its workspace is that of the connection: no other one maps the audience.
+  expect(codes(await activity([gold], { workspace: "Attic" }))).toEqual(["target.audience-not-mapped"]);
+  expect(codes(await activity([gold], { workspace: undefined }))).toEqual(["target.audience-not-mapped"]);
+  const unmapped = await audience("unmapped");
+  expect(codes(await activity([gold, unmapped]))).toEqual(["target.audience-not-mapped"]);
+  expect(codes(await activity([gold, unmapped], { status: "inactive" }))).toEqual([]);
   dataOf(await activity([gold]));
   const { destinations } = dataOf<{
     destinations: { id: string; dataflows: { id: string; audiences: { id: string }[] }[] }[];
@@ -140,6 +147,52 @@ it("saves activities that are right, and keeps the audiences that a live one use
   expect(codes(await save({ enabled: false }))).toEqual(["target.audience-in-use"]);
   dataOf(await activity([gold], { status: "inactive" }));
   expect(codes(await save({ audiences: others }))).toEqual([]);
+});
+
+it("says which mode applies and why, of a connection and of a datastream", async () => {
+  const fields = "client samePage nextPage nextSession attributes ecidOnly reason explanation";
+  const { destinations } = dataOf<{ destinations: { id: string; target: object | null }[] }>(
+    await harness.graphql(
+      `{destinations{id target{workspace datastreamId liveActivityIds modes{${fields}}}}}`,
+    ),
+  );
+  const later = { samePage: false, nextPage: false, nextSession: true, attributes: true };
+  const api = [
+    { client: "at.js", ...later, ecidOnly: true, reason: "delivery-api" },
+    { client: "server", ...later, ecidOnly: false, reason: "delivery-api" },
+  ];
+  const now = { samePage: true, nextPage: true, nextSession: true, attributes: true, ecidOnly: false };
+  expect(destinations.find(({ id }) => id === destinationId)?.target).toMatchObject({
+    workspace: "Shop",
+    datastreamId: "shop",
+    modes: [{ client: "web-sdk", ...now, reason: "edge-segmentation" }, ...api],
+  });
+  expect(destinations.filter(({ target }) => target === null)).toHaveLength(1);
+  await datastream("calm", { platform: { ...platform, edgeSegmentation: false }, target: {} });
+  const of = async (id?: string): Promise<unknown> => {
+    const query = `query($d:ID!="none"){targetModes(datastreamId:$d){client samePage nextPage nextSession reason}}`;
+    const { targetModes } = dataOf<{ targetModes: { reason: string }[] }>(
+      await harness.graphql(query, { d: id }),
+    );
+    return targetModes[0];
+  };
+  const none = { client: "web-sdk", samePage: false, nextPage: false };
+  expect([await of("calm"), await of(), await of("plain"), await of("nowhere")]).toEqual([
+    { ...none, nextSession: true, reason: "no-edge-segmentation" },
+    { ...none, nextSession: true, reason: "no-datastream" },
+    { ...none, nextSession: false, reason: "no-target-service" },
+    { ...none, nextSession: false, reason: "unknown-datastream" },
+  ]);
+});
+
+it("deletes datastreams that nothing serves, and activities", async () => {
+  const remove = (what: string, id: string): Promise<Answer> =>
+    harness.graphql(`mutation($id:ID!){delete${what}(id:$id)}`, { id });
+  expect(codes(await remove("Datastream", "shop"))).toEqual(["datastream.in-use"]);
+  dataOf(await remove("Datastream", "calm"));
+  expect((await remove("Datastream", "calm")).errors?.[0]?.extensions.code).toBe("NOT_FOUND");
+  dataOf(await remove("Activity", "7"));
+  expect(dataOf<{ activities: object[] }>(await harness.graphql(`{activities}`)).activities).toEqual([]);
 });
 
 it("tells the edge of an audience while its time lasts", async () => {

@@ -73,6 +73,8 @@ export interface Activity {
   readonly name: string;
   readonly type: "ab" | "xt";
   readonly status: "live" | "inactive";
+  /** The workspace it belongs to; `default` when absent. Connections of other workspaces do not serve it. */
+  readonly workspace?: string;
   /** 0 to 999; the highest wins a location. */
   readonly priority: number;
   readonly audience: AudienceCondition;

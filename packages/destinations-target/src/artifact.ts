@@ -10,12 +10,17 @@ import {
 import { indexActivities } from "./decide.ts";
 import { eventToken } from "./event-token.ts";
 import { tokenPaths } from "./tokens.ts";
+import { workspaceOf, workspaceReach, type WorkspaceReach, workspacesOfProperty } from "./workspace.ts";
 
 /** What an artifact is made from. */
 export interface ArtifactInput {
   readonly client: string;
   readonly activities: readonly Activity[];
   readonly environment?: string;
+  /** Which calls are served from which workspaces; every call from the default one without it. */
+  readonly workspaces?: WorkspaceReach;
+  /** Made for calls of this property alone. */
+  readonly property?: string;
 }
 
 const GLOBAL_MBOX = "target-global-mbox";
@@ -24,13 +29,23 @@ const ALLOCATION: JsonValue = { var: "allocation" };
 /**
  * The rules that Target's SDKs decide by on the device (artifact version 1.0.0), for activities that need no profile.
  * A location with an activity that asks for an audience, or whose offer carries tokens, is listed as remote: the SDK
- * then asks the server. Splits are the server's own: `allocation` is computed the same way on both sides.
+ * then asks the server. Splits are the server's own: `allocation` is computed the same way on both sides. Activities of
+ * a workspace that only some properties lead to carry these as their property tokens; where tokens cannot say it, the
+ * location is remote.
  */
 export function decisioningArtifact({
   client,
-  activities,
+  activities: all,
   environment = "production",
+  workspaces = workspaceReach([], []),
+  property,
 }: ArtifactInput): JsonObject {
+  const reached = all.map((activity) => [activity, reachOf(activity, workspaces, property)] as const);
+  const undecidable = new Set(reached.flatMap(([{ id }, reach]) => (reach === "undecidable" ? [id] : [])));
+  const activities = reached.flatMap(([activity, reach]): readonly Activity[] => {
+    if (typeof reach === "string") return [activity];
+    return reach.length === 0 ? [] : [{ ...activity, properties: reach }];
+  });
   const index = indexActivities(activities);
   const mboxes: Record<string, JsonValue> = {};
   const views: Record<string, JsonValue> = {};
@@ -43,7 +58,7 @@ export function decisioningArtifact({
   for (const [key, found] of [...index.byLocation].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const location = locationOf(key);
     const name = location.kind === "page-load" ? GLOBAL_MBOX : location.name;
-    const local = found.every(isLocal);
+    const local = found.every((activity) => isLocal(activity) && !undecidable.has(activity.id));
     if (location.kind === "view") lists[local ? "localViews" : "remoteViews"].push(name);
     else lists[local ? "localMboxes" : "remoteMboxes"].push(name);
     if (!local) continue;
@@ -66,6 +81,25 @@ function locationOf(key: string): Location {
   const colon = key.indexOf(":");
   if (colon < 0) return { kind: "page-load" };
   return { kind: key.startsWith("view:") ? "view" : "mbox", name: key.slice(colon + 1) };
+}
+
+/**
+ * Which calls an activity is for, as far as an artifact can say: `as-it-is` by its own properties, or these properties
+ * alone (none: no call). `undecidable`: for calls without a property, but not for those of every property.
+ */
+function reachOf(
+  activity: Activity,
+  workspaces: WorkspaceReach,
+  property: string | undefined,
+): "as-it-is" | "undecidable" | readonly string[] {
+  const { properties = [] } = activity;
+  const serves = (token: string | undefined): boolean =>
+    workspacesOfProperty(workspaces, token).includes(workspaceOf(activity));
+  if (property !== undefined) return serves(property) ? "as-it-is" : [];
+  if (properties.length > 0) return properties.filter(serves);
+  const known = [...workspaces.byProperty.keys()];
+  if (!serves(undefined)) return known.filter(serves);
+  return known.every(serves) ? "as-it-is" : "undecidable";
 }
 
 function isLocal(activity: Activity): boolean {

@@ -3,9 +3,11 @@ import { destinationCases } from "@tessera/destinations/conformance";
 import { describe, expect, it } from "vitest";
 import {
   type Activity,
+  checkActivityAudiences,
   checkConnection,
   checkTargetDataflow,
   type ConnectionCheck,
+  explainTargetMode,
   targetConnection,
   targetMode,
   type TargetDataflowCheck,
@@ -62,6 +64,14 @@ describe("the Target connection", () => {
       expect(targetMode({ datastreamId }, datastream, client)).toMatchObject({ personalization, namespaces });
     });
   }
+  it("mode: a datastream that lacks Target, or is not there, personalises nothing, and says why", () => {
+    const off = { samePage: false, nextPage: false, nextSession: false, attributes: false };
+    const noTarget = targetMode(settings, { edgeSegmentation: true, target: false }, "web-sdk");
+    expect(noTarget).toMatchObject({ ...off, reason: "no-target-service" });
+    const unknown = targetMode(settings, undefined, "web-sdk");
+    expect(unknown).toMatchObject({ ...off, reason: "unknown-datastream" });
+    expect(explainTargetMode(unknown.reason)).toContain("does not exist");
+  });
 
   const good: ConnectionCheck = {
     orgId: "o",
@@ -171,6 +181,33 @@ const flows: readonly (readonly [
     ["target.audience-in-use"],
   ],
 ];
+
+describe("workspaces", () => {
+  const without = { ...dataflow, audiences: [{ id: "a", namespace: "ups", name: "A" }] };
+  const of = (workspace: string, activity: Activity): readonly string[] =>
+    checkTargetDataflow(without, { ...check, saved: dataflow, workspace, activities: [activity] }).map(
+      ({ code }) => code,
+    );
+  it("keep an audience for the activities of the same workspace alone", () => {
+    expect(of("default", live)).toEqual(["target.audience-in-use"]);
+    expect(of("Shop", live)).toEqual([]);
+    expect(of("Shop", { ...live, workspace: "Shop" })).toEqual(["target.audience-in-use"]);
+  });
+
+  it("let an activity go live only by audiences that are mapped there", () => {
+    const mapped = new Map([
+      ["default", new Set(["a"])],
+      ["Shop", new Set(["b"])],
+    ]);
+    const asked = (change: Partial<Activity>): readonly string[] =>
+      checkActivityAudiences({ ...live, ...change }, mapped).map(({ message }) => message);
+    expect(asked({})).toEqual([expect.stringContaining("The audience b is not activated")]);
+    expect(asked({ workspace: "Shop" })).toEqual([]);
+    expect(asked({ workspace: "Attic" })).toEqual([expect.stringContaining("workspace Attic")]);
+    expect(asked({ status: "inactive" })).toEqual([]);
+    expect(asked({ audience: { kind: "everyone" } })).toEqual([]);
+  });
+});
 
 describe("dataflows to Target", () => {
   for (const [name, change, more, codes] of flows) {

@@ -8,7 +8,7 @@ import {
   valueAt,
 } from "@tessera/destinations";
 import { err, type Issue, isMember, type JsonSchema, type JsonValue, ok, type Result } from "@tessera/xdm";
-import { type Activity, audiencesOf } from "./activity.ts";
+import { DEFAULT_WORKSPACE, NO_DATASTREAM } from "./workspace.ts";
 
 /** Settings of a Target connection; its name is the destination's. */
 export interface TargetSettings {
@@ -43,7 +43,7 @@ function parseSettings(input: unknown): Result<TargetSettings, readonly Issue[]>
   const issues = checkSettings(SCHEMA, input);
   return issues.length > 0
     ? err(issues)
-    : ok({ workspace: "default", ...(input as Omit<TargetSettings, "workspace">) });
+    : ok({ workspace: DEFAULT_WORKSPACE, ...(input as Omit<TargetSettings, "workspace">) });
 }
 
 /**
@@ -70,36 +70,6 @@ export const targetConnection: DestinationDefinition<TargetSettings> = {
   },
   ...profileRequest,
 };
-
-/** What calls Target. */
-export type TargetClient = "web-sdk" | "at.js" | "server";
-
-/** When an audience takes effect, and by which identities a visitor is recognised. */
-export interface TargetMode {
-  readonly personalization: "same-page" | "next-session";
-  /** `any`: every identity of the identity map. */
-  readonly namespaces: "any" | readonly string[];
-  readonly edgeSegmentation: boolean;
-}
-
-/**
- * The mode of a connection. Only the Web SDK (or the Edge API) over a datastream with edge segmentation personalises the
- * same page; without edge segmentation, and with at.js or server-side SDKs, audiences hold from the next session.
- * at.js knows the ECID alone.
- */
-export function targetMode(
-  settings: Pick<TargetSettings, "datastreamId">,
-  datastream: { readonly edgeSegmentation: boolean } | undefined,
-  client: TargetClient,
-): TargetMode {
-  const sdk = client === "web-sdk" && settings.datastreamId !== "none" && datastream !== undefined;
-  const edgeSegmentation = sdk && datastream.edgeSegmentation;
-  return {
-    personalization: edgeSegmentation ? "same-page" : "next-session",
-    namespaces: client === "at.js" ? ["ECID"] : "any",
-    edgeSegmentation,
-  };
-}
 
 /** What a connection is checked against before it is saved. */
 export interface ConnectionCheck {
@@ -136,7 +106,7 @@ export function checkConnection(settings: TargetSettings, check: ConnectionCheck
   if (sandboxRule === "default-production" && !isDefault) {
     wrong("sandbox", "sandbox", "the default production sandbox, or the rule `any`", sandbox.name);
   }
-  if (settings.datastreamId === "none") return issues;
+  if (settings.datastreamId === NO_DATASTREAM) return issues;
   if (!datastream || datastream.id !== settings.datastreamId)
     wrong("datastream", "datastreamId", "a datastream of this sandbox", undefined);
   else if (!datastream.target || !datastream.platform || !datastream.personalizationDestinations) {
@@ -151,60 +121,6 @@ export function checkConnection(settings: TargetSettings, check: ConnectionCheck
     wrong("datastream-taken", "datastreamId", "a datastream of its own", settings.datastreamId);
   }
   return issues;
-}
-
-/** What a dataflow to Target is checked against, beside what holds for every dataflow. */
-export interface TargetDataflowCheck {
-  /** By audience id: where it comes from and whether its merge policy is active on the edge. */
-  readonly audiences: { readonly [id: string]: { readonly origin: string; readonly activeOnEdge: boolean } };
-  /** The dataflow as it is now. */
-  readonly saved?: Dataflow;
-  readonly activities: readonly Activity[];
-}
-
-/**
- * The rules of Target, all violations at once: audiences of the segmentation service with an edge merge policy, and no
- * audience removed, by edit or by switching the dataflow off, that a live activity uses. Its limits (50 audiences as
- * advice, 30 attributes in the sandbox) are those of `validateDataflow`, as for every destination.
- */
-export function checkTargetDataflow(dataflow: Dataflow, check: TargetDataflowCheck): readonly Issue[] {
-  const violations: Issue[] = [];
-  for (const [index, { id, namespace }] of dataflow.audiences.entries()) {
-    const audience = check.audiences[id];
-    const path = ["audiences", index];
-    // One that nobody knows is told by `validateDataflow`.
-    if (audience === undefined) continue;
-    if (namespace !== "ups" || audience.origin !== "ups") {
-      violations.push(
-        settingsIssue("target.audience-origin", path, "an audience of the segmentation service", namespace),
-      );
-    } else if (!audience.activeOnEdge) {
-      violations.push(
-        settingsIssue(
-          "target.merge-policy",
-          path,
-          "an audience whose merge policy is active on the edge",
-          id,
-        ),
-      );
-    }
-  }
-  const kept = new Set(dataflow.enabled ? dataflow.audiences.map(({ id }) => id) : []);
-  const before = check.saved?.enabled === true ? check.saved.audiences : [];
-  const removed = before.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
-  return [...violations, ...removed.flatMap((id) => checkRemoval(id, check.activities))];
-}
-
-/** Why an audience may not be taken from Target: live activities use it. Empty when it may. */
-export function checkRemoval(audienceId: string, activities: readonly Activity[]): readonly Issue[] {
-  const using = activities.filter(
-    (activity) => activity.status === "live" && audiencesOf(activity).has(audienceId),
-  );
-  return using.map((activity) => ({
-    code: "target.audience-in-use",
-    path: ["audiences"],
-    message: `The audience is used by the live activity ${activity.id}. Stop the activity or change its audience first.`,
-  }));
 }
 
 /** What Target reads of one profile. */

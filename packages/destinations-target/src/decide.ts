@@ -10,6 +10,7 @@ import {
 import { allocationOf } from "./allocation.ts";
 import { eventToken } from "./event-token.ts";
 import { fillTokens } from "./tokens.ts";
+import { DEFAULT_WORKSPACE, workspaceOf } from "./workspace.ts";
 
 /** The visitor a decision is for: mapped memberships and attributes of the edge profile, and who they are. */
 export interface Visitor {
@@ -47,6 +48,11 @@ export interface DecideRequest {
   readonly locations: readonly Location[];
   readonly now: string;
   readonly property?: string;
+  /**
+   * The workspaces that are served, each with the memberships it knows of. Without it the default one, by the
+   * visitor's memberships.
+   */
+  readonly workspaces?: ReadonlyMap<string, Visitor["memberships"]>;
 }
 
 /** Sorts live activities by location and priority, once for many decisions. Ties go to the older (smaller) id. */
@@ -81,9 +87,12 @@ export function indexActivities(activities: readonly Activity[]): ActivityIndex 
  */
 export function decide(index: ActivityIndex, request: DecideRequest): readonly Decision[] {
   const chosen = new Map<Activity, Experience | undefined>();
-  const members = memberIds(request.visitor.memberships);
+  const membersIn = membersByWorkspace(request);
   const experienceOf = (activity: Activity): Experience | undefined => {
-    if (!chosen.has(activity)) chosen.set(activity, choose(activity, members, request));
+    if (!chosen.has(activity)) {
+      const members = membersIn(workspaceOf(activity));
+      chosen.set(activity, members && choose(activity, members, request));
+    }
     return chosen.get(activity);
   };
   const decisions: Decision[] = [];
@@ -158,6 +167,21 @@ function fits(condition: AudienceCondition, members: ReadonlySet<string>): boole
     case "none":
       return !condition.audiences.some((id) => members.has(id));
   }
+}
+
+/** Whom each served workspace knows the visitor to be; `undefined` for a workspace that is not served. */
+function membersByWorkspace({
+  visitor,
+  workspaces = new Map([[DEFAULT_WORKSPACE, visitor.memberships]]),
+}: DecideRequest): (workspace: string) => ReadonlySet<string> | undefined {
+  const known = new Map<string, ReadonlySet<string>>();
+  return (workspace) => {
+    const memberships = workspaces.get(workspace);
+    if (memberships === undefined) return undefined;
+    let members = known.get(workspace);
+    if (members === undefined) known.set(workspace, (members = memberIds(memberships)));
+    return members;
+  };
 }
 
 function memberIds(memberships: Visitor["memberships"]): ReadonlySet<string> {

@@ -18,6 +18,10 @@ export const TARGET_ERRORS = {
     meaning: "A live activity uses the audience that is to be removed.",
     retryable: false,
   },
+  "target.audience-not-mapped": {
+    meaning: "A live activity asks about an audience that no connection of its workspace maps.",
+    retryable: false,
+  },
   "target.no-visitor-id": {
     meaning: "A person has neither a third-party id nor a Target id.",
     retryable: false,

@@ -9,10 +9,13 @@ import {
   type LocationRequest,
   parseDeliveryRequest,
 } from "./delivery-request.ts";
+import { DEFAULT_WORKSPACE } from "./workspace.ts";
 
 /** What a profile lookup gives: mapped memberships and attributes. */
 export interface DeliveryProfile {
   readonly memberships: Visitor["memberships"];
+  /** What each workspace knows of them, where connections are divided by workspace; all know all without it. */
+  readonly byWorkspace?: ReadonlyMap<string, Visitor["memberships"]>;
   readonly attributes: JsonObject;
 }
 
@@ -24,12 +27,17 @@ export interface DeliveryContext {
   readonly activities: ActivityIndex;
   /**
    * The edge profile of the first identity that has one; `undefined` when none is known. Asked with the ECID, and with
-   * authenticated customer ids (namespace = integration code) beside it.
+   * authenticated customer ids (namespace = integration code) beside it, and with the workspaces that are served.
    */
-  readonly profileLookup: (identities: readonly Identity[]) => Promise<DeliveryProfile | undefined>;
+  readonly profileLookup: (
+    identities: readonly Identity[],
+    workspaces: readonly string[],
+  ) => Promise<DeliveryProfile | undefined>;
   /** ISO 8601 in UTC with milliseconds. */
   readonly now: string;
   readonly newId: () => string;
+  /** The workspaces that a call of this property is served from; the default one without it. */
+  readonly workspacesOf?: (property: string | undefined) => readonly string[];
   /** Query parameters of the call. */
   readonly query: { readonly imsOrgId?: string; readonly client?: string; readonly sessionId?: string };
   /** Size of the body in bytes, where known. */
@@ -62,15 +70,23 @@ export async function handleDelivery(body: unknown, context: DeliveryContext): P
   if (!parsed.ok) return refused(parsed.error);
   const request = parsed.value;
   const tntId = request.ids.tntId?.split(".")[0] || context.newId();
-  const profile = await lookup(request.ids, context);
+  const served = context.workspacesOf?.(request.property) ?? [DEFAULT_WORKSPACE];
+  const profile = await lookup(request.ids, context, served);
   const visitorId =
     request.ids.marketingCloudVisitorId ?? (request.ids.tntId ? tntId : (request.ids.thirdPartyId ?? tntId));
+  const workspaces = new Map(
+    served.map((workspace) => [
+      workspace,
+      (profile?.byWorkspace ? profile.byWorkspace.get(workspace) : profile?.memberships) ?? {},
+    ]),
+  );
   const decideFor = (locations: readonly Location[]): readonly Decision[] =>
     decide(context.activities, {
       client: context.client,
       visitor: { visitorId, memberships: profile?.memberships ?? {}, attributes: profile?.attributes ?? {} },
       locations,
       now: context.now,
+      workspaces,
       ...(request.property !== undefined && { property: request.property }),
     });
   const executed = request.execute && decideFor(locationsOf(request.execute, context.activities));
@@ -130,13 +146,12 @@ function refused({ status, message }: DeliveryRefusal): DeliveryAnswer {
 async function lookup(
   ids: DeliveryIds,
   { profileLookup }: DeliveryContext,
+  workspaces: readonly string[],
 ): Promise<DeliveryProfile | undefined> {
   if (ids.marketingCloudVisitorId === undefined) return undefined;
   const customers = ids.customerIds.filter(({ authenticated }) => authenticated);
-  return profileLookup([
-    { namespace: "ECID", id: ids.marketingCloudVisitorId },
-    ...customers.map(({ integrationCode, id }) => ({ namespace: integrationCode, id })),
-  ]);
+  const identities = customers.map(({ integrationCode, id }) => ({ namespace: integrationCode, id }));
+  return profileLookup([{ namespace: "ECID", id: ids.marketingCloudVisitorId }, ...identities], workspaces);
 }
 
 function locationsOf(request: LocationRequest, { views }: ActivityIndex): readonly Location[] {

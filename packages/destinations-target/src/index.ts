@@ -11,6 +11,14 @@ export {
   type Offer,
 } from "./activity.ts";
 export { parseActivity, readActivities } from "./parse-activity.ts";
+export {
+  DEFAULT_WORKSPACE,
+  NO_DATASTREAM,
+  workspaceOf,
+  workspaceReach,
+  type WorkspaceReach,
+  workspacesOfProperty,
+} from "./workspace.ts";
 export { allocationOf } from "./allocation.ts";
 export {
   type ActivityIndex,
@@ -42,18 +50,27 @@ export {
 export { type ArtifactInput, decisioningArtifact } from "./artifact.ts";
 export {
   checkConnection,
-  checkRemoval,
-  checkTargetDataflow,
   type ConnectionCheck,
-  type TargetClient,
   targetConnection,
-  type TargetDataflowCheck,
-  type TargetMode,
-  targetMode,
   type TargetProfile,
   targetProfile,
   type TargetSettings,
 } from "./connection.ts";
+export {
+  checkActivityAudiences,
+  checkRemoval,
+  checkTargetDataflow,
+  type TargetDataflowCheck,
+} from "./target-rules.ts";
+export {
+  explainTargetMode,
+  TARGET_CLIENTS,
+  type TargetClient,
+  type TargetDatastream,
+  type TargetMode,
+  targetMode,
+  type TargetModeReason,
+} from "./mode.ts";
 export { AUDIENCES_PARAMETER, targetOutbound, type TargetOutboundSettings } from "./outbound.ts";
 export { TARGET_ERRORS } from "./errors.ts";
 export { type AnsweredRequest, requestLogItem } from "./request-log.ts";

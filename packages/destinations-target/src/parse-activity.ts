@@ -36,7 +36,7 @@ export function parseActivity(input: unknown): Result<Activity, readonly Issue[]
   };
   if (!isObject(input)) report([], "an object", input);
   const given = isObject(input) ? input : {};
-  const { name, type, status = "live", priority = 0 } = given;
+  const { name, type, status = "live", priority = 0, workspace } = given;
   const id = idOf(given["id"]);
   if (id === undefined) report(["id"], "a positive integer", given["id"]);
   if (typeof name !== "string" || name.trim() === "") report(["name"], "a name", name);
@@ -44,6 +44,9 @@ export function parseActivity(input: unknown): Result<Activity, readonly Issue[]
   if (status !== "live" && status !== "inactive") report(["status"], "live or inactive", status);
   if (!Number.isInteger(priority) || (priority as number) < 0 || (priority as number) > 999) {
     report(["priority"], "an integer from 0 to 999", priority);
+  }
+  if (workspace !== undefined && (!isTexts([workspace]) || String(workspace).length > 255)) {
+    report(["workspace"], "a name of 1 to 255 characters", workspace);
   }
   checkCondition(given["audience"] ?? { kind: "everyone" }, ["audience"], report);
   const times = checkTimes(given, report);

@@ -133,7 +133,7 @@ export function edgeProjection(
 }
 
 function edgeDestination({ stored, configured, dataflows }: LiveDestination, now: string): JsonObject {
-  const { integrationAlias, datastreamId } = stored.settings;
+  const { integrationAlias, datastreamId, workspace } = stored.settings;
   const mapped = dataflows.filter(({ enabled }) => enabled).map((dataflow) => activeAt(dataflow, now));
   return {
     id: stored.id,
@@ -141,6 +141,7 @@ function edgeDestination({ stored, configured, dataflows }: LiveDestination, now
     name: stored.name,
     ...(typeof integrationAlias === "string" ? { alias: integrationAlias } : {}),
     ...(typeof datastreamId === "string" ? { datastreamId } : {}),
+    ...(typeof workspace === "string" ? { workspace } : {}),
     audienceIds: [...new Set(mapped.flatMap(({ audiences }) => audiences.map(({ id }) => id)))],
     attributes: mapped.flatMap(({ mapping }) =>
       mapping.flatMap(({ source, target }) =>

@@ -31,6 +31,11 @@ export interface SandboxSettings {
     kind: EdgeDocumentKind,
     body: JsonObject,
   ) => Promise<Result<JsonObject, readonly Issue[]>>;
+  /** Deletes a datastream or an activity; gives it as it was. */
+  readonly deleteEdgeDocument: (
+    kind: EdgeDocumentKind,
+    id: string,
+  ) => Promise<Result<JsonObject, readonly Issue[]>>;
   /** Chooses the rule that says how queries may be evaluated, from the next check and edit on. */
   readonly setEligibility: (rule: EligibilityRule) => Promise<Result<EligibilityRule, readonly Issue[]>>;
   readonly edgeDocuments: (kind: EdgeDocumentKind) => Promise<readonly JsonObject[]>;
@@ -122,6 +127,13 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
         ]);
       }
       return (await saveDocument(store, kind, id, body)) ? ok(body) : err([CONFLICT]);
+    },
+    deleteEdgeDocument: async (kind, id) => {
+      const stored = await store.document(kind, id);
+      if (stored === undefined)
+        return err([{ code: "notFound", path: ["id"], message: `No such ${kind} in this sandbox.` }]);
+      const documents = [{ kind, id, expectedVersion: stored.version }];
+      return (await store.commit({ ...emptyCommit, documents })).ok ? ok(stored.body) : err([CONFLICT]);
     },
     setEligibility: async (rule) => {
       if (!(await saveDocument(store, ELIGIBILITY, "current", { rule }))) return err([CONFLICT]);

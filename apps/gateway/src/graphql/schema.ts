@@ -13,6 +13,7 @@ import { CampaignResolver } from "./destination/campaign.resolver.ts";
 import { DataflowResolver } from "./destination/dataflow.resolver.ts";
 import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
+import { TargetResolver } from "./destination/target.resolver.ts";
 import { GovernanceResolver } from "./governance/governance.resolver.ts";
 import { GuardrailsResolver } from "./guardrails/guardrails.resolver.ts";
 import { DecisionResolver } from "./identity/decision.resolver.ts";
@@ -50,6 +51,7 @@ const RESOLVERS = [
   DeadLetterResolver,
   DecisionResolver,
   DestinationResolver,
+  TargetResolver,
   GovernanceResolver,
   GuardrailsResolver,
   IdentityResolver,

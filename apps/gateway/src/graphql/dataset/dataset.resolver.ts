@@ -3,6 +3,7 @@ import type { Dataset } from "@tessera/profile-store";
 import { type JsonObject, parseJson } from "@tessera/xdm";
 import { Arg, Ctx, Field, ID, Mutation, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
+import { checkActivity } from "../destination/check-target.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 
@@ -118,13 +119,17 @@ export class DatasetResolver {
 
   @Mutation(() => JsonObjectScalar, {
     description:
-      "Saves an activity under its id, refused with all that is wrong with it; edges read it with their next snapshot. Permission: Manage Destinations.",
+      "Saves an activity under its id, refused with all that is wrong with it, and a live one that asks about audiences no Target connection of its workspace maps; edges read it with their next snapshot. Permission: Manage Destinations.",
   })
   async saveActivity(
     @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
-    const { id } = valueOf(parseActivity(definition));
+    demand(context, "manage-destinations");
+    const activity = valueOf(parseActivity(definition));
+    const { id } = activity;
+    const issues = checkActivity(activity, context);
+    if (issues.length > 0) valueOf({ ok: false, error: issues });
     return saveEdgeDocument(context, "activity", { ...definition, id: String(id) });
   }
 }

@@ -1,27 +1,46 @@
 import type { Dataflow } from "@tessera/destinations";
 import {
+  type Activity,
+  checkActivityAudiences,
   checkConnection,
   checkTargetDataflow,
   readActivities,
   targetConnection,
+  type TargetSettings,
 } from "@tessera/destinations-target";
-import { isObject, type Issue, type JsonObject } from "@tessera/xdm";
+import { formatInstant, isObject, type Issue, type JsonObject } from "@tessera/xdm";
 import { externalAudienceIds } from "../../external-audience.ts";
 import type { Sandbox } from "../../sandbox.ts";
 import type { GatewayContext } from "../context.ts";
 
-/** What keeps a connection to Target from being made, besides its settings; nothing for other types. */
+type Live = ReturnType<Sandbox["hub"]["destinations"]> extends ReadonlyMap<string, infer D> ? D : never;
+
+/** The settings of a connection to Target; `undefined` for other destinations. */
+export function targetSettingsOf(live: {
+  readonly configured: { readonly slug: string };
+  readonly stored: { readonly settings: JsonObject };
+}): TargetSettings | undefined {
+  if (live.configured.slug !== targetConnection.slug) return undefined;
+  const parsed = targetConnection.parseSettings(live.stored.settings);
+  return parsed.ok ? parsed.value : undefined;
+}
+
+/** The activities of a sandbox, those that are wrong left out. */
+export async function activitiesOf({ hub }: Pick<Sandbox, "hub">): Promise<readonly Activity[]> {
+  return readActivities(await hub.edgeDocuments("activity")).activities;
+}
+
+/** What keeps a connection to Target from being made or edited, besides its settings; nothing for other types. */
 export async function checkTargetConnection(
-  { type, settings }: { readonly type: string; readonly settings: JsonObject },
+  { id, type, settings }: { readonly id?: string; readonly type: string; readonly settings: JsonObject },
   { gateway, sandbox }: GatewayContext,
 ): Promise<readonly Issue[]> {
   const parsed = type === targetConnection.slug ? targetConnection.parseSettings(settings) : undefined;
   if (parsed?.ok !== true) return [];
   const { datastreamId } = parsed.value;
-  const { datastreams } = await sandbox.hub.edgeDefinitions();
-  const found = datastreams.find((one) => isObject(one) && one["id"] === datastreamId);
+  const found = await datastreamOf(sandbox, datastreamId);
   const connections = [...sandbox.hub.destinations().values()].filter(
-    ({ configured }) => configured.slug === targetConnection.slug,
+    ({ configured, stored }) => configured.slug === targetConnection.slug && stored.id !== id,
   );
   const { defaultSandbox, organisation, targetSandboxes } = gateway.config;
   const { name } = sandbox;
@@ -30,7 +49,7 @@ export async function checkTargetConnection(
     orgId: organisation,
     sandbox: { name, kind, isDefault: name === defaultSandbox },
     sandboxRule: targetSandboxes,
-    ...(isObject(found) && { datastream: { id: datastreamId, ...servicesOf(found["services"]) } }),
+    ...(found && { datastream: { id: datastreamId, ...found } }),
     takenDatastreams: connections.map(({ stored }) => String(stored.settings["datastreamId"])),
   });
 }
@@ -38,10 +57,12 @@ export async function checkTargetConnection(
 /** What Target's own rules have against a dataflow; nothing for other destinations. */
 export async function checkTargetRules(
   dataflow: Dataflow,
-  live: { readonly configured: { readonly slug: string }; readonly dataflows: readonly Dataflow[] },
-  { hub, store }: Sandbox,
+  live: Pick<Live, "configured" | "stored" | "dataflows">,
+  sandbox: Sandbox,
 ): Promise<readonly Issue[]> {
-  if (live.configured.slug !== targetConnection.slug) return [];
+  const settings = targetSettingsOf(live);
+  if (settings === undefined) return [];
+  const { hub, store } = sandbox;
   const { audiences, policies, policy } = hub.configuration();
   const external = await externalAudienceIds(store);
   const known = [...audiences.values()].map(({ id, mergePolicyId = policy.id }) => {
@@ -52,21 +73,54 @@ export async function checkTargetRules(
   return checkTargetDataflow(dataflow, {
     audiences: Object.fromEntries(known),
     ...(saved && { saved }),
-    activities: readActivities(await hub.edgeDocuments("activity")).activities,
+    activities: await activitiesOf(sandbox),
+    workspace: settings.workspace,
   });
+}
+
+/** What keeps an activity from going live: audiences that no connection of its workspace maps. */
+export function checkActivity(activity: Activity, { sandbox, gateway }: GatewayContext): readonly Issue[] {
+  const now = formatInstant(gateway.clock());
+  const mapped = new Map<string, Set<string>>();
+  for (const live of sandbox.hub.destinations().values()) {
+    const settings = targetSettingsOf(live);
+    if (settings === undefined) continue;
+    const known = mapped.get(settings.workspace) ?? new Set<string>();
+    mapped.set(settings.workspace, known);
+    for (const dataflow of live.dataflows) {
+      if (!dataflow.enabled) continue;
+      // One whose time is still to come is mapped; one whose time is over is not.
+      const over = new Set(dataflow.audiences.filter(({ endsAt }) => endsAt !== undefined && endsAt <= now));
+      for (const audience of dataflow.audiences) if (!over.has(audience)) known.add(audience.id);
+    }
+  }
+  return checkActivityAudiences(activity, mapped);
+}
+
+/** The services of a datastream that edges serve; `undefined` when there is none of this id. */
+export async function datastreamOf(
+  { hub }: Pick<Sandbox, "hub">,
+  id: string,
+): Promise<ReturnType<typeof servicesOf> | undefined> {
+  const { datastreams } = await hub.edgeDefinitions();
+  const found = datastreams.find((one) => isObject(one) && one["id"] === id);
+  return isObject(found) ? servicesOf(found["services"]) : undefined;
 }
 
 function servicesOf(services: unknown): {
   readonly target: boolean;
   readonly platform: boolean;
   readonly personalizationDestinations: boolean;
+  readonly edgeSegmentation: boolean;
 } {
   const { target, platform } = isObject(services) ? services : {};
   const isOn = (service: unknown): service is Record<string, unknown> =>
     isObject(service) && service["enabled"] !== false;
+  const has = (name: string): boolean => isOn(platform) && platform[name] === true;
   return {
     target: isOn(target),
     platform: isOn(platform),
-    personalizationDestinations: isOn(platform) && platform["personalizationDestinations"] === true,
+    personalizationDestinations: has("personalizationDestinations"),
+    edgeSegmentation: has("edgeSegmentation"),
   };
 }
