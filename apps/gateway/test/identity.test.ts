@@ -163,6 +163,70 @@ describe("who is who, through the gateway", () => {
     await expect.poll(persons).toBe(1);
   });
 
+  it("stops a rehearsal on demand, and changes nothing", async () => {
+    const { store } = harness;
+    const owners = store.owners.bind(store);
+    let [release, begun] = [(): void => undefined, (): void => undefined];
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const reached = new Promise<void>((resolve) => (begun = resolve));
+    store.owners = async (...asked) => {
+      begun();
+      await held;
+      return owners(...asked);
+    };
+    const start = async (): Promise<string> =>
+      (
+        await run<{ rehearseLinkingRules: { id: string } }>(
+          `mutation($r:JSONObject!){rehearseLinkingRules(rules:$r){id}}`,
+          { r: { namespaces: RULES } },
+        )
+      ).rehearseLinkingRules.id;
+    const id = await start();
+    await reached;
+    const before = await run(`{linkingRules totals{persons identities}}`);
+    await run(`mutation($id:ID!){cancelJob(id:$id){status}}`, { id });
+    release();
+    const status = async (of: string): Promise<unknown> =>
+      (await run<{ job: object }>(`query($id:ID!){job(id:$id){status result}}`, { id: of })).job;
+    await expect.poll(() => status(id)).toEqual({ status: "cancelled", result: null });
+    store.owners = owners;
+    expect(await run(`{linkingRules totals{persons identities}}`)).toEqual(before);
+    const again = await start();
+    expect(again).not.toBe(id);
+    await expect.poll(() => status(again)).toMatchObject({ status: "done" });
+  });
+
+  it("simulates protections: how many values, and how many new ones within a time", async () => {
+    const events = ["CRMID: a, ECID: 1", "CRMID: a, ECID: 2", "CRMID: a, ECID: 3"].join("\n");
+    const simulate = async (ecid: object, times?: readonly string[]): Promise<unknown> =>
+      (
+        await run<{ simulateIdentityGraph: { removedLinks: { reason: string }[] } }>(
+          `query($n:[SimulatedNamespaceInput!]!,$e:String!,$t:[DateTime!]){simulateIdentityGraph(namespaces:$n,events:$e,times:$t){removedLinks{reason b{id}}}}`,
+          {
+            n: [
+              { namespace: "CRMID", type: "CROSS_DEVICE", unique: true, priority: 1 },
+              { namespace: "ECID", priority: 2, ...ecid },
+            ],
+            e: events,
+            t: times,
+          },
+        )
+      ).simulateIdentityGraph.removedLinks.map(({ reason }) => reason);
+    const days = ["2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-05T00:00:00Z"];
+    const newValues = { count: 1, withinDays: 1 };
+    expect(await simulate({})).toEqual([]);
+    expect(await simulate({ maxValues: 2 })).toEqual(["maxValues"]);
+    expect(await simulate({ newValues })).toEqual(["newValues", "newValues"]);
+    expect(await simulate({ newValues }, days)).toEqual([]);
+    for (const wrong of [{ maxValues: 0 }, { newValues: { count: 1, withinDays: 0 } }]) {
+      const answer = await harness.graphql(
+        `query($n:[SimulatedNamespaceInput!]!){simulateIdentityGraph(namespaces:$n,events:"ECID: 1"){at}}`,
+        { n: [{ namespace: "ECID", priority: 1, ...wrong }] },
+      );
+      expect(codeOf(answer)).toBe("BAD_USER_INPUT");
+    }
+  });
+
   it("keeps the values of the block list out, and says so", async () => {
     const settings = { blocked: [{ namespace: "Email", values: ["test@shop.example"] }] };
     await run(`mutation($s:JSONObject!){setIdentityNamespaces(settings:$s)}`, { s: settings });

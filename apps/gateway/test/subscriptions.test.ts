@@ -113,4 +113,73 @@ describe("subscriptions", () => {
     );
     await reader.cancel();
   });
+
+  /** The results of an event stream that is open, one after the other. */
+  const openStream = async (
+    query: string,
+    variables: object = {},
+  ): Promise<AsyncGenerator<object, undefined>> => {
+    const response = await harness.request("/graphql", {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      body: JSON.stringify({ query, variables }),
+    });
+    return resultsOf(response.body as ReadableStream<Uint8Array>);
+  };
+  async function* resultsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<object, undefined> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of body) {
+      const events = (text + decoder.decode(chunk, { stream: true })).split("\n\n");
+      text = events.pop() ?? "";
+      for (const event of events) {
+        const [, data] = /^event: next\ndata: (.*)$/.exec(event) ?? [];
+        if (data !== undefined) yield (JSON.parse(data) as { data: object }).data;
+        if (event.startsWith("event: complete")) return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  it("tells the progress of one job to its end as server-sent events", async () => {
+    const { store } = harness;
+    const owners = store.owners.bind(store);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    store.owners = async (...asked) => {
+      await held;
+      return owners(...asked);
+    };
+    const started = await harness.graphql("mutation{startRebuild{id}}");
+    const { id } = dataOf<{ startRebuild: { id: string } }>(started).startRebuild;
+    const told: { id: string; status: string }[] = [];
+    const stream = await openStream("subscription($id:ID){jobChanged(id:$id){id status done total}}", { id });
+    release();
+    for (let next = await stream.next(); next.done !== true; next = await stream.next()) {
+      const { jobChanged } = next.value as { jobChanged: (typeof told)[number] };
+      told.push(jobChanged);
+      if (jobChanged.status !== "running") break;
+    }
+    await stream.return(undefined);
+    store.owners = owners;
+    expect(told.at(-1)).toMatchObject({ id, status: "done" });
+    expect(new Set(told.map((job) => job.id))).toEqual(new Set([id]));
+  });
+
+  it("ends a stream of which nothing is wanted", async () => {
+    for (const query of [
+      "subscription{nothing}",
+      "subscription{a:jobChanged{id} b:jobChanged{id}}",
+      `{${Array.from({ length: 500 }, (_, n) => `a${n}:audiences{id}`).join(" ")}}`,
+    ]) {
+      const response = await harness.request("/graphql", {
+        method: "POST",
+        headers: { "content-type": "application/json", accept: "text/event-stream" },
+        body: JSON.stringify({ query }),
+      });
+      expect(response.status).toBe(400);
+      const { errors } = (await response.json()) as { errors: readonly object[] };
+      expect(errors.length).toBeGreaterThan(0);
+    }
+  });
 });

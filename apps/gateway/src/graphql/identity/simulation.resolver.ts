@@ -5,13 +5,27 @@ import {
   type SimulatedNamespace,
 } from "@tessera/identity-graph";
 import { formatInstant } from "@tessera/xdm";
-import { Arg, Ctx, Field, InputType, Int, ObjectType, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, Field, Float, InputType, Int, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { explainRemoval } from "./identity.mapper.ts";
+import { DateTime } from "../scalars.ts";
 import { IdentityType } from "./identity.type.ts";
 
 const EVENTS_MAX = 200_000;
+const CAP_LEAST = 2;
+const DAY_MS = 86_400_000;
+
+@InputType({
+  description: "A protection: so many values of a namespace at most may be new to a graph within a time.",
+})
+class NewValuesInput {
+  @Field(() => Int, { description: "Values that may be new, 1 or more." })
+  readonly count!: number;
+
+  @Field(() => Float, { description: "Within so many days, above 0; a part of a day is 1 / 24 for an hour." })
+  readonly withinDays!: number;
+}
 
 @InputType({ description: "How a namespace is set in a simulation." })
 class SimulatedNamespaceInput {
@@ -29,6 +43,18 @@ class SimulatedNamespaceInput {
 
   @Field(() => Int, { description: "Priority, 1 first." })
   readonly priority!: number;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "A protection: most values of it in a graph, 1 or more; no limit without it.",
+  })
+  readonly maxValues?: number | null;
+
+  @Field(() => NewValuesInput, {
+    nullable: true,
+    description: "A protection: most new values of it within a time; no limit without it.",
+  })
+  readonly newValues?: NewValuesInput | null;
 }
 
 @ObjectType({ description: "A link that a simulation took away." })
@@ -78,17 +104,34 @@ export class SimulationResolver {
     @Arg("events", () => String, {
       description: "One event a line: CRMID: Jane, ECID: 1. At most 200,000 characters.",
     })
-    events: string,
-    @Arg("cap", () => Int, { nullable: true, description: "Most identities in a graph; 50 without it." })
+    text: string,
+    @Arg("cap", () => Int, {
+      nullable: true,
+      description: "Most identities in a graph, 2 or more; 50 without it.",
+    })
     cap: number | undefined,
+    @Arg("times", () => [DateTime], {
+      nullable: true,
+      description:
+        "When each event happened, one for each line that is neither empty nor a comment; a millisecond apart without it. Limits on new values within a time go by them.",
+    })
+    times: readonly Date[] | null | undefined,
     @Ctx() context: GatewayContext,
   ): SimulationType {
     demand(context, "view-identity-namespaces");
-    if (events.length > EVENTS_MAX)
+    if (text.length > EVENTS_MAX)
       throw failure("TOO_MUCH", `events: expected at most ${EVENTS_MAX} characters.`);
-    const parsed = valueOf(parseSimulation(events));
+    const parsed = valueOf(parseSimulation(text));
     const settings = namespaces.map(settingOf);
-    const result = simulateGraph({ settings, events: parsed, ...(typeof cap === "number" && { cap }) });
+    if (times && times.length !== parsed.length)
+      throw failure("BAD_USER_INPUT", `times: expected ${parsed.length}, one for each event.`);
+    const events = parsed.map((event, index) => {
+      const at = times?.[index];
+      return at === undefined ? event : { ...event, t: at.getTime() };
+    });
+    if (typeof cap === "number" && cap < CAP_LEAST)
+      throw failure("BAD_USER_INPUT", `cap: expected ${CAP_LEAST} or more.`);
+    const result = simulateGraph({ settings, events, ...(typeof cap === "number" && { cap }) });
     return {
       graphs: result.graphs,
       removedLinks: result.removedLinks.map(({ a, b, reason }) => ({
@@ -104,7 +147,8 @@ export class SimulationResolver {
   }
 }
 
-function settingOf({ namespace, type, unique, priority }: SimulatedNamespaceInput): SimulatedNamespace {
+function settingOf(input: SimulatedNamespaceInput): SimulatedNamespace {
+  const { namespace, type, unique, priority, maxValues, newValues } = input;
   const known = parseIdentityType(type);
   if (known === undefined) {
     throw failure(
@@ -112,5 +156,20 @@ function settingOf({ namespace, type, unique, priority }: SimulatedNamespaceInpu
       "type: expected an identity type such as CROSS_DEVICE, COOKIE or DEVICE.",
     );
   }
-  return { namespace, type: known, unique, priority };
+  const wanted = [maxValues, newValues?.count].every((count) => count == null || count >= 1);
+  if (!wanted || (newValues && !(newValues.withinDays > 0)))
+    throw failure(
+      "BAD_USER_INPUT",
+      `${namespace}: expected maxValues and newValues.count of 1 or more, and newValues.withinDays above 0.`,
+    );
+  return {
+    namespace,
+    type: known,
+    unique,
+    priority,
+    ...(typeof maxValues === "number" && { maxValues }),
+    ...(newValues && {
+      newValues: { count: newValues.count, withinMs: Math.ceil(newValues.withinDays * DAY_MS) },
+    }),
+  };
 }
