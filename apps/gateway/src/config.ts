@@ -43,6 +43,10 @@ export interface GatewayConfig {
   /** A JSON file `{ "<id or sha256>": "<document>" }`: when set, no other document is run. */
   readonly trustedDocuments?: string;
   readonly requestsPerMinute: number;
+  /** Wrong credentials from one address that are looked at. */
+  readonly failedLoginsPerMinute: number;
+  /** Proxies in front of this gateway that add to X-Forwarded-For. */
+  readonly proxies: number;
   readonly queryLimits: QueryLimits;
   readonly graphqlBodyLimit: number;
   /** Items waiting for their commit beyond which `/collect` answers 429. */
@@ -84,6 +88,8 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   defaultSandbox: "prod",
   introspection: true,
   requestsPerMinute: 6_000,
+  failedLoginsPerMinute: 60,
+  proxies: 0,
   queryLimits: { depth: 12, fields: 500, aliases: 30, cost: 20_000 },
   graphqlBodyLimit: 5_000_000,
   queueLimit: 20_000,
@@ -201,6 +207,12 @@ export function parseConfig(env: {
       DEFAULT_CONFIG.requestsPerMinute,
       [1, 10_000_000],
     ),
+    failedLoginsPerMinute: whole(
+      "TESSERA_FAILED_LOGINS_PER_MINUTE",
+      DEFAULT_CONFIG.failedLoginsPerMinute,
+      [1, 100_000],
+    ),
+    proxies: whole("TESSERA_PROXIES", DEFAULT_CONFIG.proxies, [0, 10]),
     queryLimits: {
       depth: whole("TESSERA_QUERY_DEPTH", limits.depth, [3, 50]),
       fields: whole("TESSERA_QUERY_FIELDS", limits.fields, [10, 10_000]),

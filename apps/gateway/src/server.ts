@@ -5,6 +5,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { HubStore } from "@tessera/profile-store";
 import { openAccessRegistry } from "./access/access-registry.ts";
 import { createAuthenticator } from "./access/authenticator.ts";
+import { limitFailedLogins } from "./access/failed-logins.ts";
 import { createJwtReader } from "./access/jwt-reader.ts";
 import { secretDigest } from "./access/principal.ts";
 import { createRateLimit } from "./access/rate-limit.ts";
@@ -94,10 +95,13 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   await apollo.start();
   let ready = true;
   const guard = createQueryGuard(config.queryLimits, trusted);
-  const authenticate = createAuthenticator(config.adminToken, [
-    access.readKey,
-    ...(config.jwt === undefined ? [] : [createJwtReader(config.jwt, access.roles)]),
-  ]);
+  const authenticate = limitFailedLogins(
+    createAuthenticator(config.adminToken, [
+      access.readKey,
+      ...(config.jwt === undefined ? [] : [createJwtReader(config.jwt, access.roles)]),
+    ]),
+    { perMinute: config.failedLoginsPerMinute, now: () => performance.now() },
+  );
   const rateLimit = createRateLimit(config.requestsPerMinute);
   const streams = new Set<AbortController>();
   const app = createApp({

@@ -1,6 +1,6 @@
 import type { ApolloServer } from "@apollo/server";
 import { Hono } from "hono";
-import type { Authenticator } from "../access/authenticator.ts";
+import type { Gatekeeper } from "../access/failed-logins.ts";
 import type { RateLimit } from "../access/rate-limit.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../graphql/context.ts";
@@ -24,7 +24,7 @@ export interface AppParts {
   readonly apollo: ApolloServer<GatewayContext>;
   readonly guard: QueryGuard;
   readonly streams: Set<AbortController>;
-  readonly authenticate: Authenticator;
+  readonly authenticate: Gatekeeper;
   readonly rateLimit: RateLimit;
   /** `false` while the gateway starts or stops. */
   readonly ready: () => boolean;

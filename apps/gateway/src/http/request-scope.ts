@@ -1,7 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import { mayEnter, type Principal } from "../access/principal.ts";
-import type { Authenticator } from "../access/authenticator.ts";
+import { clientAddress, type Gatekeeper } from "../access/failed-logins.ts";
 import type { RateLimit } from "../access/rate-limit.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Sandbox } from "../sandbox.ts";
@@ -36,7 +36,7 @@ export function refuse(
 /** The door: who asks, how often, for which organisation and sandbox. */
 export function door(
   gateway: Gateway,
-  { authenticate, rateLimit }: { readonly authenticate: Authenticator; readonly rateLimit: RateLimit },
+  { authenticate, rateLimit }: { readonly authenticate: Gatekeeper; readonly rateLimit: RateLimit },
 ): MiddlewareHandler<RouteEnv> {
   const { config, metrics } = gateway;
   return async (context, next) => {
@@ -44,10 +44,10 @@ export function door(
       metrics.refusals.inc({ code: why.code });
       return refuse(context, status, why);
     };
-    const known = await authenticate({
-      authorization: context.req.header("authorization"),
-      apiKey: context.req.header("x-api-key"),
-    });
+    const known = await authenticate(
+      { authorization: context.req.header("authorization"), apiKey: context.req.header("x-api-key") },
+      clientAddress(context.env.incoming, config.proxies),
+    );
     if (!known.ok) return turnAway(known.error.status, known.error);
     const principal = known.value;
     const wait = rateLimit(`${principal.kind}:${principal.id}`, performance.now());

@@ -4,7 +4,7 @@ import { GraphQLError } from "graphql";
 import { CloseCode } from "graphql-ws";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
-import type { Authenticator } from "../access/authenticator.ts";
+import { clientAddress, type Gatekeeper } from "../access/failed-logins.ts";
 import { mayEnter, type Principal } from "../access/principal.ts";
 import type { RateLimit } from "../access/rate-limit.ts";
 import type { Gateway } from "../gateway.ts";
@@ -18,19 +18,22 @@ import type { Sandbox } from "../sandbox.ts";
 
 const MESSAGE_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000;
+/** Closes a connection from an address that too many wrong credentials came from. */
+const LIMITED = 4429;
 /** Operations that one connection may have open. */
 const OPERATIONS_MAX = 100;
 
 /** What sockets are let in and answered with. */
 export interface WebSocketParts {
   readonly gateway: Gateway;
-  readonly authenticate: Authenticator;
+  readonly authenticate: Gatekeeper;
   readonly rateLimit: RateLimit;
   readonly guard: QueryGuard;
 }
 
 interface Connection {
   readonly given: Record<string, unknown>;
+  readonly address: string;
   readonly stop: AbortController;
 }
 
@@ -57,14 +60,17 @@ export function serveWebSockets(
       connectionInitWaitTimeout: 5_000,
       onConnect: async ({ connectionParams, extra }) => {
         const given = credentialsOf(extra.request.headers, connectionParams);
-        if ((await enter(parts, given)) === undefined) return false;
-        connections.set(extra.socket, { given, stop: new AbortController() });
+        const address = clientAddress(extra.request, gateway.config.proxies);
+        const entered = await enter(parts, given, address);
+        if (entered === "limited") extra.socket.close(LIMITED, "Too many wrong credentials");
+        if (entered === undefined || entered === "limited") return false;
+        connections.set(extra.socket, { given, address, stop: new AbortController() });
         return true;
       },
       onSubscribe: async ({ extra, subscriptions }, _id, payload) => {
         const connection = connections.get(extra.socket);
-        const entered = connection && (await enter(parts, connection.given));
-        if (connection === undefined || entered === undefined) {
+        const entered = connection && (await enter(parts, connection.given, connection.address));
+        if (connection === undefined || entered === undefined || entered === "limited") {
           extra.socket.close(CloseCode.Forbidden, "Forbidden");
           return [refusal("UNAUTHENTICATED", "The credential of this connection is no longer valid.")];
         }
@@ -118,15 +124,25 @@ function credentialsOf(
   return { ...headers, ...params };
 }
 
-/** Who the credentials are, and the sandbox they may enter; `undefined` when they are let in nowhere. */
+/**
+ * Who the credentials are, and the sandbox they may enter; `undefined` when they are let in nowhere, and `limited` when
+ * too many wrong ones came from their address.
+ */
 async function enter(
   { gateway, authenticate }: WebSocketParts,
   given: Record<string, unknown>,
-): Promise<Entered | undefined> {
+  address: string,
+): Promise<Entered | "limited" | undefined> {
   const text = (name: string): string | undefined =>
     typeof given[name] === "string" ? given[name] : undefined;
-  const known = await authenticate({ authorization: text("authorization"), apiKey: text("x-api-key") });
-  if (!known.ok) return undefined;
+  const known = await authenticate(
+    { authorization: text("authorization"), apiKey: text("x-api-key") },
+    address,
+  );
+  if (!known.ok) {
+    gateway.metrics.refusals.inc({ code: known.error.code });
+    return known.error.status === 429 ? "limited" : undefined;
+  }
   const organisation = text("x-gw-ims-org-id");
   if (organisation !== undefined && organisation !== gateway.config.organisation) return undefined;
   const name = text("x-sandbox-name") ?? gateway.config.defaultSandbox;

@@ -5,7 +5,7 @@ import {
   type SimulatedNamespace,
 } from "@tessera/identity-graph";
 import { formatInstant } from "@tessera/xdm";
-import { Arg, Ctx, Field, Float, InputType, Int, ObjectType, Query, Resolver } from "type-graphql";
+import { Args, ArgsType, Ctx, Field, Float, InputType, Int, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { explainRemoval } from "./identity.mapper.ts";
@@ -92,6 +92,31 @@ class SimulationType {
   readonly at!: string;
 }
 
+/** What is tried. */
+@ArgsType()
+class SimulationArgs {
+  @Field(() => [SimulatedNamespaceInput], { description: "The rules to try." })
+  readonly namespaces!: SimulatedNamespaceInput[];
+
+  @Field(() => String, {
+    description: "One event a line: CRMID: Jane, ECID: 1. At most 200,000 characters.",
+  })
+  readonly events!: string;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "Most identities in a graph, 2 or more; 50 without it.",
+  })
+  readonly cap?: number | null;
+
+  @Field(() => [DateTime], {
+    nullable: true,
+    description:
+      "When each event happened, one for each line that is neither empty nor a comment; a millisecond apart without it. Limits on new values within a time go by them.",
+  })
+  readonly times?: readonly Date[] | null;
+}
+
 @Resolver()
 export class SimulationResolver {
   @Query(() => SimulationType, {
@@ -99,23 +124,7 @@ export class SimulationResolver {
       "Tries linking rules on a few events, by the code that links real ones; nothing is stored. Permission: View Identity Namespaces.",
   })
   simulateIdentityGraph(
-    @Arg("namespaces", () => [SimulatedNamespaceInput], { description: "The rules to try." })
-    namespaces: SimulatedNamespaceInput[],
-    @Arg("events", () => String, {
-      description: "One event a line: CRMID: Jane, ECID: 1. At most 200,000 characters.",
-    })
-    text: string,
-    @Arg("cap", () => Int, {
-      nullable: true,
-      description: "Most identities in a graph, 2 or more; 50 without it.",
-    })
-    cap: number | undefined,
-    @Arg("times", () => [DateTime], {
-      nullable: true,
-      description:
-        "When each event happened, one for each line that is neither empty nor a comment; a millisecond apart without it. Limits on new values within a time go by them.",
-    })
-    times: readonly Date[] | null | undefined,
+    @Args(() => SimulationArgs) { namespaces, events: text, cap, times }: SimulationArgs,
     @Ctx() context: GatewayContext,
   ): SimulationType {
     demand(context, "view-identity-namespaces");
@@ -156,7 +165,7 @@ function settingOf(input: SimulatedNamespaceInput): SimulatedNamespace {
       "type: expected an identity type such as CROSS_DEVICE, COOKIE or DEVICE.",
     );
   }
-  const wanted = [maxValues, newValues?.count].every((count) => count == null || count >= 1);
+  const wanted = [maxValues, newValues?.count].every((count) => (count ?? 1) >= 1);
   if (!wanted || (newValues && !(newValues.withinDays > 0)))
     throw failure(
       "BAD_USER_INPUT",
