@@ -16,6 +16,7 @@ export function audienceNamed(node: Pql): NamedAudience | undefined {
     const [id, namespace] = node.args.map((arg) => (arg.kind === "literal" ? String(arg.value) : undefined));
     return id === undefined ? undefined : { id, namespace: namespace ?? UPS };
   }
+  if (node.kind !== "field" && (node.kind !== "call" || node.name !== "get")) return undefined;
   const outer = entryOf(node);
   if (outer === undefined) return undefined;
   if (isMemberships(outer.of)) return { namespace: outer.key };

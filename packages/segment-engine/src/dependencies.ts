@@ -1,15 +1,16 @@
 import { err, type Issue, ok, type Result, UPS } from "@tessera/xdm";
 import type { Pql } from "./ast.ts";
 import { audienceNamed } from "./audience-named.ts";
-import { nodes } from "./pql/walk.ts";
+import { someNode } from "./pql/walk.ts";
 
 /** The ids of Tessera's own audiences that an expression names, each once. */
 export function referredTo(pql: Pql): readonly string[] {
   const found = new Set<string>();
-  for (const node of nodes(pql)) {
+  someNode(pql, (node) => {
     const named = audienceNamed(node);
     if (named?.id !== undefined && named.namespace === UPS) found.add(named.id);
-  }
+    return false;
+  });
   return [...found];
 }
 

@@ -35,6 +35,7 @@ interface Names {
 const PERSON: Origin = { of: "attributes", path: [] };
 const EVENTS: Origin = { of: "events", path: [] };
 const NOWHERE: Origin = { of: "none", path: [] };
+const NO_NAMES: Names = { names: new Map(), contexts: [] };
 
 /** The functions that hand on items of their list as they are. */
 const PASSING = new Set([
@@ -52,7 +53,7 @@ const SEVERAL = new Set(["count", "sum", "average", "min", "max", "groupBy", "to
 /** Finds out which attributes and event fields a definition reads, and how it looks at events. */
 export function readsOf(pql: Pql): Reads {
   const reader = new Reader();
-  reader.value(pql, { names: new Map(), contexts: [] }, false);
+  reader.value(pql, NO_NAMES, false);
   return { attributes: reader.attributes, events: reader.events, uses: reader.uses };
 }
 
@@ -112,7 +113,9 @@ class Reader {
   }
 
   #parts(node: Pql, scope: Names, negated: boolean): void {
-    for (const part of partsOf(node)) this.value(part, scope, node.kind === "not" ? !negated : negated);
+    for (const part of partsOf(node)) {
+      if (part.kind !== "literal") this.value(part, scope, node.kind === "not" ? !negated : negated);
+    }
   }
 
   #field(node: Pql & { readonly kind: "field" }, scope: Names, negated: boolean): Origin {
@@ -143,7 +146,7 @@ class Reader {
     } else if (lambda !== undefined || !PASSING.has(node.name)) this.#record(origin);
     for (const arg of rest) {
       if (arg.kind === "lambda") this.value(arg.body, withItem(scope, arg.params, origin), negated);
-      else this.value(arg, scope, negated);
+      else if (arg.kind !== "literal") this.value(arg, scope, negated);
     }
     return PASSING.has(node.name) && origin.of === "events" ? origin : NOWHERE;
   }
@@ -285,6 +288,8 @@ function partsOf(node: Pql): readonly Pql[] {
     case "occurs":
       return [node.subject, ...timesOf(node.when)];
     default:
-      return [];
+      return NO_PARTS;
   }
 }
+
+const NO_PARTS: readonly Pql[] = [];

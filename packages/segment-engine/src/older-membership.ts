@@ -1,7 +1,7 @@
 import { UPS } from "@tessera/xdm";
 import { type Pql, positionOf, setPosition } from "./ast.ts";
 import { audienceNamed } from "./audience-named.ts";
-import { mapChildren } from "./pql/walk.ts";
+import { mapChildren, someNode } from "./pql/walk.ts";
 
 /** The statuses that mean: is in the audience. */
 const MEMBER: ReadonlySet<unknown> = new Set(["realized", "existing"]);
@@ -12,6 +12,7 @@ const MEMBER: ReadonlySet<unknown> = new Set(["realized", "existing"]);
  * plan: its answer is worked out with the others instead of looked up where it was left.
  */
 export function withReferences(pql: Pql, isOfPlan: (audienceId: string) => boolean): Pql {
+  if (!someNode(pql, (node) => askedFor(node) !== undefined)) return pql;
   const visit = (node: Pql): Pql => {
     const id = askedFor(node);
     if (id === undefined || !isOfPlan(id)) return mapChildren(node, visit);

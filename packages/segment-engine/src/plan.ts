@@ -95,22 +95,28 @@ function unknownAudience(id: string, known: Iterable<string>): Issue {
 function planOf(ordered: readonly Prepared[]): AudiencePlan {
   const numbers = new Map(ordered.map((one, index) => [one.definition.id, index]));
   const compiler = new Compiler((id) => numbers.get(id));
-  const audiences = ordered.map((one, index) => ({
-    id: one.definition.id,
-    index,
-    code: compiler.compile(one.pql),
-    whole: one.definition.excludeOptOut === false,
-  }));
+  // Only once asked: whoever follows persons event by event may never evaluate one as a whole.
+  let made: readonly Ready[] | undefined;
+  const ready = (): readonly Ready[] =>
+    (made ??= ordered.map((one, index) => ({
+      id: one.definition.id,
+      index,
+      code: compiler.compile(one.pql),
+      whole: one.definition.excludeOptOut === false,
+    })));
   const context = new EvaluationContext();
+  let fields: PlanFields | undefined;
   return {
     audiences: ordered.map((one) => one.definition),
     expressions: new Map(ordered.map((one) => [one.definition.id, one.pql])),
-    fields: readFields(ordered.map((one) => one.pql)),
-    evaluate: (person, now) => evaluateAll(audiences, { context, compiler }, person, now),
+    get fields() {
+      return (fields ??= readFields(ordered.map((one) => one.pql)));
+    },
+    evaluate: (person, now) => evaluateAll(ready(), { context, compiler }, person, now),
     explain: (audienceId, person, now) => {
       const one = ordered[numbers.get(audienceId) ?? -1];
       if (one === undefined) return err(unknownAudience(audienceId, numbers.keys()));
-      const { members } = evaluateAll(audiences, { context, compiler }, person, now);
+      const { members } = evaluateAll(ready(), { context, compiler }, person, now);
       const audience = (id: string): ExplainedCondition | undefined => {
         const other = ordered[numbers.get(id) ?? -1];
         return other && explainCondition({ compiler, context, audience }, other.pql);

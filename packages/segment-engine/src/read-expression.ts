@@ -1,11 +1,11 @@
 import { type AudienceExpression, err, type Issue, type Result } from "@tessera/xdm";
 import type { Pql } from "./ast.ts";
 import { readJson } from "./pql/from-json.ts";
-import { parsePql } from "./pql/parse.ts";
+import { parseForPlan } from "./pql/parse.ts";
 
-/** Reads the expression of a definition, in either format. */
+/** Reads the expression of a definition, in either format. Where nodes stood in the text is not kept. */
 export function readExpression(expression: AudienceExpression): Result<Pql, Issue[]> {
-  if (expression.format === "pql/text") return parsePql(expression.value);
+  if (expression.format === "pql/text") return parseForPlan(expression.value);
   if (expression.format === "pql/json") return readJson(expression.value);
   return err([
     {

@@ -1,3 +1,4 @@
+import type { Literal } from "../ast.ts";
 import type { EvaluationContext } from "./context.ts";
 
 /** A compiled expression. */
@@ -18,6 +19,7 @@ const NONE: ReadonlySet<number> = new Set();
 
 /** Joins what several parts read. */
 export function joinFree(...parts: readonly ReadonlySet<number>[]): ReadonlySet<number> {
+  if (parts.every((part) => part.size === 0)) return NONE;
   const filled = parts.filter((part) => part.size > 0);
   const [only] = filled;
   if (only === undefined) return NONE;
@@ -34,6 +36,10 @@ export function without(free: ReadonlySet<number>, ...bound: readonly number[]):
 /** Keeps compiled expressions by meaning, and gives each one that is worth it a place in the memo. */
 export class CodeTable {
   readonly #codes = new Map<string, Code>();
+  /** Literals by value, and fields by what they are a field of: by far the most, found without writing a key. */
+  readonly #literals = new Map<Literal["type"], Map<Literal["value"], Code>>();
+  readonly #fields: (Map<string, Code> | undefined)[] = [];
+  #size = 0;
   #memoSlots = 0;
 
   /** How many results a person's evaluation may have to remember. */
@@ -43,7 +49,24 @@ export class CodeTable {
 
   /** How many distinct expressions there are. */
   get size(): number {
-    return this.#codes.size;
+    return this.#size;
+  }
+
+  /** The code of a literal. */
+  literal({ type, value }: Literal): Code {
+    let known = this.#literals.get(type);
+    if (known === undefined) this.#literals.set(type, (known = new Map()));
+    let code = known.get(value);
+    if (code === undefined) known.set(value, (code = { id: this.#size++, run: () => value, free: NONE }));
+    return code;
+  }
+
+  /** The code of a field of what another code gives. */
+  field(object: Code, name: string, make: () => Run): Code {
+    const known = (this.#fields[object.id] ??= new Map<string, Code>());
+    let code = known.get(name);
+    if (code === undefined) known.set(name, (code = { id: this.#size++, run: make(), free: object.free }));
+    return code;
   }
 
   /**
@@ -55,7 +78,7 @@ export class CodeTable {
     if (known) return known;
     const plain = make();
     const run = memo && free.size === 0 ? remembered(plain, this.#memoSlots++) : plain;
-    const code: Code = { id: this.#codes.size, run, free };
+    const code: Code = { id: this.#size++, run, free };
     this.#codes.set(key, code);
     return code;
   }

@@ -26,15 +26,24 @@ export class Compiler {
   /** The number in the plan of an audience that `inSegment` names; `undefined` when the plan does not hold it. */
   readonly audience: (id: string) => number | undefined;
 
+  readonly #person: Code;
+  readonly #events: Code;
+
   constructor(audience: (id: string) => number | undefined) {
     this.audience = audience;
+    this.#person = this.table.intern("person", NONE, () => (context) => ({
+      ...context.attributes,
+      xEvent: context.events,
+      segmentMembership: context.memberships,
+    }));
+    this.#events = this.table.intern("events", NONE, () => (context) => context.events);
   }
 
   /** The code of an expression in a scope. */
   compile(node: Pql, scope: Scope = ROOT): Code {
     switch (node.kind) {
       case "literal":
-        return this.constant(`${node.type} ${JSON.stringify(node.value)}`, node.value);
+        return this.table.literal(node);
       case "list":
         return this.#list(node.items, scope);
       case "object":
@@ -42,7 +51,7 @@ export class Compiler {
       case "context":
         return this.#context(scope.contexts.length - 1 - node.levels, scope);
       case "parameter":
-        return node.position === 2 ? this.#events() : this.#person();
+        return node.position === 2 ? this.#events : this.#person;
       case "variable":
         return this.#variable(node.name, scope);
       case "field":
@@ -233,27 +242,15 @@ export class Compiler {
     return { names: new Map(names), contexts: [PERSON], next: 0 };
   }
 
-  #person(): Code {
-    return this.table.intern("person", NONE, () => (context) => ({
-      ...context.attributes,
-      xEvent: context.events,
-      segmentMembership: context.memberships,
-    }));
-  }
-
-  #events(): Code {
-    return this.table.intern("events", NONE, () => (context) => context.events);
-  }
-
   #slot(slot: number): Code {
-    if (slot === PERSON) return this.#person();
-    if (slot === EVENTS) return this.#events();
+    if (slot === PERSON) return this.#person;
+    if (slot === EVENTS) return this.#events;
     return this.table.intern(`slot ${slot}`, new Set([slot]), () => (context) => context.env[slot]);
   }
 
   #context(index: number, scope: Scope): Code {
     const slot = scope.contexts[index];
-    return slot === undefined ? this.#person() : this.#slot(slot);
+    return slot === undefined ? this.#person : this.#slot(slot);
   }
 
   #variable(name: string, scope: Scope): Code {
@@ -264,26 +261,24 @@ export class Compiler {
   #field(node: Pql & { readonly kind: "field" }, scope: Scope): Code {
     const { name } = node;
     const object = this.compile(node.object, scope);
-    if (object !== this.#person()) {
-      return this.table.intern(
-        `field ${object.id} ${name}`,
-        object.free,
-        () => (context) => fieldOf(object.run(context), name),
-      );
-    }
-    if (name === "xEvent") return this.#events();
+    if (object !== this.#person)
+      return this.table.field(object, name, () => (context) => fieldOf(object.run(context), name));
+    if (name === "xEvent") return this.#events;
     if (name === "segmentMembership") {
       return this.table.intern("memberships", NONE, () => (context) => context.memberships);
     }
-    return this.table.intern(`attribute ${name}`, NONE, () => (context) => fieldOf(context.attributes, name));
+    return this.table.field(object, name, () => (context) => fieldOf(context.attributes, name));
   }
 
   #list(items: readonly Pql[], scope: Scope): Code {
-    const codes = items.map((item) => this.compile(item, scope));
     if (items.every((item) => item.kind === "literal")) {
-      const values = items.map((item) => (item.kind === "literal" ? item.value : null));
-      return this.constant(`[${codes.map((code) => code.id).join(" ")}]`, values);
+      const key = items.map((item) => `${item.type} ${JSON.stringify(item.value)}`).join(",");
+      return this.constant(
+        `[${key}]`,
+        items.map((item) => item.value),
+      );
     }
+    const codes = items.map((item) => this.compile(item, scope));
     return this.table.intern(
       `list ${codes.map((code) => code.id).join(" ")}`,
       joinFree(...codes.map((code) => code.free)),

@@ -4,6 +4,10 @@ import type { Token } from "./lex.ts";
 
 /** How deep expressions may be nested. */
 export const MAX_DEPTH = 200;
+/** No token becomes more nodes than these: a name is a field of what surrounds it, and may be the value of a lambda. */
+const NODES_A_TOKEN = 4;
+const HERE: Pql = { kind: "context", levels: 0 };
+const NOTHING: Token = { kind: "end", text: "", lower: "", at: 0, value: 0, integer: false, joins: 0 };
 
 /** Thrown to leave a broken operand, caught where reading can go on; never leaves the parser. */
 export class Broken {
@@ -16,8 +20,11 @@ export class Broken {
 /** The place in the tokens, the names in scope, and the faults so far. */
 export class Cursor {
   readonly #tokens: readonly Token[];
+  readonly #end: Token;
   readonly #report: (fault: Fault) => void;
-  readonly #depths = new WeakMap<object, number>();
+  readonly #places: boolean;
+  /** How deep the nodes made so far are; `undefined` for a text too short to be nested too deep. */
+  readonly #depths: WeakMap<object, number> | undefined;
   #position = 0;
   #nesting = 0;
   /** Names bound by lambdas, quantifiers, let and steps, innermost last. */
@@ -27,15 +34,18 @@ export class Cursor {
   /** Whether `in` here ends a `let` and is no operator. */
   letPending = false;
 
-  constructor(tokens: readonly Token[], report: (fault: Fault) => void) {
+  /** With `places` it is remembered where each node began (`positionOf`). */
+  constructor(tokens: readonly Token[], report: (fault: Fault) => void, places: boolean) {
     this.#tokens = tokens;
+    this.#end = tokens[tokens.length - 1] ?? NOTHING;
     this.#report = report;
+    this.#places = places;
+    this.#depths = tokens.length * NODES_A_TOKEN < MAX_DEPTH ? undefined : new WeakMap();
   }
 
   /** The token `ahead` places on. */
   peek(ahead = 0): Token {
-    const token = this.#tokens[this.#position + ahead] ?? this.#tokens[this.#tokens.length - 1];
-    return token ?? { kind: "end", text: "", at: 0 };
+    return this.#tokens[this.#position + ahead] ?? this.#end;
   }
 
   next(): Token {
@@ -51,20 +61,22 @@ export class Cursor {
 
   isWord(word: string, ahead = 0): boolean {
     const token = this.peek(ahead);
-    return token.kind === "word" && token.text.toLowerCase() === word;
+    return token.kind === "word" && token.lower === word;
   }
 
   /** Takes the symbol when it is there. */
   takeSymbol(text: string): boolean {
-    const there = this.isSymbol(text);
-    if (there) this.next();
-    return there;
+    const token = this.#tokens[this.#position] ?? this.#end;
+    if (token.text !== text || token.kind !== "symbol") return false;
+    this.#position++;
+    return true;
   }
 
   takeWord(word: string): boolean {
-    const there = this.isWord(word);
-    if (there) this.next();
-    return there;
+    const token = this.#tokens[this.#position] ?? this.#end;
+    if (token.lower !== word || token.kind !== "word") return false;
+    this.#position++;
+    return true;
   }
 
   expectSymbol(text: string, advice: string): void {
@@ -102,10 +114,10 @@ export class Cursor {
   }
 
   /** Runs `read` one level deeper; nesting beyond the limit ends the reading of the text. */
-  nested<T>(read: () => T): T {
+  nested<T>(read: (cursor: Cursor) => T): T {
     if (++this.#nesting > MAX_DEPTH) this.tooDeep();
     try {
-      return read();
+      return read(this);
     } finally {
       this.#nesting--;
     }
@@ -122,12 +134,20 @@ export class Cursor {
 
   /** Finishes a node: remembers where it began and guards the depth of trees that grow to the left. */
   make<N extends Pql>(node: N, at: number, parts: readonly (Pql | undefined)[]): N {
-    let depth = 0;
-    for (const part of parts) if (part) depth = Math.max(depth, this.#depths.get(part) ?? 0);
-    if (depth >= MAX_DEPTH) this.tooDeep();
-    this.#depths.set(node, depth + 1);
-    setPosition(node, at);
+    if (this.#depths !== undefined) {
+      let depth = 0;
+      for (const part of parts) if (part) depth = Math.max(depth, this.#depths.get(part) ?? 0);
+      if (depth >= MAX_DEPTH) this.tooDeep();
+      this.#depths.set(node, depth + 1);
+    }
+    if (this.#places) setPosition(node, at);
     return node;
+  }
+
+  /** What field names here are looked up in. One node stands for all where places and depths do not matter. */
+  here(at: number): Pql {
+    if (!this.#places && this.#depths === undefined) return HERE;
+    return this.make({ kind: "context", levels: 0 }, at, []);
   }
 
   /** Skips to where an expression can go on: a connective, a comma, a closing bracket or the end. */
@@ -181,21 +201,21 @@ export class Cursor {
   }
 
   /** Runs `read` with more names bound. */
-  binding<T>(names: readonly string[], read: () => T): T {
+  binding<T>(names: readonly string[], read: (cursor: Cursor) => T): T {
     const before = this.variables.length;
     this.variables.push(...names);
     try {
-      return read();
+      return read(this);
     } finally {
       this.variables.length = before;
     }
   }
 
   /** Runs `read` inside one more list item. */
-  inItem<T>(read: () => T): T {
+  inItem<T>(read: (cursor: Cursor) => T): T {
     this.contexts++;
     try {
-      return read();
+      return read(this);
     } finally {
       this.contexts--;
     }

@@ -79,3 +79,17 @@ export function binding(cursor: Cursor, readers: FormReaders): Pql {
   const body = cursor.nested(() => cursor.binding([name], readers.expression));
   return cursor.make({ kind: "let", name, value, body }, at, [value, body]);
 }
+
+/** The parameters of the lambda that begins at the cursor. */
+export function lambdaNames(cursor: Cursor): readonly string[] | undefined {
+  if (cursor.peek().kind === "word" && cursor.isSymbol("=>", 1)) return [cursor.peek().text];
+  if (!cursor.isSymbol("(")) return undefined;
+  const names: string[] = [];
+  for (let ahead = 1; ; ahead += 2) {
+    const token = cursor.peek(ahead);
+    if (token.kind !== "word" && token.kind !== "name") return undefined;
+    names.push(token.text);
+    if (cursor.isSymbol(")", ahead + 1)) return cursor.isSymbol("=>", ahead + 2) ? names : undefined;
+    if (!cursor.isSymbol(",", ahead + 1)) return undefined;
+  }
+}

@@ -34,7 +34,7 @@ export function quantifierAt(cursor: Cursor): Quantifier | "select" | undefined 
   if (word.kind !== "word" || (name.kind !== "word" && name.kind !== "name") || !cursor.isWord("from", 2)) {
     return undefined;
   }
-  const lower = word.text.toLowerCase();
+  const { lower } = word;
   if (lower === "select") return "select";
   return Object.hasOwn(QUANTIFIERS, lower) ? QUANTIFIERS[lower] : undefined;
 }
@@ -78,7 +78,7 @@ const AGGREGATIONS: Readonly<Record<string, Aggregation>> = {
 /** The aggregation in prefix form that begins at the cursor: `sum X.price over X from …`. */
 export function aggregationAt(cursor: Cursor): Aggregation | undefined {
   const word = cursor.peek();
-  const lower = word.kind === "word" ? word.text.toLowerCase() : "";
+  const lower = word.kind === "word" ? word.lower : "";
   if (!Object.hasOwn(AGGREGATIONS, lower)) return undefined;
   const next = cursor.peek(1);
   if (next.kind === "word" || next.kind === "name") {

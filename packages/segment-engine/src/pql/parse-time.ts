@@ -2,12 +2,10 @@ import type { Comparison, Occurrence, Pql, TimeDirection, TimeUnit } from "../as
 import type { Cursor } from "./cursor.ts";
 import { directionOf, unitOf } from "./words.ts";
 
-const COMPARISONS: ReadonlySet<string> = new Set(["=", "!=", "<", "<=", ">", ">="]);
-
 /** The comparison at the cursor, taken; `undefined` when there is none. */
 export function takeComparison(cursor: Cursor): Comparison | undefined {
   const token = cursor.peek();
-  if (token.kind !== "symbol" || !COMPARISONS.has(token.text)) return undefined;
+  if (token.joins !== 3) return undefined;
   cursor.next();
   return token.text as Comparison;
 }

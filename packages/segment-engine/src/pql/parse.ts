@@ -5,7 +5,15 @@ import { INFIX } from "./functions.ts";
 import { type Fault, issueAt } from "./issue.ts";
 import { lex, MAX_TEXT } from "./lex.ts";
 import { type ArgumentReaders, parseArguments, parseCall } from "./parse-call.ts";
-import { binding, conditional, type FormReaders, objectLiteral, open, parameter } from "./parse-forms.ts";
+import {
+  binding,
+  conditional,
+  type FormReaders,
+  lambdaNames,
+  objectLiteral,
+  open,
+  parameter,
+} from "./parse-forms.ts";
 import {
   aggregationAt,
   parseAggregate,
@@ -27,6 +35,15 @@ const MAX_ISSUES = 50;
  * limited to 200 levels and the text to 500,000 characters (`pql.size`).
  */
 export function parsePql(text: string): Result<Pql, Issue[]> {
+  return readPql(text, true);
+}
+
+/** The same without remembering where nodes began, for plans of many texts: they are never pointed into. */
+export function parseForPlan(text: string): Result<Pql, Issue[]> {
+  return readPql(text, false);
+}
+
+function readPql(text: string, places: boolean): Result<Pql, Issue[]> {
   if (text.length > MAX_TEXT) {
     const fault: Fault = {
       code: "pql.size",
@@ -41,7 +58,7 @@ export function parsePql(text: string): Result<Pql, Issue[]> {
   const report = (fault: Fault): void => {
     if (faults.length < MAX_ISSUES) faults.push(fault);
   };
-  const cursor = new Cursor(lex(text, report), report);
+  const cursor = new Cursor(lex(text, report), report, places);
   const parsed = parseAll(cursor);
   if (faults.length === 0 && parsed !== undefined) return ok(parsed);
   faults.sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0));
@@ -67,9 +84,9 @@ function parseAll(cursor: Cursor): Pql | undefined {
 }
 
 /** Reads one expression; where it breaks, skips to where reading can go on. */
-function guarded(cursor: Cursor, read: () => Pql = () => expression(cursor)): Pql {
+function guarded(cursor: Cursor, read: (cursor: Cursor) => Pql = expression): Pql {
   try {
-    return read();
+    return read(cursor);
   } catch (thrown) {
     if (!(thrown instanceof Broken) || thrown.fatal) throw thrown;
     cursor.recover();
@@ -86,8 +103,12 @@ function readers(cursor: Cursor): Readers {
 }
 
 function expression(cursor: Cursor): Pql {
-  const names = lambdaNames(cursor);
-  if (names !== undefined) return lambda(cursor, names);
+  const { kind, text } = cursor.peek();
+  // A value cannot begin a lambda; most of what is read here does not.
+  if (kind === "word" || (kind === "symbol" && text === "(")) {
+    const names = lambdaNames(cursor);
+    if (names !== undefined) return lambda(cursor, names);
+  }
   return disjunction(cursor);
 }
 
@@ -95,47 +116,41 @@ function argumentReaders(cursor: Cursor): ArgumentReaders {
   return { expression: () => expression(cursor), atLambda: () => lambdaNames(cursor) !== undefined };
 }
 
-/** The parameters of the lambda that begins at the cursor. */
-function lambdaNames(cursor: Cursor): readonly string[] | undefined {
-  if (cursor.peek().kind === "word" && cursor.isSymbol("=>", 1)) return [cursor.peek().text];
-  if (!cursor.isSymbol("(")) return undefined;
-  const names: string[] = [];
-  for (let ahead = 1; ; ahead += 2) {
-    const token = cursor.peek(ahead);
-    if (token.kind !== "word" && token.kind !== "name") return undefined;
-    names.push(token.text);
-    if (cursor.isSymbol(")", ahead + 1)) return cursor.isSymbol("=>", ahead + 2) ? names : undefined;
-    if (!cursor.isSymbol(",", ahead + 1)) return undefined;
-  }
-}
-
 function lambda(cursor: Cursor, names: readonly string[]): Pql {
   const at = cursor.peek().at;
   while (!cursor.takeSymbol("=>")) cursor.next();
-  const body = cursor.nested(() => cursor.binding(names, () => cursor.inItem(() => expression(cursor))));
+  const body = cursor.nested(() => cursor.binding(names, () => cursor.inItem(expression)));
   return cursor.make({ kind: "lambda", params: names, body }, at, [body]);
 }
 
 function disjunction(cursor: Cursor): Pql {
-  return connected(cursor, "or", () =>
-    connected(cursor, "and", () => guarded(cursor, () => negation(cursor))),
-  );
+  return connected(cursor, "or", conjunction);
 }
 
-function connected(cursor: Cursor, word: "and" | "or", operand: () => Pql): Pql {
+function conjunction(cursor: Cursor): Pql {
+  return connected(cursor, "and", condition);
+}
+
+function condition(cursor: Cursor): Pql {
+  return guarded(cursor, negation);
+}
+
+function connected(cursor: Cursor, word: "and" | "or", operand: (cursor: Cursor) => Pql): Pql {
   const at = cursor.peek().at;
-  const items = [operand()];
-  while (cursor.takeWord(word)) items.push(operand());
-  const [only] = items;
-  if (items.length === 1 && only) return only;
+  const first = operand(cursor);
+  if (!cursor.takeWord(word)) return first;
+  const items = [first];
+  do items.push(operand(cursor));
+  while (cursor.takeWord(word));
   const flat = items.flatMap((item) => (item.kind === word ? item.items : [item]));
   return cursor.make({ kind: word, items: flat }, at, items);
 }
 
 function negation(cursor: Cursor): Pql {
-  const at = cursor.peek().at;
-  if (cursor.takeWord("not") || cursor.takeSymbol("!")) {
-    const operand = cursor.nested(() => negation(cursor));
+  const { at, kind, lower } = cursor.peek();
+  if ((kind === "word" && lower === "not") || (kind === "symbol" && lower === "!")) {
+    cursor.next();
+    const operand = cursor.nested(negation);
     return cursor.make({ kind: "not", operand }, at, [operand]);
   }
   return comparison(cursor);
@@ -156,7 +171,8 @@ function comparison(cursor: Cursor): Pql {
   }
   const word = cursor.peek();
   if (word.kind !== "word") return left;
-  const lower = word.text.toLowerCase();
+  const { lower } = word;
+  if (lower === "and" || lower === "or") return left;
   if (lower === "occurs") {
     cursor.next();
     const when = parseOccurrence(cursor, () => additive(cursor));
@@ -171,20 +187,30 @@ function comparison(cursor: Cursor): Pql {
 }
 
 function additive(cursor: Cursor): Pql {
-  return arithmetic(cursor, ["+", "-"], () => arithmetic(cursor, ["*", "/", "%"], () => unary(cursor)));
+  const { at } = cursor.peek();
+  let left = product(cursor);
+  while (cursor.peek().joins === 1) left = arithmetic(cursor, { left, at, operand: product });
+  return left;
 }
 
-function arithmetic(cursor: Cursor, ops: readonly string[], operand: () => Pql): Pql {
-  const at = cursor.peek().at;
-  let left = operand();
-  for (;;) {
-    const token = cursor.peek();
-    if (token.kind !== "symbol" || !ops.includes(token.text)) return left;
-    cursor.next();
-    const right = operand();
-    const op = token.text as "+" | "-" | "*" | "/" | "%";
-    left = cursor.make({ kind: "arithmetic", op, left, right }, at, [left, right]);
-  }
+function product(cursor: Cursor): Pql {
+  const { at } = cursor.peek();
+  let left = unary(cursor);
+  while (cursor.peek().joins === 2) left = arithmetic(cursor, { left, at, operand: unary });
+  return left;
+}
+
+function arithmetic(
+  cursor: Cursor,
+  {
+    left,
+    at,
+    operand,
+  }: { readonly left: Pql; readonly at: number; readonly operand: (cursor: Cursor) => Pql },
+): Pql {
+  const op = cursor.next().text as "+" | "-" | "*" | "/" | "%";
+  const right = operand(cursor);
+  return cursor.make({ kind: "arithmetic", op, left, right }, at, [left, right]);
 }
 
 function unary(cursor: Cursor): Pql {
@@ -197,17 +223,18 @@ function unary(cursor: Cursor): Pql {
     const type = number.integer ? "Integer" : "Double";
     return cursor.make({ kind: "literal", type, value: -number.value }, at, []);
   }
-  const operand = cursor.nested(() => unary(cursor));
+  const operand = cursor.nested(unary);
   return cursor.make({ kind: "negate", operand }, at, [operand]);
 }
 
 function postfix(cursor: Cursor): Pql {
   const at = cursor.peek().at;
-  let value = cursor.nested(() => primary(cursor));
+  let value = cursor.nested(primary);
   for (;;) {
-    if (cursor.takeSymbol(".")) value = member(cursor, value);
-    else if (cursor.takeSymbol("[")) value = bracket(cursor, value, at);
-    else return value;
+    const { kind, text } = cursor.peek();
+    if (kind !== "symbol" || (text !== "." && text !== "[")) return value;
+    cursor.next();
+    value = text === "." ? member(cursor, value) : bracket(cursor, value, at);
   }
 }
 
@@ -233,7 +260,7 @@ function bracket(cursor: Cursor, value: Pql, at: number): Pql {
     cursor.next();
     return cursor.make({ kind: "item", list: value, index: token.value }, at, [value]);
   }
-  const body = open(cursor, () => cursor.inItem(() => disjunction(cursor)));
+  const body = open(cursor, () => cursor.inItem(disjunction));
   cursor.expectSymbol("]", "Close the filter.");
   const condition = cursor.make({ kind: "lambda", params: [], body }, token.at, [body]);
   return cursor.make({ kind: "call", name: "filter", args: [value, condition] }, at, [value, condition]);
@@ -302,7 +329,7 @@ function outer(cursor: Cursor, at: number): Pql {
   }
   const context = cursor.make({ kind: "context", levels }, at, []);
   const token = cursor.peek();
-  const operator = RESERVED.has(token.text.toLowerCase()) || INFIX.has(token.text.toLowerCase());
+  const operator = RESERVED.has(token.lower) || INFIX.has(token.lower);
   if ((token.kind !== "word" || operator) && token.kind !== "name") return context;
   return member(cursor, context);
 }
@@ -312,7 +339,7 @@ function named(cursor: Cursor): Pql {
   if (cursor.variables.includes(token.text)) {
     return cursor.make({ kind: "variable", name: token.text }, token.at, []);
   }
-  const object = cursor.make({ kind: "context", levels: 0 }, token.at, []);
+  const object = cursor.here(token.at);
   return cursor.make({ kind: "field", object, name: token.text }, token.at, [object]);
 }
 
@@ -323,9 +350,8 @@ const WORDS: Readonly<Record<string, Literal>> = {
 };
 
 function worded(cursor: Cursor, text: string): Pql {
-  const at = cursor.peek().at;
+  const { at, lower } = cursor.peek();
   if (cursor.variables.includes(text) && !cursor.isSymbol("(", 1)) return named(cursor);
-  const lower = text.toLowerCase();
   const quantifier = quantifierAt(cursor);
   if (quantifier !== undefined) {
     cursor.next();
@@ -355,11 +381,13 @@ function worded(cursor: Cursor, text: string): Pql {
     cursor.next();
     return cursor.make({ kind: "moment", word: lower }, at, []);
   }
-  const unit = cursor.peek(1).kind === "word" ? unitOf(cursor.peek(1).text) : undefined;
-  if ((lower === "this" || lower === "last" || lower === "next") && unit !== undefined) {
-    cursor.next();
-    cursor.next();
-    return cursor.make({ kind: "period", which: lower, unit }, at, []);
+  if (lower === "this" || lower === "last" || lower === "next") {
+    const unit = cursor.peek(1).kind === "word" ? unitOf(cursor.peek(1).lower) : undefined;
+    if (unit !== undefined) {
+      cursor.next();
+      cursor.next();
+      return cursor.make({ kind: "period", which: lower, unit }, at, []);
+    }
   }
   if (RESERVED.has(lower))
     return cursor.broken("a value", "Write a field, a value or a function before this word.");

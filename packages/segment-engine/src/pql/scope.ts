@@ -1,5 +1,5 @@
 import type { Pql } from "../ast.ts";
-import { children, mapChildren } from "./walk.ts";
+import { mapChildren, someNode } from "./walk.ts";
 
 /**
  * In `exists E from xEvent where eventType = "a"` nothing mentions `E`: then plain field names mean the fields of
@@ -10,9 +10,8 @@ export function bindImplicit(where: Pql, variable: string): Pql {
 }
 
 /** Whether a variable of that name is used in the expression. */
-function mentions(node: Pql, variable: string): boolean {
-  if (node.kind === "variable") return node.name === variable;
-  return children(node).some((child) => mentions(child.node, variable));
+function mentions(pql: Pql, variable: string): boolean {
+  return someNode(pql, (node) => node.kind === "variable" && node.name === variable);
 }
 
 function substitute(node: Pql, level: number, variable: string): Pql {

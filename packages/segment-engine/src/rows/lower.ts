@@ -27,6 +27,8 @@ export class Lowering {
   readonly #audience: (id: string) => Formula | undefined;
   readonly #known = new Map<string, Formula>();
   readonly #conditionNumbers = new Map<string, number>();
+  /** The leaves that stand for whole codes, by the id of the code. */
+  readonly #wholes = new Map<number, Formula>();
   #formulas = 0;
 
   constructor(audience: (id: string) => Formula | undefined) {
@@ -230,23 +232,30 @@ export class Lowering {
 
   /** A leaf worked out by the plan's own code. */
   #whole(pql: Pql): Formula {
-    const ofPlan = [...nodes(pql)].some(
+    const code = this.compiler.compile(pql);
+    const known = this.#wholes.get(code.id);
+    if (known !== undefined) return known;
+    const asked = nodes(pql).filter((node) => node.kind === "call" && node.name === "inSegment");
+    const ofPlan = asked.some(
       (node) =>
         node.kind === "call" &&
-        node.name === "inSegment" &&
         node.args[0]?.kind === "literal" &&
         this.#audience(String(node.args[0].value)) !== undefined,
     );
+    if (ofPlan) this.entangled = true;
+    const made = this.#wholeOf(pql, code, asked.length > 0);
+    if (!ofPlan) this.#wholes.set(code.id, made);
+    return made;
+  }
+
+  #wholeOf(pql: Pql, code: Code, asks: boolean): Formula {
     const reads = readsOf(pql);
     const readsAll = reads.attributes.has("*") || pql.kind === "lambda";
-    const code = this.compiler.compile(pql);
-    if (ofPlan) this.entangled = true;
     if (readsAll) return this.#history(code, "the whole profile is taken as a value");
     if (reads.events.size > 0 || reads.uses.length > 0)
       return this.#history(code, "events are looked at in a way that is not kept up event by event");
     const paths = withoutCovered(reads.attributes);
     const elsewhere = paths.some((path) => path.split(".")[0] === "segmentMembership");
-    const asks = [...nodes(pql)].some((node) => node.kind === "call" && node.name === "inSegment");
     if (hangsOnClock(pql) || elsewhere || asks) {
       const all = asks ? [...paths, "segmentMembership"] : paths;
       return this.leaf(`clock ${code.id}`, { kind: "clock", code, reads: all });
