@@ -33,6 +33,8 @@ export async function copyConfiguration(
   for (const kind of what.flatMap((content) => DOCUMENTS[content] ?? [])) {
     const there = new Map((await to.documents(kind)).map(({ id, version }) => [id, version]));
     for (const { id, body } of await from.documents(kind)) {
+      // What is being removed there does not begin anew here.
+      if (body["removal"] !== undefined || body["removedAt"] !== undefined) continue;
       const copied = copyOf(kind, body);
       writes.push({ kind, id, expectedVersion: there.get(id) ?? 0, body: copied });
     }

@@ -86,6 +86,7 @@ const SHORT: { readonly [list: string]: string } = {
   preflightAudience: "the limits in the catalogue",
   previewMapping: "the lines that were given",
   profiles: "the identities that were given, at most 1,000",
+  targetModes: "the kinds of clients that Target has",
 };
 
 it("has a connection beside every list that can grow", () => {

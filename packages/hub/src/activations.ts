@@ -26,6 +26,7 @@ import {
   saveDocument,
 } from "./destination-lifecycle.ts";
 import { createDataflowChanges } from "./dataflow-changes.ts";
+import { createDestinationChanges, type DestinationChanges, leavingIssues } from "./destination-removal.ts";
 import { governedDataflow } from "./governance/governance-catalog.ts";
 import type { Guard, Review } from "./governance/governance.ts";
 import { limitIssues } from "./limit-issues.ts";
@@ -49,7 +50,7 @@ interface ExportMode {
 }
 
 /** Destinations and what is activated to them, of one sandbox. */
-export interface Activations {
+export interface Activations extends DestinationChanges {
   readonly destinations: () => ReadonlyMap<string, LiveDestination>;
   readonly reload: () => Promise<void>;
   /** Plans the outbox entries of changed persons. */
@@ -132,6 +133,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
   await changes.tell();
 
   return {
+    ...createDestinationChanges({ store, clock, catalog, changes, live: () => live, reload }),
     destinations: () => live,
     reload,
     activate: () =>
@@ -149,11 +151,13 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       if (refused.length > 0) return err(refused);
       if (!(await saveDocument(store, "destination", stored.id, stored))) return conflict;
       await reload();
-      return ok({ ...planned.value, dataflows: [] });
+      return ok({ ...planned.value, dataflows: [], leaving: [] });
     },
     activateAudiences: async (input) => {
       const destination = live.get(input.destinationId);
       if (destination === undefined) return notFound;
+      const leaving = leavingIssues(destination);
+      if (leaving.length > 0) return err(leaving);
       const dataflow = planDataflow(input, destination, { id: newId(), now: clock(), nameOf });
       if (!dataflow.ok) return dataflow;
       const { value } = dataflow;

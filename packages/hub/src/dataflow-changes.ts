@@ -14,11 +14,18 @@ import { emptyCommit } from "./empty-commit.ts";
 export interface DataflowChanges {
   /** Saves a dataflow with the note whom it concerns; false when someone else saved it meanwhile. */
   readonly save: (before: Dataflow | undefined, after: Dataflow) => Promise<boolean>;
+  /**
+   * Takes a dataflow out of force, with the note that its members are to be told to leave where `exits` says so. Its
+   * document stays, marked, for what waits in the outbox. False when someone else changed it meanwhile.
+   */
+  readonly remove: (dataflow: Dataflow, exits: boolean) => Promise<boolean>;
   /** Tells those of the notes: to be called once changes of persons are planned by the dataflow as it was saved. */
   readonly tell: () => Promise<void>;
   /** Tells members of audiences whose time in a dataflow began or ended since it was last looked at. */
   readonly followTime: () => Promise<void>;
 }
+
+type Stored = Awaited<ReturnType<HubStore["document"]>>;
 
 interface PendingChange {
   readonly id: string;
@@ -83,6 +90,15 @@ export function createDataflowChanges(setup: {
     for (const { body } of await store.documents(PENDING)) await tellOf(body as unknown as PendingChange);
   };
 
+  const documentsOf = async (id: string): Promise<Record<"stored" | "note" | "clockOf", Stored>> => {
+    const [stored, note, clockOf] = await Promise.all([
+      store.document("dataflow", id),
+      store.document(PENDING, id),
+      store.document(FOLLOWED, id),
+    ]);
+    return { stored, note, clockOf };
+  };
+
   /** Notes that times came, unless another process did; true when there is something to tell. */
   const noteTimes = async (dataflow: Dataflow, now: number): Promise<boolean> => {
     const { id } = dataflow;
@@ -117,12 +133,31 @@ export function createDataflowChanges(setup: {
       }
       if (news) await tell();
     },
+    remove: async (dataflow, exits) => {
+      await tell();
+      const { stored, note, clockOf } = await documentsOf(dataflow.id);
+      if (stored === undefined) return false;
+      const { id } = dataflow;
+      const now = clock();
+      const after = { ...dataflow, enabled: false };
+      const told = { id: `${id}@${stored.version + 1}`, at: formatInstant(now), before: dataflow, after };
+      const documents: DocumentWrite[] = [
+        {
+          kind: "dataflow",
+          id,
+          expectedVersion: stored.version,
+          body: jsonOf({ ...after, removedAt: now }),
+        },
+      ];
+      const expectedVersion = note?.version ?? 0;
+      if (exits) documents.push({ kind: PENDING, id, expectedVersion, body: jsonOf(told) });
+      else if (note !== undefined) documents.push({ kind: PENDING, id, expectedVersion });
+      if (clockOf !== undefined) documents.push({ kind: FOLLOWED, id, expectedVersion: clockOf.version });
+      followed.delete(id);
+      return (await store.commit({ ...emptyCommit, documents })).ok;
+    },
     save: async (before, after) => {
-      const [stored, note, clockOf] = await Promise.all([
-        store.document("dataflow", after.id),
-        store.document(PENDING, after.id),
-        store.document(FOLLOWED, after.id),
-      ]);
+      const { stored, note, clockOf } = await documentsOf(after.id);
       const version = stored?.version ?? 0;
       const now = clock();
       const at = formatInstant(now);

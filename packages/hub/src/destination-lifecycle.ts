@@ -28,6 +28,28 @@ export interface StoredDestination {
   readonly type: string;
   readonly settings: JsonObject;
   readonly createdAt: number;
+  /** Set while it goes: it takes no audiences any more, and is gone once what waits for it came to its end. */
+  readonly removal?: Removal;
+}
+
+/** How a destination goes. */
+interface Removal extends RemovalChoice {
+  /** Since when, in milliseconds. */
+  readonly at: number;
+}
+
+/** What is still told when a destination goes. */
+export interface RemovalChoice {
+  /** Whether members are told to leave. */
+  readonly exits: boolean;
+  /** `tell`: what waits is told first. `discard`: nothing is told any more; goes without exits only. */
+  readonly pending: "tell" | "discard";
+}
+
+/** A dataflow as the hub keeps it. */
+interface StoredDataflow extends Dataflow {
+  /** Since when it is removed (ms); it is kept until nothing of it waits in the outbox. */
+  readonly removedAt?: number;
 }
 
 /** What a new destination is made from. */
@@ -50,6 +72,8 @@ export interface LiveDestination {
   readonly stored: StoredDestination;
   readonly configured: ConfiguredDestination;
   readonly dataflows: readonly Dataflow[];
+  /** Dataflows that were removed while something of them waited in the outbox. */
+  readonly leaving: readonly StoredDataflow[];
 }
 
 /** Checks a destination before it is saved: its name, its type, its settings; every issue at once. */
@@ -149,9 +173,14 @@ export async function readDestinations(
     const configured = catalog.find(({ slug }) => slug === stored.type)?.configure(stored, stored.settings);
     if (configured?.ok !== true) continue;
     const own = dataflows
-      .map((document) => document.body as unknown as Dataflow)
+      .map((document) => document.body as unknown as StoredDataflow)
       .filter((flow) => flow.destinationId === id);
-    live.set(id, { stored, configured: configured.value, dataflows: own });
+    live.set(id, {
+      stored,
+      configured: configured.value,
+      dataflows: own.filter(({ removedAt }) => removedAt === undefined),
+      leaving: own.filter(({ removedAt }) => removedAt !== undefined),
+    });
   }
   return live;
 }

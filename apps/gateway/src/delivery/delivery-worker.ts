@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import {
   createDeliveryEngine,
   createRelayedOutbox,
+  type Dataflow,
   type DeliveryEngine,
   type DeliveryStore,
   type DestinationMetrics,
@@ -70,10 +71,7 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
       {
         outbox,
         destination: (id) => hub.destinations().get(id)?.configured,
-        dataflow: (id) =>
-          [...hub.destinations().values()]
-            .flatMap(({ dataflows }) => dataflows)
-            .find((flow) => flow.id === id),
+        dataflow: (id) => deliveredDataflows(hub).find((flow) => flow.id === id),
         send: traces.traced(send),
         sleep: (ms, signal) =>
           wait(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
@@ -118,6 +116,16 @@ export function startDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWor
       await running;
     },
   };
+}
+
+/**
+ * The dataflows that items are delivered by: those that were removed too, while something of them waits. What waits for
+ * a destination that is discarded has none, and is set aside as of a removed dataflow.
+ */
+function deliveredDataflows(hub: Hub): readonly Dataflow[] {
+  return [...hub.destinations().values()].flatMap(({ stored, dataflows, leaving }) =>
+    stored.removal?.pending === "discard" ? [] : [...dataflows, ...leaving],
+  );
 }
 
 /** Nothing was sent; what is told of it goes nowhere, since the lease of its destination is lost. */

@@ -19,6 +19,8 @@ const referenceKind = (destinationId: string): string => `audienceReference:${de
 
 /** Lines of the delivery log that are kept of one person; the oldest go first. */
 const LINES_MAX = 500;
+/** Documents that are deleted in one commit. */
+const FORGOTTEN_AT_ONCE = 500;
 
 /**
  * The ends of deliveries in the hub's store: dead letters, the log of what each destination was told of whom, and pauses.
@@ -108,6 +110,23 @@ export async function eraseDeliveries(
     for (const { id } of letters) await persist(() => writeDocuments(store, [{ kind, id }]));
   }
   return count;
+}
+
+/** Forgets what is kept of a destination that is gone: dead letters, names of audiences, its pause. The log stays. */
+export async function forgetDestination(store: HubStore, destinationId: string): Promise<void> {
+  for (const kind of [letterKind(destinationId), referenceKind(destinationId)]) {
+    const documents = await store.documents(kind);
+    for (let at = 0; at < documents.length; at += FORGOTTEN_AT_ONCE) {
+      const part = documents.slice(at, at + FORGOTTEN_AT_ONCE);
+      await persist(() =>
+        writeDocuments(
+          store,
+          part.map(({ id }) => ({ kind, id })),
+        ),
+      );
+    }
+  }
+  await persist(() => writeDocuments(store, [{ kind: PAUSE, id: destinationId }]));
 }
 
 /** One commit for all that ended: a log line each, and a dead letter for what was rejected. */

@@ -13,6 +13,7 @@ import { CampaignResolver } from "./destination/campaign.resolver.ts";
 import { DataflowResolver } from "./destination/dataflow.resolver.ts";
 import { DeadLetterResolver } from "./destination/dead-letter.resolver.ts";
 import { DestinationResolver } from "./destination/destination.resolver.ts";
+import { RemovalResolver } from "./destination/removal.resolver.ts";
 import { TargetResolver } from "./destination/target.resolver.ts";
 import { GovernanceResolver } from "./governance/governance.resolver.ts";
 import { GuardrailsResolver } from "./guardrails/guardrails.resolver.ts";
@@ -52,6 +53,7 @@ const RESOLVERS = [
   DecisionResolver,
   DestinationResolver,
   TargetResolver,
+  RemovalResolver,
   GovernanceResolver,
   GuardrailsResolver,
   IdentityResolver,

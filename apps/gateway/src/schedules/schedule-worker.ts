@@ -1,11 +1,12 @@
 import type { ExportScheduler } from "../delivery/export-schedule.ts";
+import { forgetDestination } from "../delivery/journal.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { claimDueAudiences } from "./audience-schedule.ts";
 import type { EvaluationRuns } from "./evaluation-runs.ts";
 import { startSwitch } from "./switch-job.ts";
 
-/** Does what stands in the schedules of one sandbox: evaluations, files, and audiences whose time begins or ends. */
+/** Does what stands in the schedules of one sandbox: evaluations, files, audiences whose time begins or ends, removals. */
 export interface ScheduleWorker {
   /** Ends after what is under way. */
   readonly close: () => Promise<void>;
@@ -49,6 +50,7 @@ export function startScheduleWorker(options: {
       // Also what another process left undone.
       if (sandbox.hub.hasWaitingVersions()) startSwitch(jobs, sandbox);
       await sandbox.hub.followActivationTimes();
+      await sandbox.hub.followRemovals((id) => forgetDestination(sandbox.store, id));
       await exports.run();
       await expire();
     } catch (error) {

@@ -3,6 +3,7 @@ import {
   type Activity,
   checkActivityAudiences,
   checkConnection,
+  checkRemoval,
   checkTargetDataflow,
   readActivities,
   targetConnection,
@@ -76,6 +77,24 @@ export async function checkTargetRules(
     activities: await activitiesOf(sandbox),
     workspace: settings.workspace,
   });
+}
+
+/**
+ * What stands against taking a destination's audiences from Target, all of them: live activities of its workspace use
+ * them. Nothing for other destinations.
+ */
+export async function checkTargetRemoval(
+  live: Live,
+  sandbox: Sandbox,
+  dataflows: readonly Dataflow[] = live.dataflows,
+): Promise<readonly Issue[]> {
+  const settings = targetSettingsOf(live);
+  if (settings === undefined) return [];
+  const activities = await activitiesOf(sandbox);
+  const mapped = new Set(
+    dataflows.filter(({ enabled }) => enabled).flatMap(({ audiences }) => audiences.map(({ id }) => id)),
+  );
+  return [...mapped].flatMap((id) => checkRemoval(id, activities, settings.workspace));
 }
 
 /** What keeps an activity from going live: audiences that no connection of its workspace maps. */

@@ -13,11 +13,16 @@ export function destinationOf({ stored, configured, dataflows }: LiveDestination
     name,
     type,
     kind: configured.kind,
-    status: dataflows.length === 0 || dataflows.some(({ enabled }) => enabled) ? "enabled" : "disabled",
+    status: statusOf(stored, dataflows),
     settings,
     createdAt: formatInstant(createdAt),
     dataflows: dataflows.map(dataflowOf),
   };
+}
+
+function statusOf({ removal }: LiveDestination["stored"], dataflows: readonly Dataflow[]): string {
+  if (removal !== undefined) return "leaving";
+  return dataflows.length === 0 || dataflows.some(({ enabled }) => enabled) ? "enabled" : "disabled";
 }
 
 /** A dataflow as the API tells it. */

@@ -38,6 +38,40 @@ export class CreateDestinationInput {
   readonly settings?: object;
 }
 
+@InputType({ description: "What a destination is to be; what is left out stays as it is." })
+export class UpdateDestinationInput {
+  @Field(() => ID, { description: "The destination." })
+  readonly id!: string;
+
+  @Field(() => String, { nullable: true, description: "Name for people." })
+  readonly name?: string;
+
+  @Field(() => JsonObjectScalar, {
+    nullable: true,
+    description:
+      "Settings to change, by name; null takes one out. A secret is rotated by naming another one, {secret: name}; its value never stands here.",
+  })
+  readonly settings?: object;
+}
+
+@ObjectType({ description: "A destination or dataflow that is removed." })
+export class Removal {
+  @Field(() => ID, { description: "What is removed." })
+  readonly id!: string;
+
+  @Field(() => ID, { description: "The destination." })
+  readonly destinationId!: string;
+
+  @Field(() => String, { description: "deleted, or leaving while something still waits to be told." })
+  readonly status!: string;
+
+  @Field(() => Boolean, { description: "Whether members are told to leave." })
+  readonly exits!: boolean;
+
+  @Field(() => Int, { description: "Items that wait at the destination, exits among them." })
+  readonly waiting!: number;
+}
+
 @ObjectType({ description: "An audience on its way to a destination." })
 export class DataflowAudience {
   @Field(() => ID, { description: "Id of the audience." })
@@ -96,7 +130,10 @@ export class Destination {
   })
   readonly kind!: string;
 
-  @Field(() => String, { description: "enabled, or disabled when nothing is told to it." })
+  @Field(() => String, {
+    description:
+      "enabled; disabled when nothing is told to it; leaving while it is removed and something still waits for it.",
+  })
   readonly status!: string;
 
   @Field(() => JsonObjectScalar, { description: "Its settings; secrets by name only." })
