@@ -1,7 +1,7 @@
 import type { HubStore } from "@tessera/profile-store";
 import { compileAudiences } from "@tessera/segment-engine";
 import type { Configuration } from "./configuration.ts";
-import { evaluationViewOf } from "./profile-view.ts";
+import { evaluationViewsOf } from "./evaluation-view.ts";
 
 /** What evaluating one audience costs. */
 interface AudienceCost {
@@ -41,9 +41,8 @@ export function createAudienceCosts(options: {
     audienceCosts: async ({ seconds, breathe, sample = SAMPLE }) => {
       const now = clock();
       const persons = await store.scan("", sample);
-      const views = await Promise.all(
-        persons.map((person) => evaluationViewOf(store, person, configuration(), now)),
-      );
+      const viewed = persons.map((person) => evaluationViewsOf(store, person, configuration(), now));
+      const views = (await Promise.all(viewed)).flat();
       const costs: AudienceCost[] = [];
       if (views.length === 0) return costs;
       for (const definition of configuration().whole.audiences) {
@@ -51,8 +50,8 @@ export function createAudienceCosts(options: {
         if (!plan.ok) continue;
         const begin = seconds();
         for (const view of views) plan.value.evaluate(view, now);
-        const secondsPerPerson = (seconds() - begin) / views.length;
-        costs.push({ audienceId: definition.id, secondsPerPerson, persons: views.length });
+        const secondsPerPerson = (seconds() - begin) / persons.length;
+        costs.push({ audienceId: definition.id, secondsPerPerson, persons: persons.length });
         await breathe();
       }
       return costs;

@@ -16,7 +16,7 @@ import {
 import { checkAudience, expressionText } from "./audience-lifecycle.ts";
 import type { Configuration } from "./configuration.ts";
 import { projectable, projectionRequest } from "./evaluate-projected.ts";
-import { evaluationViewOf } from "./profile-view.ts";
+import { evaluationViewsOf, isStitched } from "./evaluation-view.ts";
 
 /** Estimates of audiences that are not saved yet. */
 export interface AudienceEstimates {
@@ -54,7 +54,8 @@ export function createAudienceEstimates(options: {
       if (!plan.ok) return plan;
       const now = clock();
       const isForEveryone = wanted === undefined || wanted === Infinity;
-      if (isForEveryone && projection !== undefined && projectable(plan.value, [ASKED]).has(ASKED)) {
+      const isProjected = isStitched(configuration().policy) && projectable(plan.value, [ASKED]).has(ASKED);
+      if (isForEveryone && projection !== undefined && isProjected) {
         const request = projectionRequest(plan.value, [ASKED], { policy: configuration().policy, now });
         const { counts, persons } = await projection.count({ ...request, onRefresh: progress });
         const [members = 0] = counts;
@@ -65,8 +66,8 @@ export function createAudienceEstimates(options: {
       let members = 0;
       for await (const page of evenly(store, digest(text.value))) {
         for (const person of page.slice(0, sample - sampled)) {
-          const view = await evaluationViewOf(store, person, configuration(), now);
-          if (plan.value.evaluate(view, now).members.has(ASKED)) members += 1;
+          const views = await evaluationViewsOf(store, person, configuration(), now);
+          if (views.some((view) => plan.value.evaluate(view, now).members.has(ASKED))) members += 1;
           sampled += 1;
         }
         progress?.(sampled, Math.min(sample, Math.max(total, sampled)));

@@ -3,7 +3,7 @@ import type { AudienceDefinition, MembershipChange } from "@tessera/xdm";
 import { applyMemberships, type Found } from "./apply-memberships.ts";
 import { policyOf } from "./audience-policy.ts";
 import type { Ingestion } from "./ingest.ts";
-import { evaluationViewOf } from "./profile-view.ts";
+import { evaluationViewsOf } from "./evaluation-view.ts";
 
 /** What is known already of a person at a version: who is in an audience now and was not before, or the other way. */
 type KnownMoves = ReadonlyMap<string, MovedPerson>;
@@ -29,9 +29,10 @@ export async function evaluateBatchAudiences(
       if (move?.version === person.version) return foundOf(move, asked);
       const members = new Set<string>();
       for (const [policy, under] of byPolicy) {
-        const view = await evaluationViewOf(store, person, { policy, computed, audiences }, now);
-        const found = whole.evaluate(view, now).members;
-        for (const { id } of under) if (found.has(id)) members.add(id);
+        for (const view of await evaluationViewsOf(store, person, { policy, computed, audiences }, now)) {
+          const found = whole.evaluate(view, now).members;
+          for (const { id } of under) if (found.has(id)) members.add(id);
+        }
       }
       return asked.map(({ id, version }) => ({ audienceId: id, version, member: members.has(id) }));
     },

@@ -4,6 +4,7 @@ import { policyOf } from "./audience-policy.ts";
 import type { Configuration, StoredAudience } from "./configuration.ts";
 import type { Progress } from "./derive-everyone.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
+import { isStitched } from "./evaluation-view.ts";
 import { evaluateProjected, projectable } from "./evaluate-projected.ts";
 import type { Ingestion } from "./ingest.ts";
 import { reevaluate } from "./reevaluate.ts";
@@ -51,8 +52,11 @@ export function createEvaluation(parts: {
     evaluate: async (audiences, progress) => {
       const configuration = parts.configuration();
       const batch = audiences.filter(({ evaluation }) => evaluation === "batch");
-      // The projection holds the attributes as one merge policy makes them.
-      const usual = batch.filter((audience) => policyOf(audience, configuration) === configuration.policy);
+      // The projection holds the attributes of whole persons as one merge policy makes them.
+      const isUsual = isStitched(configuration.policy);
+      const usual = batch.filter(
+        (audience) => isUsual && policyOf(audience, configuration) === configuration.policy,
+      );
       const projected =
         projection === undefined
           ? new Set<string>()

@@ -9,13 +9,24 @@ import {
   type PersonView,
   valueAt,
 } from "@tessera/segment-engine";
-import { err, type Identity, isMember, type Issue, ok, parseInstant, type Result, UPS } from "@tessera/xdm";
+import {
+  err,
+  type Identity,
+  identityKey,
+  isMember,
+  type Issue,
+  ok,
+  parseInstant,
+  type Result,
+  UPS,
+} from "@tessera/xdm";
 import { policyOf } from "./audience-policy.ts";
 import type { Configuration, StoredAudience, StoredComposition } from "./configuration.ts";
 import { composedOf } from "./evaluate-composition.ts";
 import type { Ingestion } from "./ingest.ts";
 import { personAsOf } from "./person-as-of.ts";
-import { evaluationViewOf, membershipsOf, personAt } from "./profile-view.ts";
+import { evaluationViewsOf } from "./evaluation-view.ts";
+import { membershipsOf, personAt } from "./profile-view.ts";
 
 /** Explanations of memberships. */
 export interface MembershipExplanations {
@@ -47,9 +58,15 @@ export function createMembershipExplanations(options: {
           : await personAsOf(store, identity, { ingestion, at: at.value });
       if (person === undefined) return err(missing("person"));
       const under = { ...configuration, policy: policyOf(audience, configuration) };
-      const view = await evaluationViewOf(store, person, under, at.value);
+      const views = await evaluationViewsOf(store, person, under, at.value);
+      const plan = configuration.whole;
+      // Without a graph the identity that is in the audience speaks for the person, else the one that was asked for.
+      const asked = views[Math.max(0, person.identities.indexOf(identityKey(identity)))] ?? views[0];
+      const inside = views.find((one) => plan.evaluate(one, at.value).members.has(audienceId));
+      const view = (views.length > 1 ? inside : undefined) ?? asked;
+      if (view === undefined) return err(missing("person"));
       const composition = configuration.compositions.get(audience.composition?.id ?? "");
-      if (composition === undefined) return configuration.whole.explain(audienceId, view, at.value);
+      if (composition === undefined) return plan.explain(audienceId, view, at.value);
       return explainPart({ audience, composition, person, view, at: at.value }, configuration);
     },
   };

@@ -7,12 +7,9 @@ import {
   type RemovedLink,
 } from "@tessera/identity-graph";
 import type { Configuration } from "./configuration.ts";
-import { foreignMemberships } from "./foreign-memberships.ts";
-import { ComputedState, withComputed } from "./computed/computed-state.ts";
 import { settleVersions, withoutWaiting } from "./waiting-version.ts";
 import {
   deriveProfile,
-  fragmentsOf,
   type HubStore,
   membershipMap,
   type MergePolicy,
@@ -20,7 +17,6 @@ import {
   type Provenance,
 } from "@tessera/profile-store";
 import {
-  type ExperienceEvent,
   formatInstant,
   type Identity,
   identityKey,
@@ -111,39 +107,5 @@ export function graphViewOf(person: PersonState, rules: LinkingRules): IdentityG
     removedLinks: graph.removed,
     apart: graph.apart,
     isTrimmed: graph.trimmed,
-  };
-}
-
-/** Everything needed to evaluate a person: the attributes and events as they stood at `at` (ms). */
-export async function evaluationViewOf(
-  store: HubStore,
-  person: PersonState,
-  { policy, computed, audiences }: Pick<Configuration, "policy" | "computed" | "audiences">,
-  at: number,
-): Promise<{
-  attributes: JsonObject;
-  events: readonly ExperienceEvent[];
-  segmentMembership: SegmentMembershipMap;
-}> {
-  const [events, records] = await Promise.all([
-    store.events(person.identities),
-    store.records(person.identities),
-  ]);
-  const fragments = fragmentsOf(records.filter((record) => record.at <= at));
-  const { attributes } = deriveProfile(fragments, policy);
-  const state = computed.length === 0 ? undefined : new ComputedState(computed, undefined);
-  for (const event of events)
-    if (event.at <= at && event.body !== undefined) state?.take(event.body, event.at);
-  state?.moveTo(at);
-  const segmentMembership = {
-    ...foreignMemberships(attributes, at),
-    ...membershipsOf(person, { audiences }),
-  };
-  const known = state === undefined ? attributes : withComputed(attributes, state.values());
-  return {
-    // As a field as well: older definitions look into it themselves.
-    attributes: { ...known, segmentMembership: segmentMembership as unknown as JsonObject },
-    events: events.flatMap((event) => (event.at <= at && event.body !== undefined ? [event.body] : [])),
-    segmentMembership,
   };
 }

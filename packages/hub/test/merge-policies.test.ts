@@ -95,6 +95,63 @@ describe("merge policies", () => {
     expect(await counts()).toEqual([1, 0, 1]);
   });
 
+  it("without a graph each identity stands for itself, and the person is in when one of them is", async () => {
+    const { hub, pass } = await open();
+    await hub.ingestRecords("crm", [record(ada, "DE", { loyalty: { tier: "gold" } })]);
+    pass();
+    await hub.ingestRecords("newsletter", [
+      {
+        identityMap: { CRMID: [{ id: "ada" }], Email: [{ id: email.id, primary: true }] },
+        homeAddress: { country: "FR" },
+      },
+    ]);
+    const alone = await hub.saveMergePolicy({ name: "Alone", identityGraph: { type: "none" } });
+    if (!alone.ok) throw new Error("saved");
+    const value = 'homeAddress.country = "FR" and loyalty.tier = "gold"';
+    const texts = [value, 'homeAddress.country = "FR"', 'homeAddress.country = "DE"'];
+    const counts = async (mergePolicyId: string): Promise<readonly unknown[]> => {
+      const ids = texts.map(async (text, index) => {
+        const made = await hub.createAudience({
+          name: `${mergePolicyId} ${index}`,
+          expression: { type: "PQL", format: "pql/text", value: text },
+          evaluation: "batch",
+          mergePolicyId,
+        });
+        if (!made.ok) throw new Error(JSON.stringify(made.error));
+        return made.value.id;
+      });
+      const made = await Promise.all(ids);
+      await hub.evaluateAudiences();
+      return Promise.all(
+        made.map(async (id) => {
+          const told = await hub.explainMembership(id, ada);
+          return [(await hub.audience(id))?.count, told.ok && told.value.member];
+        }),
+      );
+    };
+    const [stitched] = hub.mergePolicies();
+    expect(await counts(stitched?.id ?? "")).toEqual([
+      [1, true],
+      [1, true],
+      [0, false],
+    ]);
+    expect(await counts(alone.value.id)).toEqual([
+      [0, false],
+      [1, true],
+      [1, true],
+    ]);
+    // As the default it is asked for estimates as well.
+    await hub.saveMergePolicy(
+      { name: "Alone", identityGraph: { type: "none" }, default: true },
+      alone.value.id,
+    );
+    const estimated = await hub.estimateAudience({ type: "PQL", format: "pql/text", value });
+    expect(estimated).toMatchObject({ ok: true, value: { count: 0 } });
+    expect(
+      await hub.saveMergePolicy({ name: "Edge", identityGraph: { type: "none" }, isActiveOnEdge: true }),
+    ).toMatchObject({ ok: false, error: [{ code: "mergePolicy.invalid", path: ["isActiveOnEdge"] }] });
+  });
+
   it("one that is neither default nor on edge can be deleted, and makes room", async () => {
     const { hub } = await open();
     for (const name of ["b", "c", "d", "e"]) await hub.saveMergePolicy({ name });

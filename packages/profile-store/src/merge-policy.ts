@@ -67,6 +67,12 @@ export function parseMergePolicy(input: unknown, id: string, version: number): R
   );
   const orderOk = Array.isArray(order) && order.length > 0 && order.every((item) => typeof item === "string");
   if (isOrdered) expect(orderOk, "attributeMerge.order", "a list of dataset ids, first wins", order);
+  expect(
+    graph !== "none" || input["isActiveOnEdge"] !== true,
+    "isActiveOnEdge",
+    "false with identityGraph none: continuous audiences follow whole persons",
+    true,
+  );
   if (issues.length > 0) return err(issues);
   return ok({
     id,
