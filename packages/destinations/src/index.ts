@@ -88,6 +88,7 @@ export {
 export { fullBucket, takeToken, type TokenBucket } from "./rate-limit.ts";
 export { httpProfileExport, type HttpProfileExportSettings, profilePayload } from "./http-profile-export.ts";
 export { activeAt, type Dataflow, type DataflowAudience, mappingOf } from "./dataflow.ts";
+export { busiestHour, exportHours, type HourOfExports } from "./export-hours.ts";
 export { type ExportSchedule, INCREMENTAL_HOURS, nextRun, parseSchedule } from "./schedule.ts";
 export { type EvaluateExpression, type MappedPerson, mapPerson, valueAt } from "./map-person.ts";
 export { type PersonTransition, type PersonView } from "./person-view.ts";

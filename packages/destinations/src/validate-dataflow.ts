@@ -22,6 +22,8 @@ export interface DataflowCheck {
   readonly audiences: { readonly [namespace: string]: ReadonlySet<string> };
   readonly limits: Limits;
   readonly counts: DataflowCounts;
+  /** Audiences of the dataflow that are exported in its busiest hour (`busiestHour`); all without it. */
+  readonly audiencesInHour?: number;
   /** Whether the destination is made together with the dataflow. */
   readonly newDestination: boolean;
   /** Data usage policies: the issues of every violation, with their lineage in the message. */
@@ -268,7 +270,7 @@ function scheduleIssues(dataflow: Dataflow, { destination }: DataflowCheck): rea
 
 function planned(
   dataflow: Dataflow,
-  { destination, schema, newDestination }: DataflowCheck,
+  { destination, schema, newDestination, audiencesInHour }: DataflowCheck,
 ): PlannedDataflow {
   const paths = dataflow.mapping.flatMap(({ source }) => (source.kind === "attribute" ? [source.path] : []));
   const [schedule] = dataflow.audiences.flatMap((a) =>
@@ -284,7 +286,11 @@ function planned(
     eventFields: paths.filter(isEventPath).length,
     arrayFields: paths.filter((path) => !isEventPath(path) && isListOrMap(schemaAt(schema, path))).length,
     ...(schedule && {
-      schedule: { mode: schedule.mode, everyHours: schedule.mode === "full" ? 24 : schedule.everyHours },
+      schedule: {
+        mode: schedule.mode,
+        everyHours: schedule.mode === "full" ? 24 : schedule.everyHours,
+        ...(audiencesInHour !== undefined && { audiencesInHour }),
+      },
     }),
   };
 }

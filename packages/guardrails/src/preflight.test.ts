@@ -91,6 +91,19 @@ const CASES: readonly (readonly [string, Preflight, readonly string[]])[] = [
     },
     ["hard-violation destinations.full-interval 12", "soft-violation destinations.audiences-per-hour 101"],
   ],
+  [
+    "files over the whole day, few of them in one hour",
+    {
+      planned: {
+        ...flow,
+        destination: "file",
+        audiences: 120,
+        schedule: { mode: "full", everyHours: 24, audiencesInHour: 61 },
+      },
+      counts,
+    },
+    ["near destinations.full-interval 24", "soft-violation destinations.audiences-per-hour 101"],
+  ],
 ];
 
 it.each(CASES)("%s", (_, plan, expected) => {

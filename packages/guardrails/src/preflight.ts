@@ -29,7 +29,12 @@ export interface PlannedDataflow {
   readonly eventFields: number;
   /** Mapped arrays and maps, identityMap aside. */
   readonly arrayFields: number;
-  readonly schedule?: { readonly mode: "full" | "incremental"; readonly everyHours: number };
+  readonly schedule?: {
+    readonly mode: "full" | "incremental";
+    readonly everyHours: number;
+    /** Audiences of it that are exported in its busiest hour; all of them without it. */
+    readonly audiencesInHour?: number;
+  };
 }
 
 /** Published audiences of the sandbox by how they are evaluated. */
@@ -47,7 +52,7 @@ export interface DataflowCounts {
   readonly personalizationAttributes: number;
   /** Audiences mapped to all destinations of the Campaign instance. */
   readonly campaignAudiences: number;
-  /** Audiences that other schedules export in the same hour. */
+  /** Audiences that other schedules export in the same hour, the busiest one of the planned dataflow. */
   readonly audiencesInSameHour: number;
 }
 
@@ -135,10 +140,10 @@ function ofDestination(planned: PlannedDataflow, counts: DataflowCounts): Asked 
 
 function ofSchedule({ schedule, destination, audiences }: PlannedDataflow, counts: DataflowCounts): Asked {
   if (schedule === undefined) return [];
-  const { mode, everyHours } = schedule;
+  const { mode, everyHours, audiencesInHour = audiences } = schedule;
   return [
     [mode === "full" ? "destinations.full-interval" : "destinations.incremental-interval", everyHours],
     ...(destination === "campaign" ? ([["campaign.interval", everyHours]] as const) : []),
-    ["destinations.audiences-per-hour", counts.audiencesInSameHour + audiences],
+    ["destinations.audiences-per-hour", counts.audiencesInSameHour + audiencesInHour],
   ];
 }

@@ -1,3 +1,4 @@
+import { busiestHour, exportHours } from "@tessera/destinations";
 import {
   type AudienceCounts,
   type LimitCheck,
@@ -141,6 +142,7 @@ function usageOf(
       "destinations.personalization-attributes",
       onEdge.reduce((sum, one) => sum + attributesOf(one), 0),
     ),
+    of("destinations.audiences-per-hour", busiestHour(hoursOf(live), [])?.own ?? 0),
     ...live.flatMap((destination) => [
       ...destination.dataflows.map(({ audiences, name }) =>
         of("destinations.audiences-per-dataflow", audiences.length, name),
@@ -167,6 +169,15 @@ async function usageOfPersons(store: HubStore, at: string): Promise<readonly Usa
     { limit: "identity.graph-identities", scope, at, value: largest(({ identities }) => identities.length) },
     { limit: "profile.events", scope, at, value: largest(({ eventCount }) => eventCount) },
   ];
+}
+
+/** The hours in which each audience of a file destination is exported by the clock. */
+function hoursOf(destinations: readonly LiveDestination[]): readonly (readonly number[])[] {
+  return destinations.flatMap(({ dataflows }) =>
+    dataflows
+      .filter(({ enabled }) => enabled)
+      .flatMap(({ audiences }) => audiences.map(({ schedule }) => exportHours(schedule))),
+  );
 }
 
 function attributesOf({ dataflows }: LiveDestination): number {

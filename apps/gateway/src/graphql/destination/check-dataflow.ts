@@ -1,7 +1,9 @@
 import { type Dataflow, type DataflowVerdict, validateDataflow } from "@tessera/destinations";
 import { checkAudience } from "@tessera/hub";
 import { type IdentityType, type Issue, type JsonSchema, UPS } from "@tessera/xdm";
+import { hoursOfExports } from "../../delivery/hours-of-exports.ts";
 import type { Sandbox } from "../../sandbox.ts";
+import type { GatewayContext } from "../context.ts";
 import { valueOf } from "../failure.ts";
 import { checkCampaignRules } from "./check-campaign.ts";
 import { checkTargetRules } from "./check-target.ts";
@@ -21,7 +23,7 @@ type Live = ReturnType<Sandbox["hub"]["destinations"]> extends ReadonlyMap<strin
 export async function checkDataflow(
   dataflow: Dataflow,
   live: Live,
-  sandbox: Sandbox,
+  { sandbox, gateway }: Pick<GatewayContext, "sandbox" | "gateway">,
 ): Promise<DataflowVerdict> {
   const { hub } = sandbox;
   const { configured } = live;
@@ -35,9 +37,10 @@ export async function checkDataflow(
     namespaces[source.namespace] = "COOKIE";
     unregistered.push(unregisteredNamespace(index));
   });
-  const [refused, rules] = await Promise.all([
+  const [refused, rules, hour] = await Promise.all([
     hub.reviewDataflow(dataflow),
     checkTargetRules(dataflow, live, sandbox),
+    hoursOfExports(dataflow, sandbox, gateway.clock()),
   ]);
   const published = [...configuration.audiences.values()].filter(({ status }) => status === "published");
   const checked: Dataflow =
@@ -57,7 +60,8 @@ export async function checkDataflow(
     namespaces,
     audiences: { ups: new Set(published.map(({ id }) => id)) },
     limits: configuration.limits,
-    counts: countsBeside(dataflow, hub),
+    counts: { ...countsBeside(dataflow, hub), audiencesInSameHour: hour?.others ?? 0 },
+    audiencesInHour: hour?.own ?? 0,
     newDestination: false,
     governance: () => [...refused, ...rules, ...campaign.violations],
     checkExpression: (expression) => checkAudience(expression, configuration).issues,
@@ -89,9 +93,10 @@ function opened(schema: JsonSchema): JsonSchema {
  * A destination that is not there is left to the hub.
  */
 export async function checkActivation(
-  sandbox: Sandbox,
+  context: Pick<GatewayContext, "sandbox" | "gateway">,
   input: Parameters<Sandbox["hub"]["activateAudiences"]>[0],
 ): Promise<readonly Issue[]> {
+  const { sandbox } = context;
   const live = sandbox.hub.destinations().get(input.destinationId);
   const { audiences } = sandbox.hub.configuration();
   if (live === undefined || input.audienceIds.length === 0) return [];
@@ -108,7 +113,7 @@ export async function checkActivation(
     mapping: input.mapping ?? before?.mapping ?? [],
     enabled: true,
   };
-  const { violations, warnings } = await checkDataflow(dataflow, live, sandbox);
+  const { violations, warnings } = await checkDataflow(dataflow, live, context);
   if (violations.length > 0) valueOf({ ok: false, error: violations });
   return warnings;
 }
@@ -117,7 +122,7 @@ export async function checkActivation(
 function countsBeside(
   { id }: Dataflow,
   hub: Sandbox["hub"],
-): Parameters<typeof validateDataflow>[1]["counts"] {
+): Omit<Parameters<typeof validateDataflow>[1]["counts"], "audiencesInSameHour"> {
   const destinations = [...hub.destinations().values()];
   const others = destinations.flatMap(({ configured, dataflows }) =>
     dataflows.filter((flow) => flow.id !== id).map((flow) => ({ flow, configured })),
@@ -135,6 +140,5 @@ function countsBeside(
     ).length,
     personalizationAttributes: attributes.length,
     campaignAudiences: campaign.reduce((sum, { flow }) => sum + flow.audiences.length, 0),
-    audiencesInSameHour: 0,
   };
 }

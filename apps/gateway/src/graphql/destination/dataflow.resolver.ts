@@ -57,7 +57,7 @@ export class DataflowResolver {
     const { violations, warnings, limits } = await checkDataflow(
       edited(dataflow, input, context),
       live,
-      context.sandbox,
+      context,
     );
     return {
       valid: violations.length === 0,
@@ -86,7 +86,7 @@ export class DataflowResolver {
     const { live, dataflow } = find(context, input.id);
     const next = edited(dataflow, input, context);
     if (input.mapping) demandMappedFields(context, next.mapping);
-    const { violations } = await checkDataflow(next, live, context.sandbox);
+    const { violations } = await checkDataflow(next, live, context);
     if (violations.length > 0) valueOf({ ok: false, error: violations });
     const saved = valueOf(await context.sandbox.hub.saveDataflow(next));
     context.gateway.audit(context, { action: "dataflow.update", subject: saved.id });

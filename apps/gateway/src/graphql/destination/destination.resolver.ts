@@ -99,7 +99,7 @@ export class DestinationResolver {
       ...(name && { name }),
     };
     demandMappedFields(context, wanted.mapping ?? []);
-    const warnings = await checkActivation(sandbox, wanted);
+    const warnings = await checkActivation(context, wanted);
     const dataflow = valueOf(await sandbox.hub.activateAudiences(wanted));
     gateway.audit(context, { action: "audience.activate", subject: dataflow.id });
     const isFile = sandbox.hub.destinations().get(destinationId)?.configured.kind === "batch-file";

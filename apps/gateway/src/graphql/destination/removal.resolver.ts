@@ -144,7 +144,7 @@ async function issuesOf(before: Live, next: Live, context: GatewayContext): Prom
   for (const dataflow of before.dataflows) {
     const [old, now] = await Promise.all(
       [before, { ...next, configured: configured.value }].map((live) =>
-        checkDataflow(dataflow, live, sandbox),
+        checkDataflow(dataflow, live, context),
       ),
     );
     const known = new Set(old?.violations.map(({ message }) => message));
