@@ -1,5 +1,5 @@
 import type { EvaluationContext } from "../evaluate/context.ts";
-import { keptWindows, type KeptWindows, type LeafNow } from "../stream/kept.ts";
+import { type Held, keptWindows, type KeptWindows, type LeafNow } from "../stream/kept.ts";
 import type { FoldLeaf, Leaf, SequenceLeaf, SequenceStep } from "./leaf.ts";
 import type { Window } from "./window.ts";
 
@@ -67,7 +67,7 @@ export class EventFold {
   /** For each sequence of two the latest time of its first step, and the latest before that. */
   readonly #firsts: Float64Array;
   readonly #longer: KeptWindows;
-  readonly #data: number[][];
+  readonly #held: readonly Held[];
   readonly #touched: Uint8Array;
   readonly #longerList: number[] = [];
   readonly #result: LeafNow = { holds: false, changesAt: Infinity };
@@ -141,8 +141,8 @@ export class EventFold {
       leaf.kind === "sequence" && pairOf(leaf) === undefined ? leaf : NOT_KEPT,
     );
     this.#longer = keptWindows(longer, conditions, into.context);
-    this.#data = this.#longer.kept.map((kept) => kept.empty());
-    this.#touched = new Uint8Array(this.#data.length);
+    this.#held = this.#longer.kept.map(({ empty }) => ({ cells: [...empty], lists: [] }));
+    this.#touched = new Uint8Array(this.#held.length);
   }
 
   /** Begins with a moment. */
@@ -165,7 +165,7 @@ export class EventFold {
     const firsts = this.#firsts;
     for (let index = 0; index < firsts.length; index++) firsts[index] = -Infinity;
     for (const kept of this.#longerList) {
-      this.#data[kept]?.fill(-Infinity);
+      this.#held[kept]?.cells.fill(-Infinity);
       this.#touched[kept] = 0;
     }
     this.#longerList.length = 0;
@@ -285,9 +285,9 @@ export class EventFold {
 
   #feed(feeds: KeptWindows["feeds"][number], time: number): void {
     for (const { kept, add } of feeds) {
-      const data = this.#data[kept];
-      if (data === undefined) continue;
-      add(data, time, EMPTY);
+      const held = this.#held[kept];
+      if (held === undefined) continue;
+      add(held, 0, time, EMPTY);
       if (this.#touched[kept] === 1) continue;
       this.#touched[kept] = 1;
       this.#longerList.push(kept);
@@ -306,8 +306,10 @@ export class EventFold {
     }
     const result = this.#result;
     for (const kept of this.#longerList) {
+      const held = this.#held[kept];
+      if (held === undefined) continue;
       for (const leaf of this.#longer.kept[kept]?.leaves ?? []) {
-        leaf.now(this.#data[kept] ?? [], this.#now, result);
+        leaf.now(held, 0, this.#now, result);
         if (result.holds) this.#hit(leaf.leaf);
       }
     }

@@ -8,6 +8,8 @@ import { addUnits, fixedLength, startOfUnit } from "../time/calendar.ts";
 export interface Window {
   readonly key: string;
   readonly until: (time: number) => number;
+  /** When the window is a fixed length: `until` is the time and this. */
+  readonly span?: number;
 }
 
 /** No limit, but the event must have a time: what a chain asks of its events. */
@@ -65,7 +67,7 @@ function shifted(unit: TimeUnit, amount: number, before: number, after: number):
   const length = fixedLength(unit);
   if (length !== undefined) {
     const span = length * amount + before + after;
-    return { key: `last ${span}`, until: (time) => time + span };
+    return { key: `last ${span}`, until: (time) => time + span, span };
   }
   return {
     key: `last ${amount} ${unit} ${before} ${after}`,

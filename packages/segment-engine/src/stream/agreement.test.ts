@@ -140,7 +140,13 @@ function momentsOf(
 
 const sorted = (members: ReadonlySet<string>): readonly string[] => [...members].sort();
 
-describe("compileStream", () => {
+/** So many times to keep that windows get their place with their first event. */
+const wide = planOf([...EXPRESSIONS, `xEvent[shop.category = "shoes"].count() >= 600`]);
+
+describe.each([
+  { has: "a place for every window", plan, stream },
+  { has: "a place for windows with events", plan: wide, stream: compileStream(wide) },
+])("compileStream, where a person has $has", ({ plan, stream }) => {
   it("follows every membership at the moment at which evaluation finds it", () => {
     fc.assert(
       fc.property(attributes, fc.array(news, { maxLength: 25 }), (first, list) => {
@@ -163,7 +169,7 @@ describe("compileStream", () => {
           for (;;) {
             const due = plan.evaluate(person, state.at).nextChangeAt ?? Infinity;
             if (due >= moment.at) break;
-            expect(state.next).toBeLessThanOrEqual(firstChange(person, state.at, moment.at));
+            expect(state.next).toBeLessThanOrEqual(firstChange(plan, person, state.at, moment.at));
             follow(stream.advance(state, { at: due, person: () => person }), due);
           }
           person = {
@@ -192,13 +198,13 @@ describe("compileStream", () => {
 });
 
 /** The first moment after `from` at which evaluation gives other members, before `to`. */
-function firstChange(person: PersonView, from: number, to: number): number {
-  const before = sorted(plan.evaluate(person, from).members).join();
+function firstChange(of: AudiencePlan, person: PersonView, from: number, to: number): number {
+  const before = sorted(of.evaluate(person, from).members).join();
   for (let at = from; ;) {
-    const { nextChangeAt } = plan.evaluate(person, at);
+    const { nextChangeAt } = of.evaluate(person, at);
     if (nextChangeAt === undefined || nextChangeAt >= to) return Infinity;
     at = nextChangeAt;
-    if (sorted(plan.evaluate(person, at).members).join() !== before) return at;
+    if (sorted(of.evaluate(person, at).members).join() !== before) return at;
   }
 }
 
@@ -323,5 +329,16 @@ describe("fallbacks", () => {
     const state = other.create({ attributes: {}, events: [] }, START);
     expect(other.decode(other.encode(state))).toEqual(state);
     expect(stream.decode(other.encode(state))).toBeUndefined();
+  });
+
+  it("stores no window that no event went into", () => {
+    const person = { attributes: {}, events: [] };
+    const buy = { _id: "1", timestamp: new Date(START).toISOString(), eventType: "buy" };
+    for (const own of [stream, compileStream(wide)]) {
+      const before = own.encode(own.rebuild(person, START)).length;
+      const after = own.encode(own.rebuild({ ...person, events: [buy] }, START)).length;
+      expect(before).toBe(22 + 4 * Math.ceil(own.size.nodes / 32) + 1);
+      expect(after).toBeGreaterThan(before);
+    }
   });
 });

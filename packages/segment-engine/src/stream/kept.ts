@@ -9,24 +9,36 @@ export interface LeafNow {
   changesAt: number;
 }
 
-/** A leaf that hangs on what one kept window holds. */
+/** No event: earlier than all, also than an event without a valid time (minus infinity counts as one). */
+export const NEVER: number = -Number.MAX_VALUE;
+
+/** Where windows keep what they hold: numbers of a fixed place, and lists for those that have no fixed length. */
+export interface Held {
+  readonly cells: number[];
+  readonly lists: number[][];
+}
+
+/** A leaf that hangs on what one kept window holds. Its cells begin at `base`; the first is the plan's own. */
 interface KeptLeaf {
   readonly leaf: number;
-  readonly now: (data: number[], at: number, into: LeafNow) => void;
+  readonly now: (held: Held, base: number, at: number, into: LeafNow) => void;
   /** Whether the clock alone can change it. */
   readonly timed: boolean;
 }
 
-/** One kept window: how an event goes into it, and the leaves it answers. */
+/** One kept window: its cells before any event, and the leaves it answers. */
 export interface Kept {
-  readonly empty: () => number[];
+  /** The first cell is the moment at which time alone changes a leaf. */
+  readonly empty: readonly number[];
+  /** The latest times, the last cell the latest of all; cells as they are; or a list, whose number the second cell holds. */
+  readonly holds: "latest" | "cells" | "list";
   readonly leaves: readonly KeptLeaf[];
 }
 
 /** What an event that fulfils a condition does to a kept window. */
 interface Feed {
   readonly kept: number;
-  readonly add: (data: number[], at: number, event: JsonObject) => void;
+  readonly add: (held: Held, base: number, at: number, event: JsonObject) => void;
 }
 
 /** All kept windows of a program and, for each condition on an event, what it feeds. */
@@ -58,8 +70,19 @@ export function keptWindows(
   });
   for (const [condition, group] of counts) {
     const most = Math.max(...group.map(([, leaf]) => leaf.least));
-    feeds[condition]?.push({ kept: kept.length, add: (data, at) => pushLatest(data, at, most) });
-    kept.push({ empty: () => [], leaves: group.map(([number, leaf]) => countLeaf(number, leaf)) });
+    feeds[condition]?.push({
+      kept: kept.length,
+      add: ({ cells }, base, at) => {
+        const last = base + most;
+        for (let index = base + 1; index < last; index++) cells[index] = cells[index + 1] ?? NEVER;
+        cells[last] = at;
+      },
+    });
+    kept.push({
+      empty: [Infinity, ...Array.from({ length: most }, () => NEVER)],
+      holds: "latest",
+      leaves: group.map(([number, leaf]) => countLeaf(number, leaf, 1 + most - leaf.least)),
+    });
   }
   for (const group of folds.values()) {
     const [one] = group;
@@ -67,7 +90,8 @@ export function keptWindows(
     const { condition, value, window } = one[1];
     feeds[condition]?.push({ kept: kept.length, add: foldFeed(value, group, { context, window }) });
     kept.push({
-      empty: () => (window === undefined ? [0, 0] : []),
+      empty: window === undefined ? [Infinity, 0, 0] : [Infinity, NO_LIST],
+      holds: window === undefined ? "cells" : "list",
       leaves: group.map(([number, leaf]) =>
         window === undefined ? totalLeaf(number, leaf) : foldLeaf(number, leaf),
       ),
@@ -82,22 +106,27 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else map.set(key, [value]);
 }
 
-function pushLatest(data: number[], at: number, most: number): void {
-  if (data.length < most) {
-    data.push(at);
-    return;
+/** `place`: where, from the base on, the time stands that decides. */
+function countLeaf(leaf: number, { window }: CountLeaf, place: number): KeptLeaf {
+  const span = window?.span;
+  if (span !== undefined) {
+    return {
+      leaf,
+      timed: true,
+      now: ({ cells }, base, at, into) => {
+        // No event, and one without a valid time, stay far below any moment.
+        const until = (cells[base + place] ?? NEVER) + span;
+        into.holds = until >= at;
+        into.changesAt = into.holds ? until + 1 : Infinity;
+      },
+    };
   }
-  for (let index = 1; index < most; index++) data[index - 1] = data[index] ?? at;
-  data[most - 1] = at;
-}
-
-function countLeaf(leaf: number, { least, window }: CountLeaf): KeptLeaf {
   return {
     leaf,
     timed: window !== undefined,
-    now: (data, at, into) => {
-      const time = data[data.length - least];
-      const until = time === undefined ? -Infinity : window === undefined ? Infinity : window.until(time);
+    now: ({ cells }, base, at, into) => {
+      const time = cells[base + place] ?? NEVER;
+      const until = time === NEVER ? -Infinity : window === undefined ? Infinity : window.until(time);
       into.holds = until >= at;
       into.changesAt = into.holds ? until + 1 : Infinity;
     },
@@ -119,21 +148,31 @@ function foldFeed(
   { context, window }: { readonly context: EvaluationContext; readonly window: Window | undefined },
 ): Feed["add"] {
   const windows = group.flatMap(([, leaf]) => leaf.window ?? []);
-  return (data, at, event) => {
+  return ({ cells, lists }, base, at, event) => {
     const numbers = numbersOf(value, event, context);
     if (window === undefined) {
       for (const number of numbers) {
-        data[0] = (data[0] ?? 0) + number;
-        data[1] = (data[1] ?? 0) + 1;
+        cells[base + 1] = (cells[base + 1] ?? 0) + number;
+        cells[base + 2] = (cells[base + 2] ?? 0) + 1;
       }
       return;
     }
+    if (cells[base + 1] === NO_LIST) {
+      cells[base + 1] = lists.length;
+      lists.push([]);
+    }
+    const list = lists[cells[base + 1] ?? 0];
+    if (list === undefined) return;
     let gone = 0;
-    while (gone < data.length && lapsed(windows, data[gone] ?? 0, at)) gone += 2;
-    if (gone > 0) data.splice(0, gone);
-    for (const number of numbers) data.push(at, number);
+    while (gone < list.length && lapsed(windows, list[gone] ?? 0, at)) gone += 2;
+    if (gone > 0) list.splice(0, gone);
+    for (const number of numbers) list.push(at, number);
   };
 }
+
+/** The number of a list that is not there yet. */
+export const NO_LIST: number = -1;
+const NOTHING: readonly number[] = [];
 
 function lapsed(windows: readonly Window[], time: number, at: number): boolean {
   for (const window of windows) if (window.until(time) >= at) return false;
@@ -144,8 +183,8 @@ function totalLeaf(leaf: number, { fn, holds }: FoldLeaf): KeptLeaf {
   return {
     leaf,
     timed: false,
-    now: ([sum = 0, count = 0], _at, into) => {
-      into.holds = folded(fn, sum, count, holds);
+    now: ({ cells }, base, _at, into) => {
+      into.holds = folded(fn, cells[base + 1] ?? 0, cells[base + 2] ?? 0, holds);
       into.changesAt = Infinity;
     },
   };
@@ -160,7 +199,8 @@ function foldLeaf(leaf: number, { fn, window, holds }: FoldLeaf): KeptLeaf {
   return {
     leaf,
     timed: true,
-    now: (data, at, into) => {
+    now: ({ cells, lists }, base, at, into) => {
+      const data = lists[cells[base + 1] ?? NO_LIST] ?? NOTHING;
       let sum = 0;
       let count = 0;
       let changesAt = Infinity;
@@ -180,49 +220,60 @@ function foldLeaf(leaf: number, { fn, window, holds }: FoldLeaf): KeptLeaf {
 
 /**
  * A sequence keeps for each step the times of the latest events that lead to it, and those of the latest before that
- * (an event of the same moment does not follow). For step i: i + 1 times, twice, from i * (i + 1) on.
+ * (an event of the same moment does not follow). For step i: i + 1 times, twice, from i * (i + 1) on; after them the
+ * time of the latest event that must not follow.
  */
 function sequenceFeeds(leaf: SequenceLeaf): readonly (readonly [number, Feed["add"]])[] {
   const { steps, never } = leaf;
-  const last = steps.length * (steps.length + 1);
+  const last = 1 + steps.length * (steps.length + 1);
   const found: [number, Feed["add"]][] = steps.map((step, index) => [
     step.condition,
-    (data, at) => {
+    ({ cells }, base, at) => {
       if (at === -Infinity) return;
-      const own = index * (index + 1);
-      if (data[own + index] === at) return;
-      let from = (index - 1) * index;
+      const own = base + 1 + index * (index + 1);
+      if (cells[own + index] === at) return;
+      let from = base + 1 + (index - 1) * index;
       if (index > 0) {
-        if ((data[from + index - 1] ?? -Infinity) >= at) from += index;
-        const before = data[from + index - 1] ?? -Infinity;
+        if ((cells[from + index - 1] ?? -Infinity) >= at) from += index;
+        const before = cells[from + index - 1] ?? -Infinity;
         if (before === -Infinity || (step.earliest !== undefined && before < step.earliest(at))) return;
       }
-      for (let at2 = 0; at2 <= index; at2++) data[own + index + 1 + at2] = data[own + at2] ?? -Infinity;
-      for (let at2 = 0; at2 < index; at2++) data[own + at2] = data[from + at2] ?? -Infinity;
-      data[own + index] = at;
+      for (let at2 = 0; at2 <= index; at2++) cells[own + index + 1 + at2] = cells[own + at2] ?? -Infinity;
+      for (let at2 = 0; at2 < index; at2++) cells[own + at2] = cells[from + at2] ?? -Infinity;
+      cells[own + index] = at;
     },
   ]);
-  for (const condition of never) found.push([condition, (data, at) => (data[last] = at)]);
+  for (const condition of never)
+    found.push([
+      condition,
+      ({ cells }, base, at) => {
+        cells[base + last] = at;
+      },
+    ]);
   return found;
 }
 
 function sequenceKept(number: number, leaf: SequenceLeaf): Kept {
   const count = leaf.steps.length;
-  const own = (count - 1) * count;
-  const never = count * (count + 1);
-  const now: KeptLeaf["now"] = (data, at, into) => {
-    let until = (data[own + count - 1] ?? -Infinity) === -Infinity ? -Infinity : Infinity;
+  const own = 1 + (count - 1) * count;
+  const never = 1 + count * (count + 1);
+  const forbids = leaf.never.length > 0;
+  const windows = leaf.steps.map(({ window }) => window);
+  const now: KeptLeaf["now"] = ({ cells }, base, at, into) => {
+    const first = base + own;
+    let until = (cells[first + count - 1] ?? -Infinity) === -Infinity ? -Infinity : Infinity;
     for (let index = 0; index < count && until >= at; index++) {
-      const window = leaf.steps[index]?.window;
-      if (window !== undefined) until = Math.min(until, window.until(data[own + index] ?? -Infinity));
+      const window = windows[index];
+      if (window !== undefined) until = Math.min(until, window.until(cells[first + index] ?? -Infinity));
     }
-    if (leaf.never.length > 0 && (data[never] ?? -Infinity) > (data[own + count - 1] ?? -Infinity))
+    if (forbids && (cells[base + never] ?? -Infinity) > (cells[first + count - 1] ?? -Infinity))
       until = -Infinity;
     into.holds = until >= at;
     into.changesAt = into.holds ? until + 1 : Infinity;
   };
   return {
-    empty: () => Array.from({ length: never + (leaf.never.length > 0 ? 1 : 0) }, () => -Infinity),
+    empty: [Infinity, ...Array.from({ length: never - 1 + (forbids ? 1 : 0) }, () => -Infinity)],
+    holds: "cells",
     leaves: [{ leaf: number, now, timed: true }],
   };
 }

@@ -1,3 +1,5 @@
+import type { Places } from "./places.ts";
+
 /**
  * What is kept of one person so that the next event can be decided without the ones before. Plain data, owned by the
  * caller, changed in place by the plan that made it; only that plan can read it.
@@ -9,11 +11,13 @@ export interface StreamState {
   next: number;
   /** The results of all nodes of the program, 32 in a number. */
   readonly bits: number[];
-  /** The windows that hold something for this person, ascending, and what they hold. */
+  /** The windows that have a place for this person, ascending, and where their cells begin. */
   readonly keys: number[];
-  readonly data: number[][];
-  /** For each of them the moment at which time alone changes something; not later than the truth, not stored. */
-  readonly due: number[];
+  readonly starts: number[];
+  /** What the windows hold, all in one stretch of memory. Of each the first says when time alone changes something. */
+  readonly cells: number[];
+  /** What windows hold that have no fixed length. */
+  readonly lists: number[][];
 }
 
 const FORMAT = 1;
@@ -67,7 +71,7 @@ class Writer {
 const writer = new Writer();
 
 /** Writes a state as bytes. `fingerprint` names the plan it belongs to. */
-export function writeState(state: StreamState, fingerprint: number): Uint8Array {
+export function writeState(state: StreamState, fingerprint: number, places: Places): Uint8Array {
   writer.begin();
   writer.whole(FORMAT);
   writer.word(fingerprint);
@@ -75,15 +79,18 @@ export function writeState(state: StreamState, fingerprint: number): Uint8Array 
   writer.float(state.next);
   writer.whole(state.bits.length);
   for (const bits of state.bits) writer.word(bits);
-  writer.whole(state.keys.length);
+  let filled = 0;
+  for (let index = 0; index < state.keys.length; index++) if (places.fills(state, index)) filled++;
+  writer.whole(filled);
   let previous = 0;
   for (let index = 0; index < state.keys.length; index++) {
+    if (!places.fills(state, index)) continue;
     const key = state.keys[index] ?? 0;
-    const values = state.data[index] ?? [];
     writer.whole(key - previous);
-    writer.whole(values.length);
-    for (const value of values) writeNumber(value, state.at);
     previous = key;
+    const { values, from, end } = places.held(state, index);
+    writer.whole(end - from);
+    for (let at = from; at < end; at++) writeNumber(values[at] ?? 0, state.at);
   }
   return writer.bytes();
 }
@@ -104,7 +111,7 @@ function writeNumber(value: number, at: number): void {
 }
 
 /** Reads a state; `undefined` for bytes of another plan or another format. */
-export function readState(bytes: Uint8Array, fingerprint: number): StreamState | undefined {
+export function readState(bytes: Uint8Array, fingerprint: number, places: Places): StreamState | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 21 || bytes[0] !== FORMAT || view.getInt32(1, true) !== fingerprint) return undefined;
   let place = 21;
@@ -119,43 +126,27 @@ export function readState(bytes: Uint8Array, fingerprint: number): StreamState |
     }
   };
   const at = view.getFloat64(5, true);
-  const next = view.getFloat64(13, true);
-  const bits: number[] = [];
-  for (let left = whole(); left > 0; left--) {
-    bits.push(view.getInt32(place, true));
+  const state = places.create(at);
+  state.next = view.getFloat64(13, true);
+  const words = whole();
+  for (let word = 0; word < words; word++) {
+    state.bits[word] = view.getInt32(place, true);
     place += 4;
   }
-  const keys: number[] = [];
-  const data: number[][] = [];
   let key = 0;
   for (let left = whole(); left > 0; left--) {
     key += whole();
-    keys.push(key);
-    const values: number[] = [];
-    for (let more = whole(); more > 0; more--) {
+    const length = whole();
+    const { values, from } = places.room(state, key, length);
+    for (let index = from; index < from + length; index++) {
       const distance = whole();
-      if (distance > 1) values.push(at - (distance - 2));
-      else if (distance === 1) values.push(-Infinity);
+      if (distance > 1) values[index] = at - (distance - 2);
+      else if (distance === 1) values[index] = -Infinity;
       else {
-        values.push(view.getFloat64(place, true));
+        values[index] = view.getFloat64(place, true);
         place += 8;
       }
     }
-    data.push(values);
   }
-  return { at, next, bits, keys, data, due: keys.map(() => -Infinity) };
-}
-
-/** Where a key stands, or `-1 - place` where it would stand. */
-export function placeOf(keys: readonly number[], key: number): number {
-  let low = 0;
-  let high = keys.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = keys[middle] ?? 0;
-    if (found === key) return middle;
-    if (found < key) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1 - low;
+  return state;
 }

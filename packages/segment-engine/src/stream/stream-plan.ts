@@ -8,9 +8,10 @@ import type { ClockLeaf, HistoryLeaf } from "../rows/leaf.ts";
 import { AND, NOT, type Program, programOf } from "../rows/program.ts";
 import { instantOf } from "../time/calendar.ts";
 import { concerned, fallbacksOf, fingerprintOf, parentsOf } from "./links.ts";
-import { type Kept, keptWindows, type KeptWindows, type LeafNow } from "./kept.ts";
+import { type Held, type Kept, keptWindows, type KeptWindows, type LeafNow } from "./kept.ts";
 import type { StreamNews, StreamPlan, StreamTransition } from "./stream.ts";
-import { placeOf, readState, type StreamState, writeState } from "./state.ts";
+import { Places } from "./places.ts";
+import { readState, type StreamState, writeState } from "./state.ts";
 
 const NONE: readonly StreamTransition[] = [];
 
@@ -36,6 +37,7 @@ class Stream implements StreamPlan {
   readonly #groups: readonly AttributeGroup[];
   readonly #dispatch: EventDispatch;
   readonly #windows: KeptWindows;
+  readonly #places: Places;
   /** The leaves that no event and no attribute decides, with their numbers. */
   readonly #clocks: readonly (readonly [number, ClockLeaf])[];
   readonly #histories: readonly (readonly [number, HistoryLeaf])[];
@@ -47,7 +49,10 @@ class Stream implements StreamPlan {
   readonly #dirty: Int32Array;
   #dirtyFrom = 0;
   readonly #touched: Uint8Array;
-  readonly #touchedList: number[] = [];
+  /** The windows that the news at hand went into, and where their cells begin. */
+  readonly #touchedKeys: Int32Array;
+  readonly #touchedStarts: Int32Array;
+  #touchedCount = 0;
   readonly #now: LeafNow = { holds: false, changesAt: Infinity };
 
   constructor(plan: AudiencePlan) {
@@ -68,7 +73,11 @@ class Stream implements StreamPlan {
     this.#audiencesOf = audiencesOf;
     [this.#parentStart, this.#parents] = parentsOf(this.#program);
     this.#dirty = new Int32Array((kinds.length + 31) >>> 5);
-    this.#touched = new Uint8Array(this.#windows.kept.length);
+    const windows = this.#windows.kept.length;
+    this.#places = new Places(this.#windows, this.#dirty.length);
+    this.#touched = new Uint8Array(windows);
+    this.#touchedKeys = new Int32Array(windows);
+    this.#touchedStarts = new Int32Array(windows);
     this.needs = this.#histories.length > 0 ? "history" : this.#clocks.length > 0 ? "attributes" : "nothing";
     this.size = { leaves: leaves.length, nodes: kinds.length, windows: this.#windows.kept.length };
     this.fallbacks = fallbacksOf(plan, this.#program);
@@ -79,8 +88,8 @@ class Stream implements StreamPlan {
   }
 
   rebuild(person: PersonView, at: number): StreamState {
-    const bits = Array.from({ length: this.#dirty.length }, () => 0);
-    const state: StreamState = { at, next: Infinity, bits, keys: [], data: [], due: [] };
+    const state = this.#places.create(at);
+    const { bits } = state;
     for (const event of person.events) {
       const time = typeof event.timestamp === "string" ? instantOf(event.timestamp) : Number.NaN;
       if (time > at) {
@@ -97,9 +106,9 @@ class Stream implements StreamPlan {
       if (holds) setBit(bits, leaf);
     };
     for (const [kept, window] of this.#windows.kept.entries()) {
-      const place = placeOf(state.keys, kept);
-      const due = this.#settle(state, window, place < 0 ? window.empty() : (state.data[place] ?? []), FRESH);
-      if (place >= 0) state.due[place] = due;
+      const start = this.#places.find(state, kept);
+      const due = this.#settle(state, window, start, FRESH);
+      if (start >= 0) state.cells[start] = due;
     }
     this.#askPerson(state, () => person, set);
     const { kinds } = this.#program;
@@ -120,11 +129,10 @@ class Stream implements StreamPlan {
     if (profile !== undefined) this.#profile(state, profile);
     if (lapse || this.#putsOff(state, news)) this.#lapse(state);
     else {
-      for (const kept of this.#touchedList) {
-        const window = this.#windows.kept[kept];
-        const place = placeOf(state.keys, kept);
-        const data = state.data[place];
-        if (window && data) state.due[place] = this.#settle(state, window, data, ALL);
+      for (let index = 0; index < this.#touchedCount; index++) {
+        const window = this.#windows.kept[this.#touchedKeys[index] ?? 0];
+        const start = this.#touchedStarts[index] ?? 0;
+        if (window) state.cells[start] = this.#settle(state, window, start, ALL);
       }
     }
     this.#clearTouched();
@@ -136,8 +144,9 @@ class Stream implements StreamPlan {
   /** Whether what was due next may be due later now: then `next` is worked out anew, so that it tells the same whatever way led here. */
   #putsOff(state: StreamState, { events, profile }: StreamNews): boolean {
     if (this.needs !== "nothing") return events !== undefined || profile !== undefined;
-    const { keys, due, next } = state;
-    return this.#touchedList.some((kept) => (due[placeOf(keys, kept)] ?? Infinity) <= next);
+    for (let index = 0; index < this.#touchedCount; index++)
+      if ((state.cells[this.#touchedStarts[index] ?? 0] ?? Infinity) <= state.next) return true;
+    return false;
   }
 
   advance(state: StreamState, news: Pick<StreamNews, "at" | "person">): readonly StreamTransition[] {
@@ -162,11 +171,11 @@ class Stream implements StreamPlan {
   }
 
   encode(state: StreamState): Uint8Array {
-    return writeState(state, this.#fingerprint);
+    return writeState(state, this.#fingerprint, this.#places);
   }
 
   decode(bytes: Uint8Array): StreamState | undefined {
-    return readState(bytes, this.#fingerprint);
+    return readState(bytes, this.#fingerprint, this.#places);
   }
 
   /** One moment at which time alone changes something. */
@@ -184,16 +193,17 @@ class Stream implements StreamPlan {
   /** Looks at everything that time can change; `next` becomes exact. */
   #lapse(state: StreamState): void {
     let next = Infinity;
-    const { keys, data, due, at } = state;
+    const { keys, starts, cells, at } = state;
     for (let index = 0; index < keys.length; index++) {
       const kept = keys[index] ?? 0;
+      const start = starts[index] ?? 0;
       const touched = this.#touched[kept] === 1;
-      if (touched || (due[index] ?? 0) <= at) {
+      if (touched || (cells[start] ?? 0) <= at) {
         const window = this.#windows.kept[kept];
-        const own = data[index];
-        if (window && own) due[index] = this.#settle(state, window, own, touched ? ALL : TIMED);
+        if (window) cells[start] = this.#settle(state, window, start, touched ? ALL : TIMED);
       }
-      if ((due[index] ?? 0) < next) next = due[index] ?? 0;
+      const due = cells[start] ?? 0;
+      if (due < next) next = due;
     }
     state.next = next;
   }
@@ -204,31 +214,29 @@ class Stream implements StreamPlan {
     const count = dispatch.match(event);
     for (let index = 0; index < count; index++) {
       const feeds = this.#windows.feeds[dispatch.found[index] ?? 0] ?? [];
-      for (const { kept, add } of feeds) {
-        let place = placeOf(state.keys, kept);
-        if (place < 0) {
-          place = -1 - place;
-          state.keys.splice(place, 0, kept);
-          state.data.splice(place, 0, this.#windows.kept[kept]?.empty() ?? []);
-          state.due.splice(place, 0, Infinity);
-        }
-        const data = state.data[place];
-        if (data === undefined) continue;
-        add(data, at, event);
+      for (let own = 0; own < feeds.length; own++) {
+        const feed = feeds[own];
+        if (feed === undefined) continue;
+        const { kept } = feed;
+        const start = this.#places.ensure(state, kept);
+        feed.add(state, start, at, event);
         if (this.#touched[kept] === 1) continue;
         this.#touched[kept] = 1;
-        this.#touchedList.push(kept);
+        this.#touchedKeys[this.#touchedCount] = kept;
+        this.#touchedStarts[this.#touchedCount++] = start;
       }
     }
   }
 
   #clearTouched(): void {
-    for (const kept of this.#touchedList) this.#touched[kept] = 0;
-    this.#touchedList.length = 0;
+    for (let index = 0; index < this.#touchedCount; index++) this.#touched[this.#touchedKeys[index] ?? 0] = 0;
+    this.#touchedCount = 0;
   }
 
   /** Works out the leaves of a kept window: all, or only those that the clock can change. */
-  #settle(state: StreamState, window: Kept, data: number[], how: Settling): number {
+  #settle(state: StreamState, window: Kept, start: number, how: Settling): number {
+    const held: Held = start < 0 ? { cells: [...window.empty], lists: [] } : state;
+    const base = start < 0 ? 0 : start;
     const now = this.#now;
     const { bits } = state;
     const { leaves } = window;
@@ -236,7 +244,7 @@ class Stream implements StreamPlan {
     for (let index = 0; index < leaves.length; index++) {
       const leaf = leaves[index];
       if (leaf === undefined || (how === TIMED && !leaf.timed)) continue;
-      leaf.now(data, state.at, now);
+      leaf.now(held, base, state.at, now);
       if (hasBit(bits, leaf.leaf) !== now.holds) {
         if (how === FRESH) setBit(bits, leaf.leaf);
         else this.#flip(bits, leaf.leaf);
