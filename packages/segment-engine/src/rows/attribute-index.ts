@@ -4,7 +4,7 @@ import { refuses } from "../consent.ts";
 import type { EvaluationContext } from "../evaluate/context.ts";
 import { TEXT_TESTS } from "../evaluate/text.ts";
 import { fieldOf, truth } from "../evaluate/values.ts";
-import { equalityOf, plainPath } from "./item-condition.ts";
+import { equalityOf, foldedEqualityOf, plainPath } from "./item-condition.ts";
 import type { AttributeLeaf, Leaf } from "./leaf.ts";
 
 /** How many values of a path are remembered with the conditions that hold for them. */
@@ -118,6 +118,11 @@ function directTest(node: Pql): ((value: unknown) => boolean) | undefined {
     const values = new Set<unknown>(equality.values);
     return (value) => values.has(value);
   }
+  const folded = foldedEqualityOf(node);
+  if (folded !== undefined) {
+    const values = new Set(folded.values);
+    return (value) => typeof value === "string" && values.has(value.toLowerCase());
+  }
   if (node.kind !== "call" || node.args.length !== 2) return undefined;
   const [field, sought] = node.args;
   const spec = TEXT_TESTS[node.name];
@@ -137,7 +142,7 @@ function cutsOf(leaves: readonly AttributeLeaf[]): Float64Array | undefined {
       for (const value of equality.values) if (typeof value === "number") cuts.add(value);
       continue;
     }
-    if (node.kind === "call" && TEXT_TESTS[node.name] !== undefined) continue;
+    if (node.kind === "call" && (TEXT_TESTS[node.name] !== undefined || foldedEqualityOf(node))) continue;
     if (node.kind !== "compare") return undefined;
     const bound = [node.left, node.right].find((side) => side.kind === "literal");
     const field = [node.left, node.right].find((side) => plainPath(side) !== undefined);

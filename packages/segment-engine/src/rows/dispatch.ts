@@ -4,7 +4,7 @@ import type { Code } from "../evaluate/code.ts";
 import type { EvaluationContext } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import { fieldAt, type FieldName, fieldName } from "./attribute-reader.ts";
-import { equalityOf } from "./item-condition.ts";
+import { equalityOf, foldedEqualityOf } from "./item-condition.ts";
 
 /** A distinct condition on one event. Its number is its place in the list of conditions. */
 export interface EventCondition {
@@ -16,6 +16,8 @@ export interface EventCondition {
 
 /** Between the names of a path: no field name holds it. */
 const SEPARATOR = "\u0000";
+/** At the front of a path whose texts are compared without regard to case. */
+const FOLDED = "\u0001";
 
 interface Entry {
   readonly number: number;
@@ -28,6 +30,8 @@ interface Entry {
 
 interface Branch {
   readonly fields: readonly FieldName[];
+  /** Whether the texts of `byValue` are in lower case, and the field's is to be. */
+  readonly folded: boolean;
   readonly byValue: ReadonlyMap<unknown, Tree>;
   readonly rest: Tree | undefined;
 }
@@ -72,6 +76,7 @@ export class EventDispatch {
     if (branch === undefined) return;
     let value: unknown = event;
     for (let index = 0; index < branch.fields.length; index++) value = fieldAt(value, branch.fields[index]);
+    if (branch.folded) value = typeof value === "string" ? value.toLowerCase() : undefined;
     const next = branch.byValue.get(value);
     if (next !== undefined) this.#visit(next, event);
     if (branch.rest !== undefined) this.#visit(branch.rest, event);
@@ -82,10 +87,11 @@ function entryOf(condition: EventCondition, number: number): Entry {
   const keys = new Map<string, readonly unknown[]>();
   let plain = true;
   for (const part of condition.parts) {
-    const equality = equalityOf(part);
-    const path = equality?.path.join(SEPARATOR) ?? "";
+    const exact = equalityOf(part);
+    const equality = exact ?? foldedEqualityOf(part);
+    const path = `${exact === undefined ? FOLDED : ""}${equality?.path.join(SEPARATOR) ?? ""}`;
     if (equality === undefined || keys.has(path)) plain = false;
-    else keys.set(path, [...new Set(equality.values)]);
+    else keys.set(path, [...new Set<unknown>(equality.values)]);
   }
   return { number, code: condition.code, slot: condition.slot, keys, plain };
 }
@@ -104,6 +110,7 @@ function grow(entries: readonly Entry[], used: ReadonlySet<string>): Tree {
     };
   }
   const [path] = best;
+  const folded = path.startsWith(FOLDED);
   const inner = new Set([...used, path]);
   const byValue = new Map<unknown, Entry[]>();
   const rest: Entry[] = [];
@@ -120,7 +127,8 @@ function grow(entries: readonly Entry[], used: ReadonlySet<string>): Tree {
     accepted: [],
     tested: [],
     branch: {
-      fields: path.split(SEPARATOR).map(fieldName),
+      fields: (folded ? path.slice(1) : path).split(SEPARATOR).map(fieldName),
+      folded,
       byValue: new Map([...byValue].map(([value, list]) => [value, grow(list, inner)])),
       rest: rest.length === 0 ? undefined : grow(rest, inner),
     },

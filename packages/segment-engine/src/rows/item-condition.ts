@@ -79,7 +79,9 @@ export function equalityOf(
     if (path === undefined || value.kind !== "literal" || value.value === null) return undefined;
     return { path, values: [value.value] };
   }
-  if (node.kind !== "call" || node.name !== "in" || node.args.length !== 2) return undefined;
+  if (node.kind !== "call") return undefined;
+  if (node.name === "equals") return textEquality(node.args, true);
+  if (node.name !== "in" || node.args.length !== 2) return undefined;
   const [field, list] = node.args;
   const path = field && plainPath(field);
   if (path === undefined || list?.kind !== "list") return undefined;
@@ -87,4 +89,30 @@ export function equalityOf(
     item.kind === "literal" && item.value !== null ? [item.value] : [],
   );
   return values.length === list.items.length ? { path, values } : undefined;
+}
+
+/** A test of a field against texts without regard to case: its path and the texts in lower case. */
+export function foldedEqualityOf(
+  node: Pql,
+): { readonly path: readonly string[]; readonly values: readonly string[] } | undefined {
+  if (node.kind !== "call" || node.name !== "equals") return undefined;
+  const found = textEquality(node.args, false);
+  return found && { path: found.path, values: found.values.map((value) => value.toLowerCase()) };
+}
+
+/** `field.equals("a", "b", …, caseSensitive?)` over given texts, if it is meant with the wanted regard to case. */
+function textEquality(
+  [field, ...others]: readonly Pql[],
+  caseSensitive: boolean,
+): { readonly path: readonly string[]; readonly values: readonly string[] } | undefined {
+  const path = field && plainPath(field);
+  const last = others.at(-1);
+  const flag =
+    others.length > 1 && last?.kind === "literal" && typeof last.value === "boolean" ? last.value : undefined;
+  if (path === undefined || (flag ?? true) !== caseSensitive) return undefined;
+  const sought = flag === undefined ? others : others.slice(0, -1);
+  const values = sought.flatMap((item) =>
+    item.kind === "literal" && typeof item.value === "string" ? [item.value] : [],
+  );
+  return values.length === 0 || values.length !== sought.length ? undefined : { path, values };
 }

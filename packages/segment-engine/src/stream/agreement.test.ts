@@ -50,6 +50,10 @@ const EXPRESSIONS: readonly string[] = [
   `inSegment("elsewhere") or person.gender = "x"`,
   `(inSegment("a0") = true) and xEvent.exists(eventType = "buy")`,
   `if(person.gender = "f", loyalty.points > 50, loyalty.points > 150)`,
+  `xEvent[eventType.equals("VIEW", false) and shop.category.equals("Shoes", "HATS", false)].count() >= 2`,
+  `xEvent.exists(eventType.equals("buy", "cart") and shop.category.equals("SHOES", true))`,
+  `xEvent.exists(eventType.equals("Buy", false) and eventType.equals("buy") and shop.price > 20)`,
+  `homeAddress.city.equals("PARIS", "berlin", false) or person.gender.equals("f")`,
 ];
 
 function readable(texts: readonly string[]): readonly AudienceDefinition[] {
