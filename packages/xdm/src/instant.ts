@@ -42,5 +42,22 @@ function zoneMinutes(zone: string): number {
 
 /** Milliseconds since 1970 as ISO 8601 in UTC, `2026-01-31T12:00:00.000Z`. */
 export function formatInstant(ms: number): string {
-  return new Date(ms).toISOString();
+  // Few seconds are asked for at a time: most moments differ from an earlier one in their milliseconds alone.
+  const second = Math.floor(ms / 1000);
+  const end = ENDS[ms - second * 1000];
+  const place = Math.abs(second) % SECONDS.length;
+  if (SECONDS[place] === second && end !== undefined) return `${TEXTS[place] ?? ""}${end}`;
+  const text = new Date(ms).toISOString();
+  if (end !== undefined && text.length === LENGTH) {
+    SECONDS[place] = second;
+    TEXTS[place] = text.slice(0, -4);
+  }
+  return text;
 }
+
+const LENGTH = "2026-01-31T12:00:00.000Z".length;
+/** What follows the point, by milliseconds. */
+const ENDS = Array.from({ length: 1000 }, (_, ms) => `${String(ms).padStart(3, "0")}Z`);
+/** The seconds formatted last, each at its remainder (a prime: whole days apart are not in each other's place). */
+const SECONDS = new Float64Array(61).fill(Number.NaN);
+const TEXTS: string[] = [];
