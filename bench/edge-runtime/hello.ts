@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 
-/** The bare handlers that the edge is measured beside: `hello` answers at once, `echo` reads and parses the body first. */
+/** The bare handlers that the edge is measured beside: `hello` answers at once, `echo` reads and parses the body, and sends it back. */
 const kind = process.argv[2];
 const server = createServer((request, response) => {
   if (kind === "hello") {

@@ -1,19 +1,26 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server as HttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isObject } from "@tessera/xdm";
-import { attributesOf, edgeSnapshot, questions, viewsOf } from "./definitions.ts";
 import { load, type LoadResult } from "./load.ts";
-import { edgeOnNode, edgeOnWorkerd, helloOnNode, helloOnWorkerd, onCore, type Server } from "./servers.ts";
+import {
+  edgeOnNode,
+  edgeOnWorkerd,
+  helloOnNode,
+  helloOnWorkerd,
+  onCore,
+  type Server,
+  startHub,
+} from "./servers.ts";
+import { expectedAudiences, prepareVisits } from "./visits.ts";
 
 /**
  * `interact` with so many edge audiences on one core, in Node and in workerd, beside a bare handler of the same runtime
- * that gets the same requests.
+ * that gets the same requests. Rounds of all servers are interleaved; load and hub are on the other core.
  *
- *   node --conditions=@tessera/source bench/edge-runtime/interact.ts [--audiences 150] [--rounds 5] [--only node] [--json]
+ *   node --conditions=@tessera/source bench/edge-runtime/interact.ts
+ *     [--audiences 150] [--rounds 5] [--ms 3000] [--visitors 20000] [--only node|workerd] [--json]
  */
 const argument = (name: string, fallback: number): number => {
   const at = process.argv.indexOf(`--${name}`);
@@ -27,125 +34,31 @@ const VISITORS = argument("visitors", 20_000);
 const VISITORS_ON_WORKERD = Math.min(VISITORS, 500);
 const CONNECTIONS = 32;
 /** Requests a second at which latency is looked at beside the one at full load. */
-const STEADY = 1000;
+const STEADY = { node: 1000, workerd: 100 } as const;
 const TOKEN = "bench-token-of-enough-length";
 const ONLY = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : undefined;
 
-/** The hub: definitions, a person behind every visitor, and a drain for events. */
-async function startHub(): Promise<{
-  readonly server: HttpServer;
-  readonly url: string;
-  readonly taken: () => number;
-}> {
-  const snapshot = JSON.stringify(edgeSnapshot(AUDIENCES));
-  const { version } = edgeSnapshot(AUDIENCES);
-  let taken = 0;
-  const server = createServer(async (request, response) => {
-    let body = "";
-    for await (const piece of request) body += String(piece);
-    if (request.url?.startsWith("/edge/snapshot") === true) {
-      if (request.headers["if-none-match"] === `"${String(version)}"`) {
-        setTimeout(() => response.writeHead(304).end(), 10_000).unref();
-        return;
-      }
-      response.end(snapshot);
-    } else if (request.url === "/edge/lookup") {
-      const { identity } = JSON.parse(body) as { identity: { id: string } };
-      const at = new Date().toISOString();
-      const attributes = attributesOf(Number(identity.id.slice(-9)));
-      const person = { personId: identity.id, version: 1, identities: [identity], segmentMembership: {} };
-      response.end(JSON.stringify({ found: true, ...person, attributes, freshAt: at }));
-    } else {
-      taken += body.split("\n").length;
-      response.end("{}");
-    }
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return {
-    server,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    taken: () => taken,
-  };
-}
+type Runtime = keyof typeof STEADY;
 
-/** What the Web SDK sends for a page view, for one visitor, as bytes. */
-function requestOf(visitor: number, round: number): Buffer {
-  const ecid = String(visitor).padStart(9, "0").padStart(38, "1");
-  const cookie = Buffer.from(`\n&${ecid}`, "latin1").toString("base64url");
-  const [type, name] = viewsOf(visitor + round, 1)[0] ?? ["", ""];
-  const now = new Date().toISOString();
-  const body = JSON.stringify({
-    events: [
-      {
-        xdm: {
-          web: {
-            webPageDetails: { URL: `https://www.shop.test/${name}`, name },
-            webReferrer: { URL: "https://www.shop.test/" },
-          },
-          device: { screenHeight: 720, screenWidth: 1280, screenOrientation: "landscape" },
-          environment: {
-            type: "browser",
-            browserDetails: { viewportWidth: 1280, viewportHeight: 720 },
-          },
-          placeContext: { localTimezoneOffset: 0, localTime: now, ianaTimezone: "UTC" },
-          timestamp: now,
-          implementationDetails: {
-            name: "https://ns.adobe.com/experience/alloy",
-            version: "2.32.0",
-            environment: "browser",
-          },
-          eventType: type,
-        },
-      },
-    ],
-    query: { identity: { fetch: ["ECID"] } },
-    meta: { queueTimeMillis: 1, state: { domain: "shop.test", cookiesEnabled: true } },
-  });
-  const head = [
-    "POST /ee/va6/v1/interact?configId=main HTTP/1.1",
-    "host: edge.shop.test",
-    "user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-    "accept: */*",
-    "origin: https://www.shop.test",
-    "referer: https://www.shop.test/page",
-    "accept-language: en-US,en;q=0.9",
-    "content-type: text/plain; charset=UTF-8",
-    `cookie: kndctr_0A1B2C3D4E5F60718293A4B5_AdobeOrg_identity=${cookie}; kndctr_0A1B2C3D4E5F60718293A4B5_AdobeOrg_cluster=va6`,
-    `content-length: ${Buffer.byteLength(body)}`,
-  ].join("\r\n");
-  return Buffer.from(`${head}\r\n\r\n${body}`);
-}
-
+/** A server under load, and what its rounds came to. */
 interface Measured {
-  readonly name: string;
-  readonly perSecond: number;
-  /** Processor time of the server for one request, in microseconds. */
-  readonly cpuMicros: number;
-  readonly full: LoadResult;
-  /** At a steady rate well below what it can do. */
-  readonly steady: LoadResult;
+  readonly runtime: Runtime;
+  readonly server: Server;
+  readonly request: () => Buffer;
+  readonly rounds: {
+    readonly full: LoadResult;
+    /** Processor time of the server for one request, in microseconds. */
+    readonly cpuMicros: number;
+    /** At a steady rate well below what it can do. */
+    readonly steady: LoadResult;
+  }[];
 }
 
-const prepared = Array.from({ length: VISITORS }, (_, visitor) => {
-  const bytes = requestOf(visitor, 0);
-  return { bytes, timestampAt: bytes.indexOf('"timestamp":"') + 13 };
-});
-/** Gives, one after the other, the requests of so many visitors, each event happening now. */
-function requestsOf(visitors: number): () => Buffer {
-  let turn = 0;
-  return () => {
-    const next = prepared[turn++ % visitors];
-    if (next === undefined) throw new Error("There are no visitors.");
-    next.bytes.write(new Date().toISOString(), next.timestampAt, "latin1");
-    return next.bytes;
-  };
-}
+const visits = prepareVisits(VISITORS);
 
 async function checkAnswer(server: Server): Promise<void> {
   const visitor = Math.min(4321, VISITORS - 1);
-  const text = prepared[visitor]?.bytes.toString("utf8") ?? "";
-  const [head = "", body = ""] = text.split("\r\n\r\n");
-  const cookie = /cookie: (.*)/.exec(head)?.[1] ?? "";
+  const { cookie, body } = visits.of(visitor);
   const response = await fetch(`http://127.0.0.1:${server.port}/ee/va6/v1/interact?configId=main`, {
     method: "POST",
     headers: { cookie, "content-type": "text/plain" },
@@ -155,60 +68,38 @@ async function checkAnswer(server: Server): Promise<void> {
   const handles = isObject(answer) ? (answer["handle"] as { type: string; payload: unknown[] }[]) : [];
   const [pull] = handles.find(({ type }) => type === "activation:pull")?.payload ?? [];
   const found = (pull as { segments: { id: string }[] } | undefined)?.segments.map(({ id }) => id) ?? [];
-  const expected = expectedAudiences(visitor);
+  const expected = expectedAudiences(AUDIENCES, visitor);
   if (found.join() !== expected.join())
     throw new Error(`${server.name}: ${found.join()} is not ${expected.join()}`);
 }
 
-function expectedAudiences(visitor: number): readonly string[] {
-  const { loyalty, homeAddress } = attributesOf(visitor);
-  const seen = new Set(viewsOf(visitor, 1).map(([type, page]) => `${type}/${page}`));
-  return questions(AUDIENCES)
-    .filter(({ condition }) => {
-      const { tier, country, points, events } = condition as {
-        tier?: string;
-        country?: string;
-        points?: { $gt: number };
-        events?: { $in: string[] };
-      };
-      if (tier !== undefined && tier !== loyalty.tier) return false;
-      if (country !== undefined && country !== homeAddress.country) return false;
-      if (points !== undefined && loyalty.points <= points.$gt) return false;
-      return events === undefined || events.$in.some((event) => seen.has(event));
-    })
-    .map(({ audience }) => audience.id);
+async function warmUp({ server, request, runtime }: Measured): Promise<void> {
+  const visitors = runtime === "workerd" ? VISITORS_ON_WORKERD : VISITORS;
+  if (server.name.startsWith("edge")) await checkAnswer(server);
+  const requests = Math.max(visitors, runtime === "workerd" ? 1500 : 6000);
+  await load({ port: server.port, request, connections: CONNECTIONS, requests });
 }
 
-async function measure(server: Server, visitors: number): Promise<Measured> {
-  const request = requestsOf(visitors);
-  await load({ port: server.port, request, connections: CONNECTIONS, requests: Math.max(visitors, 3000) });
-  const rounds: { readonly full: LoadResult; readonly cpuMicros: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = server.cpuMs();
-    const full = await load({ port: server.port, request, connections: CONNECTIONS, forMs: MS });
-    rounds.push({ full, cpuMicros: ((server.cpuMs() - before) * 1000) / full.answered });
-    if (full.failed > 0) throw new Error(`${server.name}: ${full.failed} requests failed`);
-  }
-  rounds.sort((a, b) => a.full.perSecond - b.full.perSecond);
-  const middle = rounds[Math.floor(rounds.length / 2)];
-  if (middle === undefined) throw new Error("No rounds.");
-  const steady = await load({
-    port: server.port,
-    request,
-    connections: CONNECTIONS,
-    forMs: MS * 2,
-    perSecond: STEADY,
-  });
-  const { full, cpuMicros } = middle;
-  return { name: server.name, perSecond: full.perSecond, cpuMicros, full, steady };
+async function round({ server, request, runtime, rounds }: Measured): Promise<void> {
+  const { port, name } = server;
+  const before = server.cpuMs();
+  const full = await load({ port, request, connections: CONNECTIONS, forMs: MS });
+  const cpuMicros = ((server.cpuMs() - before) * 1000) / full.answered;
+  if (full.failed > 0) throw new Error(`${name}: ${full.failed} requests failed`);
+  const perSecond = STEADY[runtime];
+  const steady = await load({ port, request, connections: CONNECTIONS, forMs: MS, perSecond });
+  rounds.push({ full, cpuMicros, steady });
+  process.stderr.write(
+    `${name}: ${Math.round(full.perSecond)}/s, ${Math.round(cpuMicros)} CPU µs a request; at ${perSecond}/s p99 ${steady.p99.toFixed(1)} ms\n`,
+  );
 }
 
 async function main(): Promise<void> {
   if (process.env["BENCH_PINNED"] === undefined) return again();
   const folder = await mkdtemp(join(tmpdir(), "edge-bench-"));
-  const hub = await startHub();
-  const surroundings = { hubUrl: hub.url, token: TOKEN, folder };
-  const starts: readonly (readonly [kind: string, start: () => Promise<Server>])[] = [
+  const hub = await startHub(4800, AUDIENCES);
+  const surroundings = { hubUrl: `http://127.0.0.1:${hub.port}`, token: TOKEN, folder };
+  const starts: readonly (readonly [runtime: Runtime, start: () => Promise<Server>])[] = [
     ["node", () => helloOnNode(4801, "hello")],
     ["node", () => helloOnNode(4802, "echo")],
     ["node", () => edgeOnNode(4803, surroundings)],
@@ -217,43 +108,54 @@ async function main(): Promise<void> {
   ];
   const measured: Measured[] = [];
   try {
-    for (const [kind, start] of starts) {
-      if (ONLY !== undefined && ONLY !== kind) continue;
-      const server = await start();
-      try {
-        await new Promise((done) => setTimeout(done, 500));
-        if (server.name.startsWith("edge")) await checkAnswer(server);
-        measured.push(await measure(server, kind === "workerd" ? VISITORS_ON_WORKERD : VISITORS));
-        const last = measured.at(-1);
-        process.stderr.write(
-          `${server.name}: ${Math.round(last?.perSecond ?? 0)}/s, ${Math.round(last?.cpuMicros ?? 0)} CPU µs a request\n`,
-        );
-      } finally {
-        await server.stop();
-      }
+    for (const [runtime, start] of starts) {
+      if (ONLY !== undefined && ONLY !== runtime) continue;
+      const request = visits.requests(runtime === "workerd" ? VISITORS_ON_WORKERD : VISITORS);
+      measured.push({ runtime, server: await start(), request, rounds: [] });
     }
+    await new Promise((done) => setTimeout(done, 500));
+    for (const one of measured) await warmUp(one);
+    for (let count = 0; count < ROUNDS; count++) for (const one of measured) await round(one);
   } finally {
-    hub.server.close();
-    hub.server.closeAllConnections();
+    for (const { server } of measured) await server.stop();
+    await hub.stop();
     await rm(folder, { recursive: true, force: true });
   }
   report(measured);
 }
 
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
 function report(measured: readonly Measured[]): void {
-  const rows = measured.map(({ name, perSecond, cpuMicros, full, steady }) => {
-    const bare = measured.find((other) => other.name === `hello ${name.slice(name.indexOf("on "))}`);
+  const middle = ({ rounds }: Measured, of: (one: Measured["rounds"][number]) => number): number =>
+    median(rounds.map(of));
+  const rows = measured.map((one) => {
+    const bare = measured.find(
+      ({ runtime, server }) => runtime === one.runtime && server.name.startsWith("hello"),
+    );
+    // Round by round, so that what else the machine does weighs on both sides.
+    const share = median(
+      one.rounds.map(
+        ({ full }, index) => full.perSecond / (bare?.rounds[index]?.full.perSecond ?? Number.NaN),
+      ),
+    );
+    const of = (pick: (round: Measured["rounds"][number]) => number): number =>
+      Number(middle(one, pick).toFixed(2));
     return {
-      what: name,
-      "requests/s": Math.round(perSecond),
-      "of hello": bare === undefined ? "" : `${Math.round((perSecond / bare.perSecond) * 100)} %`,
-      "CPU µs/request": Math.round(cpuMicros * 10) / 10,
-      "p50 ms": Number(full.p50.toFixed(2)),
-      "p95 ms": Number(full.p95.toFixed(2)),
-      "p99 ms": Number(full.p99.toFixed(2)),
-      [`p50 at ${STEADY}/s`]: Number(steady.p50.toFixed(2)),
-      [`p95 at ${STEADY}/s`]: Number(steady.p95.toFixed(2)),
-      [`p99 at ${STEADY}/s`]: Number(steady.p99.toFixed(2)),
+      what: one.server.name,
+      "requests/s": Math.round(middle(one, ({ full }) => full.perSecond)),
+      "of hello": `${Math.round(share * 100)} %`,
+      "CPU µs": of(({ cpuMicros }) => cpuMicros),
+      "CPU µs of the load": of(({ full }) => full.ownMicros),
+      "p50 ms": of(({ full }) => full.p50),
+      "p99 ms": of(({ full }) => full.p99),
+      "steady/s": STEADY[one.runtime],
+      "steady p50": of(({ steady }) => steady.p50),
+      "steady p95": of(({ steady }) => steady.p95),
+      "steady p99": of(({ steady }) => steady.p99),
+      "load late p99": of(({ steady }) => steady.ownLateness.p99),
     };
   });
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(rows, null, 1)}\n`);

@@ -11,11 +11,16 @@ const WORKERD = join(ROOT, "node_modules/workerd/bin/workerd");
 /** The core that servers run on; the load comes from the other one. */
 const SERVER_CORE = "0";
 
-/** Set to a folder, it gets a CPU profile of the edge on Node. */
-const PROFILE =
-  process.env["BENCH_PROFILE"] === undefined
-    ? []
-    : ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`];
+/** Set to a folder, they get a CPU profile and a sample of allocations of the edge on Node. */
+const PROFILE = [
+  ...profile("BENCH_PROFILE", "--cpu-prof", "--cpu-prof-interval=200"),
+  ...profile("BENCH_HEAP_PROFILE", "--heap-prof"),
+];
+
+function profile(variable: string, flag: string, ...more: readonly string[]): readonly string[] {
+  const folder = process.env[variable];
+  return folder === undefined ? [] : [flag, `${flag}-dir=${folder}`, ...more];
+}
 
 /** A server under load. */
 export interface Server {
@@ -41,7 +46,14 @@ async function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<Server> {
-  return pinned(name, Number(env["EDGE_PORT"]), [process.execPath, ...args], env);
+  return pinned(name, Number(env["EDGE_PORT"]), [process.execPath, ...args], { env });
+}
+
+/** The hub, on the core of the load. */
+export function startHub(port: number, audiences: number): Promise<Server> {
+  const file = fileURLToPath(new URL("hub.ts", import.meta.url));
+  const args = ["--conditions=@tessera/source", file, String(port), String(audiences)];
+  return pinned("hub", port, [process.execPath, ...args], { core: "1" });
 }
 
 export function edgeOnNode(port: number, { hubUrl, token, folder }: Surroundings): Promise<Server> {
@@ -69,7 +81,7 @@ const HELLO = `export default { fetch: () => new Response("hello") };`;
 export async function helloOnWorkerd(port: number, folder: string): Promise<Server> {
   await writeFile(join(folder, "hello.js"), HELLO);
   await writeFile(join(folder, "hello.capnp"), capnp(port, folder, "hello.js", ""));
-  return pinned("hello on workerd", port, [WORKERD, "serve", join(folder, "hello.capnp")], {});
+  return pinned("hello on workerd", port, [WORKERD, "serve", join(folder, "hello.capnp")]);
 }
 
 export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Surroundings): Promise<Server> {
@@ -101,7 +113,7 @@ export async function edgeOnWorkerd(port: number, { hubUrl, token, folder }: Sur
     (name = "FORWARD_SHARDS", text = "1"),
   ],`;
   await writeFile(join(folder, "edge.capnp"), capnp(port, join(folder, "objects"), "edge.js", objects));
-  return pinned("edge on workerd", port, [WORKERD, "serve", join(folder, "edge.capnp")], {});
+  return pinned("edge on workerd", port, [WORKERD, "serve", join(folder, "edge.capnp")]);
 }
 
 function capnp(port: number, folder: string, file: string, more: string): string {
@@ -125,9 +137,12 @@ async function pinned(
   name: string,
   port: number,
   command: readonly string[],
-  env: Readonly<Record<string, string>>,
+  {
+    core = SERVER_CORE,
+    env = {},
+  }: { readonly core?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Server> {
-  const [program = "", ...args] = [...onCore(SERVER_CORE), ...command];
+  const [program = "", ...args] = [...onCore(core), ...command];
   const child = spawn(program, args, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "inherit"],
