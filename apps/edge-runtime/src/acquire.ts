@@ -6,7 +6,7 @@ import type { Edge } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
 import type { EdgeReply } from "./exchange.ts";
 import { fetchedNamespaces } from "./identify.ts";
-import { cookieHeaders, type Exchange, fetchWarnings, identityHandles, regionHandles } from "./interact.ts";
+import { cookieHeaders, type Exchange, fetchWarnings, identityHandles, regionHandle } from "./interact.ts";
 import { openSession } from "./session.ts";
 import { clusterEntry } from "./state.ts";
 import { sharedIdentities } from "./visit.ts";
@@ -35,7 +35,7 @@ export async function acquire(edge: Edge, exchange: Exchange): Promise<Result<Ed
       requestId,
       handles: [
         ...identityHandles(device.value, fetch),
-        ...regionHandles(edge),
+        regionHandle(edge),
         { type: "state:store", payload: entries },
       ],
       remarks: [...device.value.warnings, ...fetchWarnings(device.value, fetch)],

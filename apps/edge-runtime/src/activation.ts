@@ -1,10 +1,12 @@
 import { type JsonObject, type JsonValue, UPS } from "@tessera/xdm";
+import { JsonText } from "./answer.ts";
 import { valueAt } from "./attribute-path.ts";
 import type { Datastream } from "./datastream.ts";
+import { createSlot } from "./slot.ts";
 import type { AttributeMapping, EdgeDestination } from "./snapshot.ts";
 
 /** One item of the `activation:pull` handle: the audiences of one personalization destination, for the page. */
-export interface ActivationPull {
+interface ActivationPull {
   readonly type: "profileLookup";
   readonly destinationId: string;
   readonly alias: string;
@@ -41,8 +43,22 @@ export function serves(destination: EdgeDestination, datastream: Datastream): bo
   return destination.datastreamId === undefined || destination.datastreamId === datastream.id;
 }
 
+const told = createSlot<ReadonlySet<string>, { readonly destinations: object; readonly text: JsonText }>(
+  "pulls",
+);
+
+/** `pullActivations` as text; made once as long as the same set of audiences is told to the same destinations. */
+export function pullText(destinations: readonly EdgeDestination[], subject: ActivationSubject): JsonText {
+  if (subject.attributes !== undefined) return new JsonText(pullActivations(destinations, subject));
+  const held = told.read(subject.members);
+  if (held?.destinations === destinations) return held.text;
+  const text = new JsonText(pullActivations(destinations, subject));
+  told.put(subject.members, { destinations, text });
+  return text;
+}
+
 /** The mapped audiences (and attributes, for authenticated callers) of each custom personalization and Commerce destination. */
-export function pullActivations(
+function pullActivations(
   destinations: readonly EdgeDestination[],
   subject: ActivationSubject,
 ): readonly ActivationPull[] {

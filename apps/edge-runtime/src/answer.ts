@@ -3,10 +3,20 @@ import type { Edge } from "./edge.ts";
 import { EDGE_ERRORS, type EdgeError, problemBody } from "./errors.ts";
 import type { EdgeReply, EdgeRequest } from "./exchange.ts";
 
+/** A part of an answer that is JSON text already, because it is the same in many answers. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(value: unknown) {
+    this.text = JSON.stringify(value);
+  }
+}
+
 /** One part of an answer: a typed list, about the request or about one of its events. */
 export interface Handle {
+  /** One of the edge's own names. */
   readonly type: string;
-  readonly payload: readonly unknown[];
+  readonly payload: readonly unknown[] | JsonText;
   readonly eventIndex?: number;
 }
 
@@ -21,20 +31,27 @@ export interface AnswerParts {
 
 /** A 200 (or 207) answer in the protocol's form. */
 export function handleAnswer(edge: Edge, request: EdgeRequest, parts: AnswerParts): EdgeReply {
-  const errors = parts.remarks.filter((remark) => EDGE_ERRORS[remark.code].effect !== "warning");
-  const warnings = parts.remarks.filter((remark) => EDGE_ERRORS[remark.code].effect === "warning");
-  const body: Record<string, unknown> = { requestId: parts.requestId, handle: parts.handles };
-  if (errors.length > 0) body["errors"] = errors.map(problemBody);
-  if (warnings.length > 0) body["warnings"] = warnings.map(problemBody);
+  const headers = [JSON_TYPE, ...commonHeaders(edge, request, parts.requestId), ...(parts.headers ?? [])];
+  const { remarks } = parts;
+  const start = `{"requestId":${JSON.stringify(parts.requestId)},"handle":[${parts.handles.map(handleText).join(",")}]`;
+  if (remarks.length === 0) return { status: 200, headers, body: `${start}}` };
+  const errors = remarks.filter((remark) => EDGE_ERRORS[remark.code].effect !== "warning");
+  const warnings = remarks.filter((remark) => EDGE_ERRORS[remark.code].effect === "warning");
+  const list = (name: string, of: readonly EdgeError[]): string =>
+    of.length === 0 ? "" : `,"${name}":${JSON.stringify(of.map(problemBody))}`;
   return {
     status: errors.length > 0 ? 207 : 200,
-    headers: [
-      ["content-type", "application/json;charset=utf-8"],
-      ...commonHeaders(edge, request, parts.requestId),
-      ...(parts.headers ?? []),
-    ],
-    body: JSON.stringify(body),
+    headers,
+    body: `${start}${list("errors", errors)}${list("warnings", warnings)}}`,
   };
+}
+
+const JSON_TYPE = ["content-type", "application/json;charset=utf-8"] as const;
+
+function handleText({ type, payload, eventIndex }: Handle): string {
+  const text = payload instanceof JsonText ? payload.text : JSON.stringify(payload);
+  const index = eventIndex === undefined ? "" : `"eventIndex":${eventIndex},`;
+  return `{"type":"${type}",${index}"payload":${text}}`;
 }
 
 /** An answer without handles: 202 with the request id, or 204 without a body. */
@@ -54,7 +71,7 @@ export function plainAnswer(
     body["errors"] = (parts.remarks ?? []).map((remark) => ({ ...problemBody(remark) }));
   return {
     status: parts.status,
-    headers: [["content-type", "application/json;charset=utf-8"], ...headers],
+    headers: [JSON_TYPE, ...headers],
     body: JSON.stringify(body),
   };
 }
@@ -113,17 +130,21 @@ export function commonHeaders(
   const headers: (readonly [string, string])[] = [
     ["x-request-id", requestId],
     ["x-adobe-edge", `${edge.region.code};${edge.region.aamRegion}`],
-    ["cache-control", "no-store"],
-    ["x-content-type-options", "nosniff"],
-    ["vary", "origin"],
+    ...ALWAYS,
   ];
   const origin = request.header("origin");
   if (origin !== undefined && origin !== "" && origin.length <= 512) {
-    headers.push(
-      ["access-control-allow-origin", origin],
-      ["access-control-allow-credentials", "true"],
-      ["access-control-expose-headers", "x-adobe-edge, x-request-id, retry-after"],
-    );
+    headers.push(["access-control-allow-origin", origin], ...WITH_ORIGIN);
   }
   return headers;
 }
+
+const ALWAYS = [
+  ["cache-control", "no-store"],
+  ["x-content-type-options", "nosniff"],
+  ["vary", "origin"],
+] as const;
+const WITH_ORIGIN = [
+  ["access-control-allow-credentials", "true"],
+  ["access-control-expose-headers", "x-adobe-edge, x-request-id, retry-after"],
+] as const;

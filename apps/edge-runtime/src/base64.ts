@@ -4,17 +4,19 @@ for (let index = 0; index < 64; index++) VALUES[ALPHABET.charCodeAt(index)] = in
 VALUES["+".charCodeAt(0)] = 62;
 VALUES["/".charCodeAt(0)] = 63;
 
-/** Bytes as URL-safe base64 without padding. */
+const CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
+
+/** A few bytes (a cookie's) as URL-safe base64 without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
-  let out = "";
+  const codes: number[] = [];
   for (let at = 0; at < bytes.length; at += 3) {
     const left = bytes.length - at;
     const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-    out += ALPHABET.charAt(word >> 18) + ALPHABET.charAt((word >> 12) & 63);
-    if (left > 1) out += ALPHABET.charAt((word >> 6) & 63);
-    if (left > 2) out += ALPHABET.charAt(word & 63);
+    codes.push(CODES[word >> 18] ?? 0, CODES[(word >> 12) & 63] ?? 0);
+    if (left > 1) codes.push(CODES[(word >> 6) & 63] ?? 0);
+    if (left > 2) codes.push(CODES[word & 63] ?? 0);
   }
-  return out;
+  return String.fromCharCode(...codes);
 }
 
 /** Reads base64 in the usual and the URL-safe alphabet, padded or not; `undefined` for anything else. */

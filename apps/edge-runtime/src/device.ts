@@ -3,7 +3,12 @@ import { deriveEcid, isEcid, mintEcid } from "./ecid.ts";
 import type { Edge } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
 import { ecidOf } from "./identify.ts";
-import { type DeviceIdentity, readIdentityCookie, writeIdentityCookie } from "./identity-cookie.ts";
+import {
+  type CookieOutcome,
+  type DeviceIdentity,
+  readIdentityCookie,
+  writeIdentityCookie,
+} from "./identity-cookie.ts";
 import type { Session } from "./session.ts";
 import { cookieValue, identityEntry, type StateEntry } from "./state.ts";
 
@@ -17,6 +22,12 @@ export interface Device {
   readonly warnings: readonly EdgeError[];
 }
 
+/** The device a request names. */
+interface KnownDevice {
+  readonly identity: DeviceIdentity | undefined;
+  readonly warnings: readonly EdgeError[];
+}
+
 /** A cookie is written anew at most once a day. */
 const REWRITE_AFTER = 24 * 3600 * 1000;
 const CORE_COOKIE = "demdex";
@@ -24,14 +35,15 @@ const CORE_DOMAIN = "demdex.net";
 const CORE_TTL_SECONDS = 15_552_000;
 
 /** The device a request already names, by cookie; `undefined` when it names none that counts. */
-export async function knownDevice(
-  edge: Edge,
-  session: Session,
-): Promise<{ readonly identity: DeviceIdentity | undefined; readonly warnings: readonly EdgeError[] }> {
+export function knownDevice(edge: Edge, session: Session): KnownDevice | Promise<KnownDevice> {
   const value = session.state.identity;
   if (value === undefined) return { identity: undefined, warnings: [] };
   const signer = edge.signer?.(session.compiled.snapshot.organisation);
-  const read = await readIdentityCookie(value, signer);
+  const read = readIdentityCookie(value, signer);
+  return read instanceof Promise ? read.then(deviceOf) : deviceOf(read);
+}
+
+function deviceOf(read: CookieOutcome): KnownDevice {
   if (read.kind === "identity") return { identity: read.identity, warnings: [] };
   const warning: EdgeError = {
     code: "EXEG-0308",
@@ -50,7 +62,8 @@ export async function resolveDevice(
   session: Session,
   came: { readonly identities: readonly IdentityItem[]; readonly fetch: readonly string[] },
 ): Promise<Result<Device, EdgeError>> {
-  const known = await knownDevice(edge, session);
+  const found = knownDevice(edge, session);
+  const known = found instanceof Promise ? await found : found;
   const named = ecidOf(came.identities);
   if (
     named !== undefined &&
@@ -68,8 +81,10 @@ export async function resolveDevice(
   const fresh = known.identity === undefined || session.now - seeded.writtenAt > REWRITE_AFTER;
   const identity = fresh ? { ...seeded, writtenAt: session.now } : seeded;
   const signer = edge.signer?.(session.compiled.snapshot.organisation);
-  const entries = fresh ? [identityEntry(session.prefix, await writeIdentityCookie(identity, signer))] : [];
-  return ok({ identity, entries, core, warnings: known.warnings });
+  if (!fresh) return ok({ identity, entries: [], core, warnings: known.warnings });
+  const value = writeIdentityCookie(identity, signer);
+  const entry = identityEntry(session.prefix, value instanceof Promise ? await value : value);
+  return ok({ identity, entries: [entry], core, warnings: known.warnings });
 }
 
 function seedIdentity(

@@ -8,6 +8,8 @@ import {
 } from "@tessera/xdm";
 import type { CompiledSnapshot } from "./compiled-snapshot.ts";
 import type { EdgeProfile } from "./edge-profile.ts";
+import { moveWindow } from "./event-window.ts";
+import { createSlot } from "./slot.ts";
 
 /** The answer of one evaluation: the profile that follows from it, and who belongs where. */
 export interface Evaluation {
@@ -18,8 +20,19 @@ export interface Evaluation {
   readonly exited: ReadonlySet<string>;
 }
 
-/** The events kept of one profile at most; the oldest leave first. */
-const MAX_WINDOW_EVENTS = 500;
+/** What the last step of a window decided, and from what: as long as all of that stands, so does the decision. */
+interface Decided {
+  readonly own: NonNullable<EdgeProfile["own"]>;
+  /** The same as a set. */
+  readonly after: ReadonlySet<string>;
+  readonly hub: EdgeProfile["hub"];
+  readonly memberships: EdgeProfile["memberships"];
+  readonly members: ReadonlySet<string>;
+  /** Until when, in milliseconds since 1970: the hub may have set memberships an end. */
+  readonly until: number;
+}
+
+const decided = createSlot<readonly ExperienceEvent[], Decided>("decided audiences");
 
 /**
  * Takes `event` into the profile (`undefined`: only time has passed) and decides its edge audiences at `now`.
@@ -34,18 +47,48 @@ export function evaluateEdge(
   compiled: CompiledSnapshot,
   now: number,
 ): Evaluation {
-  const events = appendEvent(held.events, event, now - compiled.lookBackMs);
-  const attributes = held.hub?.attributes ?? {};
-  const hubMemberships = held.hub?.segmentMembership ?? {};
-  const before = ownBefore(held, compiled, hubMemberships, now);
-  const person = { attributes, events, segmentMembership: hubMemberships };
+  const events = moveWindow(held.events, event, now - compiled.lookBackMs);
+  const hubMemberships = held.hub?.segmentMembership ?? NO_MEMBERSHIPS;
+  const taken = decided.take(held.events);
+  const isOwn = taken !== undefined && taken.own === held.own;
+  const last = isOwn && taken.own.snapshot === compiled.snapshot.version ? taken : undefined;
+  const before = last?.after ?? ownBefore(held, compiled, hubMemberships, now);
+  const person = { attributes: held.hub?.attributes ?? {}, events, segmentMembership: hubMemberships };
   const after = compiled.follow({ before: held.events, after: events, event, source: held.hub, person }, now);
+  if (
+    last?.after === after &&
+    last.hub === held.hub &&
+    last.memberships === held.memberships &&
+    now < last.until
+  ) {
+    decided.put(events, last);
+    return { profile: { ...held, events }, members: last.members, exited: NOBODY };
+  }
+  const { memberships, members, exited } = decide({ held, before, after }, compiled, now);
+  const own = { snapshot: compiled.snapshot.version, members: [...after] };
+  const until = endOf(hubMemberships, members, now);
+  decided.put(events, { own, after, hub: held.hub, memberships, members, until });
+  return { profile: { ...held, events, memberships, own }, members, exited };
+}
+
+const NO_MEMBERSHIPS: SegmentMembershipMap = {};
+
+/** Who belongs where after the edge's own evaluation went from `before` to `after`. */
+function decide(
+  step: {
+    readonly held: EdgeProfile;
+    readonly before: ReadonlySet<string>;
+    readonly after: ReadonlySet<string>;
+  },
+  compiled: CompiledSnapshot,
+  now: number,
+): Pick<EdgeProfile, "memberships"> & Pick<Evaluation, "members" | "exited"> {
+  const { held, before, after } = step;
   const memberships: Record<string, SegmentMembershipEntry> = {};
-  const members = foreignMembers(hubMemberships, compiled, now);
+  const members = foreignMembers(held.hub?.segmentMembership ?? NO_MEMBERSHIPS, compiled, now);
   const exited = new Set<string>();
   const at = formatInstant(now);
-  // Only audiences somebody was or is in can change anything; the others are most of them.
-  const decide = (id: string, version: string): void => {
+  const one = (id: string, version: string): void => {
     const last = held.memberships[id];
     const known = last !== undefined && (last.version === undefined || last.version === version);
     const wasMember = known && isMember(last.status);
@@ -55,21 +98,29 @@ export function evaluateEdge(
     if (known && wasMember === isIn) memberships[id] = last;
     else memberships[id] = { status: isIn ? "realized" : "exited", lastQualificationTime: at, version };
   };
+  // Only audiences somebody was or is in can change anything; the others are most of them.
   for (const id in held.memberships) {
     const version = compiled.edgeAudiences.get(id);
-    if (version !== undefined) decide(id, version);
+    if (version !== undefined) one(id, version);
   }
   for (const id of after) {
     const version = compiled.edgeAudiences.get(id);
-    if (version !== undefined && held.memberships[id] === undefined) decide(id, version);
+    if (version !== undefined && held.memberships[id] === undefined) one(id, version);
   }
-  const profile = {
-    ...held,
-    events,
-    memberships,
-    own: { snapshot: compiled.snapshot.version, members: [...after] },
-  };
-  return { profile, members, exited };
+  return { memberships, members, exited };
+}
+
+/** When the first of the memberships that the hub set an end is over, in milliseconds since 1970. */
+function endOf(memberships: SegmentMembershipMap, members: ReadonlySet<string>, now: number): number {
+  let end = Number.POSITIVE_INFINITY;
+  const held = memberships[UPS];
+  for (const id in held) {
+    const until = held[id]?.validUntil;
+    if (until === undefined || !members.has(id)) continue;
+    const at = Date.parse(until);
+    if (at > now && at < end) end = at;
+  }
+  return end;
 }
 
 /** What the edge's own evaluation said before this event; worked out again when definitions or the hub's view changed. */
@@ -136,24 +187,4 @@ export function heldMembers(
     if (entry !== undefined && isMember(entry.status) && compiled.edgeAudiences.has(id)) members.add(id);
   }
   return members;
-}
-
-function appendEvent(
-  held: readonly ExperienceEvent[],
-  event: ExperienceEvent | undefined,
-  oldest: number,
-): readonly ExperienceEvent[] {
-  const limit = formatInstant(oldest);
-  let from = 0;
-  while (isBefore(held[from], limit)) from++;
-  const kept = from === 0 ? held : held.slice(from);
-  if (event === undefined || isBefore(event, limit)) return kept;
-  let place = kept.length;
-  while (place > 0 && !isBefore(kept[place - 1], event.timestamp, true)) place--;
-  const events = [...kept.slice(0, place), event, ...kept.slice(place)];
-  return events.length > MAX_WINDOW_EVENTS ? events.slice(events.length - MAX_WINDOW_EVENTS) : events;
-}
-
-function isBefore(event: ExperienceEvent | undefined, at: string, orAt = false): boolean {
-  return event !== undefined && (event.timestamp < at || (orAt && event.timestamp === at));
 }

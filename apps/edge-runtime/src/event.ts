@@ -33,16 +33,19 @@ export interface PersonalizationQuery {
 
 const MAX_SCOPES = findLimit("edge.decision-scopes").value;
 const MAX_DEPTH = 64;
-const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 
 /** Whether parsed JSON is data only: no field that could reach a prototype, no nesting beyond 64. Copies nothing. */
 export function isPlainData(value: unknown, depth = 0): boolean {
   if (typeof value !== "object" || value === null) return true;
   if (depth > MAX_DEPTH) return false;
-  if (Array.isArray(value)) return value.every((item) => isPlainData(item, depth + 1));
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++)
+      if (!isPlainData(value[index], depth + 1)) return false;
+    return true;
+  }
   for (const field in value) {
-    if (FORBIDDEN.has(field) || !isPlainData((value as Record<string, unknown>)[field], depth + 1))
-      return false;
+    if (field === "__proto__" || field === "constructor" || field === "prototype") return false;
+    if (!isPlainData((value as Record<string, unknown>)[field], depth + 1)) return false;
   }
   return true;
 }

@@ -1,5 +1,6 @@
 import { type AudiencePlan, compileStream, type PersonView, type StreamState } from "@tessera/segment-engine";
 import type { ExperienceEvent } from "@tessera/xdm";
+import { createSlot } from "./slot.ts";
 
 /** One step of a visitor: what was known before it, and what is known after. */
 interface AudienceStep {
@@ -13,8 +14,21 @@ interface AudienceStep {
   readonly person: PersonView;
 }
 
-/** Ids of the audiences that hold after a step, at a moment (milliseconds since 1970). */
+/**
+ * Ids of the audiences that hold after a step, at a moment (milliseconds since 1970). The very same set as after the
+ * step before when nothing changed.
+ */
 export type AudienceFollower = (step: AudienceStep, now: number) => ReadonlySet<string>;
+
+/** What is remembered of a window: by whom, from which source, the state and what it says. */
+interface Followed {
+  readonly by: object;
+  readonly source: object | undefined;
+  readonly state: StreamState;
+  readonly members: ReadonlySet<string>;
+}
+
+const followed = createSlot<readonly ExperienceEvent[], Followed>("followed audiences");
 
 /**
  * Evaluates audiences event by event where the same process saw the step before, at a cost that does not grow with the
@@ -23,24 +37,26 @@ export type AudienceFollower = (step: AudienceStep, now: number) => ReadonlySet<
  */
 export function createFollower(plan: AudiencePlan): AudienceFollower {
   const stream = compileStream(plan);
-  const states = new WeakMap<
-    readonly ExperienceEvent[],
-    { readonly source: object | undefined; readonly state: StreamState }
-  >();
+  const by = {};
   return (step, now) => {
     const { before, after, event, source, person } = step;
-    const known = states.get(before);
-    const at = event === undefined ? now : Date.parse(event.timestamp);
     // Whoever goes on from a state takes it along: a second request from the same step begins anew.
-    states.delete(before);
-    let state: StreamState;
-    if (known?.source === source && known !== undefined && isNext(step, known.state, at, now)) {
-      ({ state } = known);
-      if (event !== undefined) stream.apply(state, { at, events: [event], person: () => person });
-      if (state.at < now) stream.advance(state, { at: now, person: () => person });
-    } else state = stream.rebuild(person, now);
-    states.set(after, { source, state });
-    return stream.members(state);
+    const known = followed.take(before);
+    const at = event === undefined ? now : Date.parse(event.timestamp);
+    if (known?.by === by && known.source === source && isNext(step, known.state, at, now)) {
+      const { state } = known;
+      let changes = 0;
+      if (event !== undefined)
+        changes += stream.apply(state, { at, events: [event], person: () => person }).length;
+      if (state.at < now) changes += stream.advance(state, { at: now, person: () => person }).length;
+      const next = changes === 0 ? known : { ...known, members: stream.members(state) };
+      followed.put(after, next);
+      return next.members;
+    }
+    const state = stream.rebuild(person, now);
+    const members = stream.members(state);
+    followed.put(after, { by, source, state, members });
+    return members;
   };
 }
 

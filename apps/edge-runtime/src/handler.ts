@@ -75,7 +75,7 @@ function refuseMethod(method: string): Result<EdgeReply, EdgeError> {
   return { ok: false, error: { code: "EXEG-0108", detail: `Expected POST, got ${name}.` } };
 }
 
-async function act(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
+function act(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeError>> {
   switch (exchange.route.action) {
     case "v1/interact":
       return interact(edge, exchange, 1);
@@ -92,7 +92,10 @@ async function act(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, Ed
     case "projections":
       return takeProjections(edge, exchange);
     default:
-      return { ok: false, error: { code: "EXEG-0105", detail: "This edge does not serve that path." } };
+      return Promise.resolve({
+        ok: false,
+        error: { code: "EXEG-0105", detail: "This edge does not serve that path." },
+      });
   }
 }
 

@@ -15,6 +15,7 @@ export interface DeviceIdentity {
 
 const SOURCES = ["random", "core", "fpid", "request"] as const;
 const SIGNATURE_FIELD = 2047;
+const UTF8 = new TextDecoder();
 const LONGEST = 1024;
 
 /** Signs and checks identity cookies: HMAC-SHA256 over the cookie's own fields, cut to 16 bytes. */
@@ -45,13 +46,20 @@ function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** Writes the cookie value: the protobuf form the Web SDK reads (field 1 is the ECID), in base64. */
-export async function writeIdentityCookie(identity: DeviceIdentity, signer?: CookieSigner): Promise<string> {
+export function writeIdentityCookie(
+  identity: DeviceIdentity,
+  signer?: CookieSigner,
+): string | Promise<string> {
   const bytes = encodeFields(identity);
-  if (signer === undefined) return toBase64Url(bytes);
-  const signature = await signer.sign(bytes);
-  const out: number[] = [...bytes];
-  field(out, SIGNATURE_FIELD, signature);
-  return toBase64Url(Uint8Array.from(out));
+  return signer === undefined ? toBase64Url(bytes) : signCookie(bytes, signer);
+}
+
+async function signCookie(bytes: Uint8Array, signer: CookieSigner): Promise<string> {
+  const out = writing(bytes.length + 32);
+  out.bytes.set(bytes);
+  out.length = bytes.length;
+  bytesField(out, SIGNATURE_FIELD, await signer.sign(bytes));
+  return toBase64Url(written(out));
 }
 
 /** What reading a cookie value gave: the identity, or why it does not count. */
@@ -60,15 +68,21 @@ export type CookieOutcome =
   | { readonly kind: "refused"; readonly reason: "malformed" | "unsigned" | "forged" };
 
 /** Reads a cookie value. With a signer, only values that carry its signature count. */
-export async function readIdentityCookie(value: string, signer?: CookieSigner): Promise<CookieOutcome> {
+export function readIdentityCookie(
+  value: string,
+  signer?: CookieSigner,
+): CookieOutcome | Promise<CookieOutcome> {
   const read = decodeCookie(value);
   if (read === undefined) return { kind: "refused", reason: "malformed" };
-  if (signer !== undefined) {
-    if (read.signature === undefined) return { kind: "refused", reason: "unsigned" };
-    const expected = await signer.sign(read.signed);
-    if (!equalBytes(expected, read.signature)) return { kind: "refused", reason: "forged" };
-  }
-  return { kind: "identity", identity: read.identity };
+  return signer === undefined ? { kind: "identity", identity: read.identity } : checkSignature(read, signer);
+}
+
+async function checkSignature(read: Decoded, signer: CookieSigner): Promise<CookieOutcome> {
+  if (read.signature === undefined) return { kind: "refused", reason: "unsigned" };
+  const expected = await signer.sign(read.signed);
+  return equalBytes(expected, read.signature)
+    ? { kind: "identity", identity: read.identity }
+    : { kind: "refused", reason: "forged" };
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -78,38 +92,59 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
+/** Bytes being written. */
+interface Writing {
+  readonly bytes: Uint8Array;
+  length: number;
+}
+
+function writing(room: number): Writing {
+  return { bytes: new Uint8Array(room), length: 0 };
+}
+
+function written({ bytes, length }: Writing): Uint8Array {
+  return bytes.subarray(0, length);
+}
+
 function encodeFields(identity: DeviceIdentity): Uint8Array {
-  const text = new TextEncoder();
-  const meta: number[] = [];
+  const meta = writing(32 + identity.region.length);
   varintField(meta, 1, identity.createdAt);
   varintField(meta, 3, 1);
-  field(meta, 5, text.encode(identity.region));
+  textField(meta, 5, identity.region);
   varintField(meta, 6, SOURCES.indexOf(identity.source));
-  const out: number[] = [];
-  field(out, 1, text.encode(identity.ecid));
-  field(out, 10, meta);
+  const out = writing(64 + meta.length);
+  textField(out, 1, identity.ecid);
+  bytesField(out, 10, written(meta));
   varintField(out, 30, identity.writtenAt);
-  return Uint8Array.from(out);
+  return written(out);
 }
 
-function varint(out: number[], value: number): void {
+function varint(out: Writing, value: number): void {
   let rest = value;
   while (rest > 127) {
-    out.push((rest % 128) | 128);
+    out.bytes[out.length++] = (rest % 128) | 128;
     rest = Math.floor(rest / 128);
   }
-  out.push(rest);
+  out.bytes[out.length++] = rest;
 }
 
-function varintField(out: number[], number: number, value: number): void {
+function varintField(out: Writing, number: number, value: number): void {
   varint(out, number * 8);
   varint(out, value);
 }
 
-function field(out: number[], number: number, bytes: ArrayLike<number>): void {
+function bytesField(out: Writing, number: number, bytes: Uint8Array): void {
   varint(out, number * 8 + 2);
   varint(out, bytes.length);
-  for (let index = 0; index < bytes.length; index++) out.push(bytes[index] ?? 0);
+  out.bytes.set(bytes, out.length);
+  out.length += bytes.length;
+}
+
+/** A text of ASCII letters: digits of an ECID, the name of a region. */
+function textField(out: Writing, number: number, text: string): void {
+  varint(out, number * 8 + 2);
+  varint(out, text.length);
+  for (let index = 0; index < text.length; index++) out.bytes[out.length++] = text.charCodeAt(index);
 }
 
 interface Decoded {
@@ -151,43 +186,41 @@ interface Field {
 /** Reads protobuf fields of the two wire types in use; the last of a repeated field counts. */
 function decodeFields(bytes: Uint8Array): Map<number, Field> | undefined {
   const fields = new Map<number, Field>();
-  let at = 0;
-  const readVarint = (): number => {
-    let value = 0;
-    let scale = 1;
-    for (let read = 0; read < 10; read++) {
-      const byte = bytes[at++];
-      if (byte === undefined) return Number.NaN;
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-      scale *= 128;
-    }
-    return Number.NaN;
-  };
-  while (at < bytes.length) {
-    const start = at;
-    const tag = readVarint();
+  const place = { at: 0 };
+  while (place.at < bytes.length) {
+    const start = place.at;
+    const tag = readVarint(bytes, place);
     const wire = tag % 8;
-    const size = wire === 0 || wire === 2 ? readVarint() : Number.NaN;
+    const size = wire === 0 || wire === 2 ? readVarint(bytes, place) : Number.NaN;
     if (!Number.isFinite(tag) || !Number.isFinite(size)) return undefined;
     if (wire === 0) fields.set(Math.floor(tag / 8), { at: start, value: size });
     else {
-      if (at + size > bytes.length) return undefined;
-      fields.set(Math.floor(tag / 8), { at: start, value: bytes.subarray(at, at + size) });
-      at += size;
+      const end = place.at + size;
+      if (end > bytes.length) return undefined;
+      fields.set(Math.floor(tag / 8), { at: start, value: bytes.subarray(place.at, end) });
+      place.at = end;
     }
   }
   return fields;
 }
 
+function readVarint(bytes: Uint8Array, place: { at: number }): number {
+  let value = 0;
+  let scale = 1;
+  for (let read = 0; read < 10; read++) {
+    const byte = bytes[place.at++];
+    if (byte === undefined) return Number.NaN;
+    value += (byte & 127) * scale;
+    if (byte < 128) return value;
+    scale *= 128;
+  }
+  return Number.NaN;
+}
+
 function asText(value: number | Uint8Array | undefined): string | undefined {
   if (!(value instanceof Uint8Array) || value.length > 64) return undefined;
-  let text = "";
-  for (const byte of value) {
-    if (byte < 32 || byte > 126) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  for (const byte of value) if (byte < 32 || byte > 126) return undefined;
+  return UTF8.decode(value);
 }
 
 function asNumber(value: number | Uint8Array | undefined): number {

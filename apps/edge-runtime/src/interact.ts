@@ -1,6 +1,6 @@
 import { err, isObject, ok, type Result } from "@tessera/xdm";
-import { pullActivations } from "./activation.ts";
-import { handleAnswer, type Handle } from "./answer.ts";
+import { pullText } from "./activation.ts";
+import { handleAnswer, type Handle, JsonText } from "./answer.ts";
 import { readConsentCookie } from "./consent.ts";
 import { type Device, resolveDevice } from "./device.ts";
 import { decidePropositions } from "./decisions.ts";
@@ -9,8 +9,9 @@ import type { EdgeError } from "./errors.ts";
 import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
 import { sharedMembers } from "./evaluate.ts";
 import { fetchedNamespaces } from "./identify.ts";
-import { HINT_TTL_SECONDS } from "./region.ts";
+import { type EdgeRegion, HINT_TTL_SECONDS } from "./region.ts";
 import { openSession, type Session } from "./session.ts";
+import { createSlot } from "./slot.ts";
 import { clusterEntry, setCookieHeaders, type StateEntry } from "./state.ts";
 import { logTold } from "./target-told.ts";
 import type { Route } from "./route.ts";
@@ -62,7 +63,7 @@ export async function interact(
   const shared = sharedIdentities(session.body);
   if (!shared.ok) return shared;
   const read = readVisitEvents(session, inputs.value, shared.value);
-  const named = [...shared.value, ...read.events.flatMap((event) => event.items)];
+  const named = read.events.reduce((all, { items }) => joined(all, items), shared.value);
   const fetch = fetchedNamespaces(session.body["query"]);
   const isServerCall =
     version === 2 && session.state.identity === undefined && named.some((item) => item.primary);
@@ -71,7 +72,7 @@ export async function interact(
   const ecid = device?.value.identity.ecid;
   const visit = await takeVisit(edge, session, { events: read.events, ecid, context, answers: true });
   if (!visit.ok) return visit;
-  const errors = [...read.errors, ...visit.value.errors];
+  const errors = joined(read.errors, visit.value.errors);
   const [first] = errors;
   if (first !== undefined && first.code !== "EXEG-0301" && visit.value.answers.length === 0)
     return err(first);
@@ -80,15 +81,20 @@ export async function interact(
   for (const answer of visit.value.answers)
     handles.push(...eventHandles(edge, session, { answer, ecid, context }));
   const entries = [...(device?.value.entries ?? []), clusterEntry(session.prefix, edge.region.hint)];
-  handles.push(...regionHandles(edge), { type: "state:store", payload: entries });
+  handles.push(regionHandle(edge), { type: "state:store", payload: entries });
   return ok(
     handleAnswer(edge, request, {
       requestId,
       handles,
-      remarks: [...(device?.value.warnings ?? []), ...fetchWarnings(device?.value, fetch), ...errors],
+      remarks: joined(joined(device?.value.warnings ?? [], fetchWarnings(device?.value, fetch)), errors),
       headers: cookieHeaders(session, entries, device?.value),
     }),
   );
+}
+
+function joined<T>(first: readonly T[], more: readonly T[]): readonly T[] {
+  if (more.length === 0) return first;
+  return first.length === 0 ? more : [...first, ...more];
 }
 
 /** The answer to someone who refused (or has not decided): nothing is kept, nothing is decided, no identity is given. */
@@ -122,19 +128,21 @@ export function fetchWarnings(device: Device | undefined, fetch: readonly string
     }));
 }
 
+const hints = createSlot<EdgeRegion, JsonText>("location hints");
+
 /** Where the next request should go. */
-export function regionHandles(edge: Edge): readonly Handle[] {
-  const hint = (scope: string, value: string): object => ({
-    scope,
-    hint: value,
-    ttlSeconds: HINT_TTL_SECONDS,
-  });
-  return [
-    {
-      type: "locationHint:result",
-      payload: [hint("EdgeNetwork", edge.region.hint), hint("AAM", String(edge.region.aamRegion))],
-    },
-  ];
+export function regionHandle({ region }: Edge): Handle {
+  let payload = hints.read(region);
+  if (payload === undefined) {
+    const hint = (scope: string, value: string): object => ({
+      scope,
+      hint: value,
+      ttlSeconds: HINT_TTL_SECONDS,
+    });
+    payload = new JsonText([hint("EdgeNetwork", region.hint), hint("AAM", String(region.aamRegion))]);
+    hints.put(region, payload);
+  }
+  return { type: "locationHint:result", payload };
 }
 
 /** State as cookies for first-party domains, and the third-party id for its own domain. */
@@ -143,9 +151,8 @@ export function cookieHeaders(
   entries: readonly StateEntry[],
   device: Device | undefined,
 ): readonly (readonly [string, string])[] {
-  const headers = [...setCookieHeaders(entries, session.state, session.host)];
-  if (device?.core !== undefined) headers.push(["set-cookie", device.core.setCookie]);
-  return headers;
+  const headers = setCookieHeaders(entries, session.state, session.host);
+  return device?.core === undefined ? headers : [...headers, ["set-cookie", device.core.setCookie]];
 }
 
 function eventHandles(
@@ -183,7 +190,7 @@ function eventHandles(
       exited: answer.exited,
       attributes: session.access.kind === "authenticated" ? attributes : undefined,
     };
-    const payload = answer.known ? pullActivations(compiled.destinationsOf(datastream), subject) : [];
+    const payload = answer.known ? pullText(compiled.destinationsOf(datastream), subject) : [];
     handles.push({ type: "activation:pull", eventIndex, payload });
   }
   if (answer.pushes.length > 0) handles.push({ type: "activation:push", eventIndex, payload: answer.pushes });

@@ -22,16 +22,43 @@ const ASK_AGAIN_MS = 15 * 60_000;
  * and waited for as long as the budget allows; an answer that comes later is written into the profile, for the next
  * page. A word of the hub that has become old is asked for again without waiting.
  */
-export async function lookUpProfile(
+export function lookUpProfile(
   edge: Edge,
   identity: Identity,
-  options: { readonly now: number; readonly budgetMs: number; readonly context: EdgeContext },
-): Promise<LookedUp> {
-  const key = identityKey(identity);
-  const { now, context } = options;
-  const held = (await edge.profiles.get(key, now)) ?? newProfile(key, [identity], now);
+  options: LookupOptions,
+): LookedUp | Promise<LookedUp> {
+  const held = edge.profiles.get(identityKey(identity), options.now);
+  return held instanceof Promise
+    ? held.then((found) => askIfDue(edge, identity, { ...options, found }))
+    : askIfDue(edge, identity, { ...options, found: held });
+}
+
+interface LookupOptions {
+  readonly now: number;
+  readonly budgetMs: number;
+  readonly context: EdgeContext;
+}
+
+function askIfDue(
+  edge: Edge,
+  identity: Identity,
+  options: LookupOptions & { readonly found: EdgeProfile | undefined },
+): LookedUp | Promise<LookedUp> {
+  const { now } = options;
+  const held = options.found ?? newProfile(identityKey(identity), [identity], now);
   const question = questionOf(held, now, edge.lookupRetryMs);
-  if (question === "none") return { base: held, profile: held };
+  return question === "none"
+    ? { base: held, profile: held }
+    : ask(edge, identity, { ...options, held, question });
+}
+
+async function ask(
+  edge: Edge,
+  identity: Identity,
+  options: LookupOptions & { readonly held: EdgeProfile; readonly question: "waits" | "behind" },
+): Promise<LookedUp> {
+  const { now, context, held, question } = options;
+  const { key } = held;
   const answer = await edge.hub.lookup(identity, question === "waits" ? options.budgetMs : 0);
   if (answer.outcome === "late") context.waitUntil(takeLate(edge, key, answer.eventually));
   const asked = { ...held, lookup: { ...held.lookup, at: now } };

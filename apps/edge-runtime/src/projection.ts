@@ -136,7 +136,8 @@ const MAX_IDENTITIES = findLimit("identity.graph-identities").value;
 
 /** Both lists, each identity once, at most as many as a person can have. */
 export function mergeIdentities(first: readonly Identity[], more: readonly Identity[]): readonly Identity[] {
-  const keys = new Set(first.map(identityKey));
-  const added = more.filter((identity) => !keys.has(identityKey(identity)));
+  const added = more.filter(
+    ({ namespace, id }) => !first.some((held) => held.id === id && held.namespace === namespace),
+  );
   return added.length === 0 ? first : [...first, ...added].slice(0, MAX_IDENTITIES);
 }

@@ -45,7 +45,8 @@ export async function openSession(
   },
 ): Promise<Result<Session, EdgeError>> {
   const now = edge.clock();
-  const compiled = await edge.snapshot.current(options.context.waitUntil);
+  const source = edge.snapshot.current(options.context.waitUntil);
+  const compiled = source instanceof Promise ? await source : source;
   if (compiled === undefined)
     return err({
       code: "EXEG-0000",
@@ -55,7 +56,9 @@ export async function openSession(
   const { query } = options.route;
   const found = findDatastream(compiled, query.get("datastreamId") ?? query.get("configId"));
   if (!found.ok) return found;
-  const access = await checkAccess(edge, request, { datastream: found.value, compiled });
+  const came = edge.authenticate(request.header);
+  const proven = came instanceof Promise ? await came : came;
+  const access = checkAccess(proven, { datastream: found.value, compiled });
   if (!access.ok) return access;
   const read = await readBody(request);
   if (!read.ok) return read;
@@ -104,12 +107,10 @@ function findDatastream(compiled: CompiledSnapshot, id: string | null): Result<D
     : err({ code: "EXEG-0004", detail: "The datastream is switched off. Enable it or use another one." });
 }
 
-async function checkAccess(
-  edge: Edge,
-  request: EdgeRequest,
+function checkAccess(
+  access: Access,
   scope: { readonly datastream: Datastream; readonly compiled: CompiledSnapshot },
-): Promise<Result<Access, EdgeError>> {
-  const access = await edge.authenticate(request.header);
+): Result<Access, EdgeError> {
   if (access.kind === "invalid")
     return err({
       code: "EXEG-0501",

@@ -20,6 +20,7 @@ import { type EdgeProfile, newProfile, updateProfile } from "./edge-profile.ts";
 import type { EdgeError } from "./errors.ts";
 import { type Evaluation, evaluateEdge, heldMembers } from "./evaluate.ts";
 import { readEvent, type ReceivedEvent, toHubEvent, toWindowEvent } from "./event.ts";
+import { holdsEvent } from "./event-window.ts";
 import type { EdgeContext } from "./exchange.ts";
 import type { ForwardEntry } from "./hub-link.ts";
 import { ecidOf, identifyEvent, readIdentities, toIdentityMap } from "./identify.ts";
@@ -166,9 +167,10 @@ async function takeEvent(
     const profile = newProfile(key, [], session.now);
     return ok({ event, profile, members: new Set(), exited: new Set(), known: false, pushes: [] });
   }
-  const { base, profile: held } = await profileOf(visit, primary);
+  const looked = profileOf(visit, primary);
+  const { base, profile: held } = looked instanceof Promise ? await looked : looked;
   const id = eventId(edge, session, { event, key });
-  const isReplay = held.events.some((other) => other["_id"] === id);
+  const isReplay = holdsEvent(held.events, id);
   const adds = !event.isLookup && !isReplay;
   const identities = items.map(({ namespace, id: value }) => ({ namespace, id: value }));
   const joined = mergeIdentities(held.identities, identities);
@@ -279,7 +281,7 @@ function hubEvent(
   });
 }
 
-async function profileOf(visit: Visit, primary: Identity): Promise<LookedUp> {
+function profileOf(visit: Visit, primary: Identity): LookedUp | Promise<LookedUp> {
   const key = identityKey(primary);
   const touched = visit.touched.get(key);
   if (touched !== undefined) return touched;
@@ -291,11 +293,13 @@ async function profileOf(visit: Visit, primary: Identity): Promise<LookedUp> {
 function writeProfiles(visit: Visit): void {
   const { edge, context } = visit;
   for (const [key, { base, profile }] of visit.touched) {
-    const written = (async () => edge.profiles.put(profile, base.version))().then(async (done) => {
-      if (!done) await rewrite(visit, key, { base, profile });
-    });
+    const written = edge.profiles.put(profile, base.version);
+    if (written === true) continue;
+    const finish = async (): Promise<void> => {
+      if (!(await written)) await rewrite(visit, key, { base, profile });
+    };
     context.waitUntil(
-      written.catch(() => {
+      finish().catch(() => {
         edge.notice({
           level: "error",
           event: "profile.write",
@@ -326,8 +330,7 @@ async function rewrite(
         ...(step.profile.pushed === undefined ? {} : { pushed: { ...held.pushed, ...step.profile.pushed } }),
       };
       for (const event of added) {
-        if (profile.events.every((other) => other["_id"] !== event["_id"]))
-          profile = evaluateFor(visit, profile, event).profile;
+        if (!holdsEvent(profile.events, event._id)) profile = evaluateFor(visit, profile, event).profile;
       }
       return profile;
     },
