@@ -1,6 +1,6 @@
 import type { CatalogEntry } from "@tessera/destinations";
 import { type CommittedPersons, createHub, type Hub } from "@tessera/hub";
-import type { HubStore, PersonProjection } from "@tessera/profile-store";
+import type { HubStore, PersonFinder, PersonProjection } from "@tessera/profile-store";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { withTraces } from "./observe/tracing.ts";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
@@ -33,6 +33,8 @@ export interface SandboxOptions {
   readonly store: HubStore;
   /** What batch audiences are decided by; closed with the sandbox. */
   readonly projection?: PersonProjection | undefined;
+  /** What finds persons by indexed attributes. */
+  readonly finder?: PersonFinder | undefined;
   readonly catalog: readonly CatalogEntry[];
   readonly clock: () => number;
   readonly newId: () => string;
@@ -63,6 +65,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const made = await createHub({
     store: withTraces(store, options.onCommit),
     projection,
+    finder: options.finder,
     clock,
     newId,
     catalog,

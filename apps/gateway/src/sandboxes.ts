@@ -13,7 +13,7 @@ import { finishRebuild } from "./rebuild.ts";
 import { openSandbox, type Sandbox } from "./sandbox.ts";
 import { createEvaluationRuns, type EvaluationRuns } from "./schedules/evaluation-runs.ts";
 import { startScheduleWorker } from "./schedules/schedule-worker.ts";
-import { dropStore, openStore, projectionOf } from "./store.ts";
+import { dropStore, finderOf, openStore, projectionOf } from "./store.ts";
 import { createSender } from "./transports/send.ts";
 import { createLeasedWork } from "./workers/leased-work.ts";
 import { startSharedWork } from "./workers/shared-work.ts";
@@ -124,11 +124,13 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
   const store = leased?.store ?? given;
   const timers = does("timers") && leased === undefined;
   const recipients = await openRecipients(store);
+  const projection = projectionOf(given, config.batchThreads);
   const sandbox = await openSandbox({
     name,
     organisation,
     store,
-    projection: projectionOf(given, config.batchThreads),
+    projection,
+    finder: finderOf(given, projection),
     catalog: catalogOf(recipients.known),
     beforeExport: recipients.refresh,
     clock,

@@ -1,8 +1,13 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { createMemoryStore, type HubStore, type PersonProjection } from "@tessera/profile-store";
-import { dropMongoStore, openMongoStore } from "@tessera/store-mongodb";
-import { openSqliteStore, type SqliteStore } from "@tessera/store-sqlite";
+import {
+  createMemoryStore,
+  type HubStore,
+  type PersonFinder,
+  type PersonProjection,
+} from "@tessera/profile-store";
+import { dropMongoStore, type MongoStore, openMongoStore } from "@tessera/store-mongodb";
+import { createProjectedFinder, openSqliteStore, type SqliteStore } from "@tessera/store-sqlite";
 import type { StoreAddress } from "./config.ts";
 
 /** Opens the store of one sandbox. The default sandbox has the address as it stands, others a place of their own beside it. */
@@ -31,6 +36,15 @@ export async function openStore(
 export function projectionOf(store: HubStore, threads?: number): PersonProjection | undefined {
   if (!("openProjection" in store)) return undefined;
   return (store as SqliteStore).openProjection(threads === undefined ? {} : { threads });
+}
+
+/** What finds persons of a store by their attributes; undefined for a store that has nothing of the kind. */
+export function finderOf(
+  store: HubStore,
+  projection: PersonProjection | undefined,
+): PersonFinder | undefined {
+  if (projection !== undefined) return createProjectedFinder(projection);
+  return "personFinder" in store ? (store as MongoStore).personFinder() : undefined;
 }
 
 /** Removes all that the store of a sandbox holds; it must be closed. The store of the default sandbox always stays. */

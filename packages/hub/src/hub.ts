@@ -2,6 +2,7 @@ import type { CatalogEntry } from "@tessera/destinations";
 import {
   type Dataset,
   type HubStore,
+  type PersonFinder,
   type PersonProjection,
   type PersonState,
   type RecordOperation,
@@ -39,6 +40,7 @@ import { createProfiles, type Profiles } from "./profiles.ts";
 import { createPrivacy, type Privacy, readSuppressions } from "./privacy.ts";
 import { createSandboxLimits, type SandboxLimits } from "./limits.ts";
 import { rebuild } from "./rederive.ts";
+import { createPersonSearch, type PersonSearch } from "./search-persons.ts";
 import { reevaluate } from "./reevaluate.ts";
 import { createRulesRehearsals, type RulesRehearsals } from "./rehearse-linking-rules.ts";
 
@@ -47,6 +49,8 @@ export interface HubOptions {
   readonly store: HubStore;
   /** Decides batch audiences for everyone without reading everyone; without it persons are read page by page. */
   readonly projection?: PersonProjection | undefined;
+  /** Finds persons by indexed attributes; without it a search looks at everyone. */
+  readonly finder?: PersonFinder | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly newId: () => string;
@@ -82,6 +86,7 @@ export interface Hub
     Profiles,
     RulesRehearsals,
     AudienceEstimates,
+    PersonSearch,
     AudienceCosts,
     Audiences,
     MembershipExplanations,
@@ -218,6 +223,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       configuration: () => configuration,
       clock,
       projection: options.projection,
+    }),
+    ...createPersonSearch({
+      store,
+      finder: options.finder,
+      configuration: () => configuration,
+      clock,
     }),
     ...createAudienceCosts({ store, configuration: () => configuration, clock }),
     ...createPrivacy({

@@ -51,6 +51,7 @@ export {
   type ProjectedPart,
   type ProjectionRequest,
 } from "./person-projection.ts";
+export { createScanningFinder, type FindRequest, type PersonFinder } from "./person-finder.ts";
 export { compareEvents, createMemoryStore } from "./memory-store.ts";
 export { copyStore, type CopyOptions } from "./copy-store.ts";
 export { type CommitGuards, findConflict } from "./find-conflict.ts";

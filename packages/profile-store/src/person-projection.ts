@@ -46,6 +46,8 @@ export interface PersonProjection {
   count(
     request: ProjectionRequest,
   ): Promise<{ readonly counts: readonly number[]; readonly persons: number }>;
+  /** Whether it is at something that whoever asks next has to wait for. */
+  isBusy(): boolean;
   /** Forgets everything it holds, on disk too: what was erased from the store is gone from here. The next call fills it anew. */
   forget(): Promise<void>;
   close(): Promise<void>;

@@ -37,6 +37,7 @@ export { CODES as SEGMENT_ERRORS } from "./errors.ts";
 export { type AudiencePlan, compileAudiences, type Evaluation } from "./plan.ts";
 export { type PersonView } from "./evaluate/context.ts";
 export { type PlanFields } from "./fields.ts";
+export { conditionText, necessaryCondition, pathsOfCondition } from "./necessary-condition.ts";
 export { referredTo } from "./dependencies.ts";
 export { refuses } from "./consent.ts";
 export { type ExplainedCondition, type Explanation } from "./explain.ts";

@@ -7,6 +7,7 @@ import {
   type HubCommit,
   type HubStore,
   type Neighbourhood,
+  type PersonFinder,
   type PersonState,
   toStored,
 } from "@tessera/profile-store";
@@ -18,6 +19,7 @@ import { inOurWords, MongoStoreError } from "./errors.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { LostSessions } from "./lost-sessions.ts";
 import { followSuccessors, readAround, readPersons } from "./read-persons.ts";
+import { createMongoFinder } from "./person-finder.ts";
 import { duePersons, explainScan, indexAttributes, type PersonPart, scanPersons } from "./person-part.ts";
 import { Recent } from "./recent.ts";
 import { migrate } from "./schema.ts";
@@ -58,6 +60,8 @@ export interface MongoStore extends HubStore {
   versionsOf(kinds: readonly string[]): Promise<string>;
   /** Makes the indexes that `scan` of candidates uses, for attributes such as `homeAddress.city`. */
   indexAttributes(paths: readonly string[]): Promise<void>;
+  /** Finds persons by indexes of the deployment. */
+  personFinder(): PersonFinder;
   /** How the deployment would look for the candidates of `part`. */
   explainScan(part: PersonPart): Promise<object>;
 }
@@ -148,6 +152,10 @@ class DatabaseStore implements MongoStore {
 
   async indexAttributes(paths: readonly string[]): Promise<void> {
     await asked(() => indexAttributes(this.#c, paths));
+  }
+
+  personFinder(): PersonFinder {
+    return createMongoFinder(this.#c, asked);
   }
 
   async explainScan(part: PersonPart): Promise<object> {

@@ -2,6 +2,7 @@ import { fromStored, type PersonState, toStored } from "@tessera/profile-store";
 import { isMember, type MembershipStatus } from "@tessera/xdm";
 import type { Document } from "mongodb";
 import { AT_ONCE, type Collections } from "./collections.ts";
+import { fragmentField } from "./push-down.ts";
 import { readPersons } from "./read-persons.ts";
 
 /** Some of the persons: those of a range of ids, and of them only the ones that can matter to some audiences. */
@@ -87,14 +88,30 @@ export async function explainScan({ persons, fragments }: Collections, part: Per
 }
 
 /** Indexes for conditions on attributes, in the order a scan needs. */
-export async function indexAttributes({ fragments }: Collections, paths: readonly string[]): Promise<void> {
+export async function indexAttributes(
+  { fragments }: Pick<Collections, "fragments">,
+  paths: readonly string[],
+): Promise<void> {
   const there = new Set((await fragments.indexes()).map(({ name }) => name));
   for (const path of paths) {
-    const name = `attribute ${path}`;
+    const name = indexName(path);
     if (there.has(name) || there.size >= INDEXES_MAX) continue;
-    await fragments.createIndex({ [`fragments.body.${path}`]: 1, _id: 1 }, { name });
+    await fragments.createIndex({ [fragmentField(path)]: 1, _id: 1 }, { name });
     there.add(name);
   }
+}
+
+/** Removes indexes for conditions on attributes; a scan of candidates makes those anew that it needs. */
+export async function dropAttributeIndexes(
+  { fragments }: Pick<Collections, "fragments">,
+  paths: readonly string[],
+): Promise<void> {
+  const there = new Set((await fragments.indexes()).map(({ name }) => name));
+  for (const path of paths) if (there.has(indexName(path))) await fragments.dropIndex(indexName(path));
+}
+
+function indexName(path: string): string {
+  return `attribute ${path}`;
 }
 
 /** What to look for among persons, and among attributes when candidates are asked for. */

@@ -1,5 +1,5 @@
-import { COMPUTED_DATASET } from "@tessera/profile-store";
-import type { AudiencePlan, Pql } from "@tessera/segment-engine";
+import { type AudiencePlan, necessaryCondition, pathsOfCondition } from "@tessera/segment-engine";
+import type { AttributeCondition } from "@tessera/xdm";
 import type { Document } from "mongodb";
 import type { Candidates } from "./person-part.ts";
 
@@ -12,10 +12,7 @@ export interface PushedDown {
 }
 
 const ROOT = "fragments.body";
-/** Fields of a person that do not come from their fragments, or not as they are evaluated. */
-const ELSEWHERE = new Set(["segmentMembership", "identityMap", "xEvent", COMPUTED_DATASET]);
 const OPERATORS = { "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte" } as const;
-const MIRRORED = { "=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" } as const;
 
 /**
  * Compiles audiences of a plan to a filter on the fragments of persons. It is a necessary condition: whoever is in one
@@ -28,83 +25,42 @@ export function pushDown(
   plan: Pick<AudiencePlan, "expressions">,
   audienceIds: readonly string[],
 ): PushedDown {
-  const paths = new Set<string>();
-  const filters = audienceIds.map((id) => {
+  const conditions = audienceIds.map((id) => {
     const expression = plan.expressions.get(id);
-    return expression === undefined ? undefined : necessary(expression, paths);
+    return expression === undefined ? undefined : necessaryCondition(expression);
   });
-  const some = anyOf(filters);
+  const known = conditions.filter((condition) => condition !== undefined);
+  if (known.length < conditions.length || known.length === 0) return { candidates: undefined, paths: [] };
+  const [only, ...others] = known;
+  const some: AttributeCondition =
+    only !== undefined && others.length === 0 ? only : { kind: "any", of: known };
+  return { candidates: { match: fragmentFilter(some), audienceIds }, paths: pathsOfCondition(some) };
+}
+
+/** A filter that the fragments of everyone pass of whom some fragment meets each part of the condition. */
+export function fragmentFilter(condition: AttributeCondition): Document {
   // A body whose field names MongoDB cannot hold is stored as a text: the evaluation reads it.
-  const match = some === undefined ? undefined : { $or: [some, { text: true }] };
-  return {
-    candidates: match === undefined ? undefined : { match, audienceIds },
-    paths: match === undefined ? [] : [...paths].sort(),
-  };
+  return { $or: [filterOf(condition), { text: true }] };
 }
 
-/** A filter that whoever meets the condition passes; undefined when that would be everybody. */
-function necessary(condition: Pql, paths: Set<string>): Document | undefined {
+/** Where the values of an attribute lie in a document of fragments. */
+export function fragmentField(path: string): string {
+  return `${ROOT}.${path}`;
+}
+
+function filterOf(condition: AttributeCondition): Document {
   switch (condition.kind) {
-    case "and": {
-      const parts = condition.items.flatMap((item) => necessary(item, paths) ?? []);
-      return parts.length < 2 ? parts[0] : { $and: parts };
+    case "all":
+      return { $and: condition.of.map(filterOf) };
+    case "any":
+      return { $or: condition.of.map(filterOf) };
+    case "compare":
+      return { [fragmentField(condition.path)]: { [OPERATORS[condition.op]]: condition.value } };
+    case "in": {
+      const [first, ...others] = condition.values;
+      return {
+        [fragmentField(condition.path)]: others.length === 0 ? first : { $in: [...condition.values] },
+      };
     }
-    case "or":
-      return anyOf(condition.items.map((item) => necessary(item, paths)));
-    case "compare": {
-      const { op, left, right } = condition;
-      return right.kind === "literal"
-        ? compared(left, { op, value: right.value }, paths)
-        : left.kind === "literal"
-          ? compared(right, { op: MIRRORED[op], value: left.value }, paths)
-          : undefined;
-    }
-    case "call":
-      return condition.name === "in" ? contained(condition.args, paths) : undefined;
-    default:
-      return undefined;
   }
-}
-
-function compared(
-  operand: Pql,
-  { op, value }: { readonly op: keyof typeof MIRRORED; readonly value: unknown },
-  paths: Set<string>,
-): Document | undefined {
-  const path = pathOf(operand);
-  if (path === undefined || op === "!=" || !isFilterable(value)) return undefined;
-  // Texts that look like times are compared as times by the evaluation, so their order is left to it.
-  if (op !== "=" && typeof value !== "number") return undefined;
-  paths.add(path);
-  return { [`${ROOT}.${path}`]: op === "=" ? value : { [OPERATORS[op]]: value } };
-}
-
-function contained([operand, list]: readonly Pql[], paths: Set<string>): Document | undefined {
-  const path = operand === undefined ? undefined : pathOf(operand);
-  if (path === undefined || list?.kind !== "list") return undefined;
-  const values = list.items.map((item) => (item.kind === "literal" ? item.value : undefined));
-  if (!values.every(isFilterable)) return undefined;
-  paths.add(path);
-  return { [`${ROOT}.${path}`]: { $in: values } };
-}
-
-function anyOf(filters: readonly (Document | undefined)[]): Document | undefined {
-  const known = filters.filter((filter) => filter !== undefined);
-  if (known.length < filters.length || known.length === 0) return undefined;
-  return known.length === 1 ? known[0] : { $or: known };
-}
-
-/** The dotted path of an attribute; undefined for anything else, and for names that mean something to MongoDB. */
-function pathOf(operand: Pql): string | undefined {
-  const names: string[] = [];
-  let at = operand;
-  for (; at.kind === "field"; at = at.object) names.unshift(at.name);
-  const isAttribute = at.kind === "context" && at.levels === 0 && !ELSEWHERE.has(names[0] ?? "");
-  const isPlain = names.length > 0 && names.every((name) => /^[^$.\0]+$/.test(name) && !/^\d+$/.test(name));
-  return isAttribute && isPlain ? names.join(".") : undefined;
-}
-
-function isFilterable(value: unknown): boolean {
-  if (typeof value === "string") return value.isWellFormed() && !value.includes("\0");
-  return (typeof value === "number" && Number.isFinite(value)) || typeof value === "boolean";
 }

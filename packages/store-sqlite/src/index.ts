@@ -4,3 +4,4 @@ export { type ProjectionOptions } from "./projection/projection.ts";
 export { type SqliteStoreStats } from "./stats.ts";
 export { restoreSqliteStore } from "./backup.ts";
 export { SQLITE_STORE_ERRORS, SqliteStoreError, type SqliteStoreErrorCode } from "./errors.ts";
+export { createProjectedFinder } from "./projection/projected-finder.ts";

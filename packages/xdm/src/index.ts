@@ -32,3 +32,4 @@ export {
   type EvaluationType,
 } from "./audience-definition.ts";
 export { type JsonSchema } from "./json-schema.ts";
+export { type AttributeCondition } from "./attribute-condition.ts";

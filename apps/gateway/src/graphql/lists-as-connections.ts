@@ -57,6 +57,7 @@ const PAGED: { readonly [list: string]: PagedList } = {
   roles: by("id"),
   sandboxes: by("name"),
   schemas: by("id"),
+  searchIndexes: by("path"),
 };
 
 /** The schema with a connection for every plain list that can grow; it asks for the same arguments and permissions. */

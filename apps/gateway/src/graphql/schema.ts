@@ -29,6 +29,7 @@ import { AudienceScheduleResolver } from "./audience/schedule.resolver.ts";
 import { SandboxResolver } from "./sandbox/sandbox.resolver.ts";
 import { SchemaResolver } from "./dataset/schema.resolver.ts";
 import { SearchResolver } from "./profile/search.resolver.ts";
+import { SearchIndexResolver } from "./profile/search-index.resolver.ts";
 import { SimulationResolver } from "./identity/simulation.resolver.ts";
 import { ImportResolver } from "./dataset/import.resolver.ts";
 import { ConnectionResolver } from "./connection.resolver.ts";
@@ -67,6 +68,7 @@ const RESOLVERS = [
   SandboxResolver,
   SchemaResolver,
   SearchResolver,
+  SearchIndexResolver,
   SimulationResolver,
   ImportResolver,
   ConnectionResolver,

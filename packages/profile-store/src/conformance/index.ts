@@ -1,6 +1,7 @@
 import type { HubStore } from "../hub-store.ts";
 import { commitCases } from "./commit-cases.ts";
 import { erasureCases } from "./erasure-cases.ts";
+export { type FinderConformanceCase, type FinderSubject, personFinderCases } from "./finder-cases.ts";
 import type { HubStoreCase } from "./hub-store-case.ts";
 import { personCases } from "./person-cases.ts";
 import { queueCases } from "./queue-cases.ts";

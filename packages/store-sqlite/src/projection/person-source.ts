@@ -25,6 +25,8 @@ export class PersonSource {
   readonly #last: StatementSync;
   readonly #versions: StatementSync;
   readonly #ids: StatementSync;
+  readonly #id: StatementSync;
+  readonly #dataVersion: StatementSync;
 
   constructor(
     database: DatabaseSync,
@@ -40,10 +42,23 @@ export class PersonSource {
     const between = "FROM person WHERE id >= ? AND id < ? AND version > 0 ORDER BY id";
     this.#versions = prepare(`SELECT id, version ${between}`);
     this.#ids = prepare(`SELECT id, pid ${between}`);
+    this.#id = prepare("SELECT pid FROM person WHERE id = ? AND version > 0");
+    this.#dataVersion = prepare("PRAGMA data_version");
   }
 
   get retold(): RetoldRows {
     return this.#parts.retold;
+  }
+
+  /** A number that is another one whenever somebody else wrote to the file. */
+  dataVersion(): number {
+    return (this.#dataVersion.get() as unknown as readonly [number])[0];
+  }
+
+  /** The id of the person in a row; undefined when there is none. */
+  id(row: number): string | undefined {
+    const found = this.#id.get(row) as unknown as readonly [string] | undefined;
+    return found === undefined ? undefined : fromStored(found[0]);
   }
 
   /** The last row that was ever given. */

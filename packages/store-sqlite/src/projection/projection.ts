@@ -28,6 +28,8 @@ class ThreadedProjection implements PersonProjection {
   #threads: readonly ProjectionThread[] = [];
   /** One request at a time: the threads stand at one moment. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Requests that are worked on or wait for their turn. */
+  #holders = 0;
   #closed = false;
 
   constructor(path: string, options: ProjectionOptions) {
@@ -62,6 +64,10 @@ class ThreadedProjection implements PersonProjection {
     return { counts, persons };
   }
 
+  isBusy(): boolean {
+    return this.#holders > 0;
+  }
+
   async forget(): Promise<void> {
     const release = await this.#take();
     try {
@@ -83,8 +89,12 @@ class ThreadedProjection implements PersonProjection {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turn = promise;
+    this.#holders += 1;
     await before;
-    return resolve;
+    return () => {
+      this.#holders -= 1;
+      resolve();
+    };
   }
 
   async #refresh({ onRefresh, ...request }: ProjectionRequest): Promise<number> {

@@ -24,6 +24,9 @@ import { attributeName, kindsName, ShardFile, type StoredValues, valueName } fro
 /** Persons read in one transaction: a long one would keep the store's log from going into its file. */
 const ROWS_AT_ONCE = 256;
 
+/** So few persons of a chunk are named one by one; more of them by reading the names of all. */
+const FEW_MOVES = 256;
+
 /** So many values a dictionary may hold beyond what persons have. */
 const SPARE_VALUES = 100_000;
 
@@ -67,6 +70,8 @@ export class Shard {
   #epoch = -1;
   #retold = 0;
   #persons = 0;
+  /** The store's state that all chunks were brought up to; undefined when they were not. */
+  #followed: number | undefined;
   #isWorn = false;
   #asked:
     | { readonly plan: ColumnPlan; readonly order: readonly number[]; readonly request: ShardRequest }
@@ -83,7 +88,8 @@ export class Shard {
   /** Follows the store up to now, chunk by chunk; gives rows looked at, of all. Then `decide` works by `request`. */
   *refresh(request: ShardRequest): Generator<readonly [done: number, total: number], void, undefined> {
     const whole = this.#compile(request.definitions);
-    const { mark, lastRow } = this.#store.readSource((source) => ({
+    const { mark, lastRow, dataVersion } = this.#store.readSource((source) => ({
+      dataVersion: source.dataVersion(),
       mark: source.retold.mark(),
       lastRow: source.lastRow(),
     }));
@@ -91,12 +97,17 @@ export class Shard {
     if (this.#isWorn) this.#begin(this.#columns.layout);
     this.#isWorn = false;
     this.#widen(whole.layout);
-    const retold = this.#retoldSince(mark.epoch);
     const total = this.#chunksUpTo(lastRow);
-    this.#persons = 0;
-    for (let number = 0; number < total; number++) {
-      this.#persons += this.#follow(number, { policy: request.policy, retold: retold.get(number) ?? [] });
-      yield [number + 1, total];
+    if (this.#followed === dataVersion) yield [total, total];
+    else {
+      this.#followed = undefined;
+      const retold = this.#retoldSince(mark.epoch);
+      this.#persons = 0;
+      for (let number = 0; number < total; number++) {
+        this.#persons += this.#follow(number, { policy: request.policy, retold: retold.get(number) ?? [] });
+        yield [number + 1, total];
+      }
+      this.#followed = dataVersion;
     }
     // Values that nobody has any more stay in their dictionary: when they are most of it, everything is read once more.
     this.#isWorn = this.#columns.dictionaries.some(({ size }) => size > SPARE_VALUES + 2 * this.#persons);
@@ -141,11 +152,16 @@ export class Shard {
   #named(number: number, rows: ChunkRows, moves: ReadonlyMap<number, Move>): readonly MovedPerson[] {
     if (moves.size === 0) return [];
     const first = this.#firstRow(number);
+    const named = (at: number, personId: string | undefined): readonly MovedPerson[] => {
+      const move = moves.get(at);
+      return move === undefined || personId === undefined
+        ? []
+        : [{ personId, version: rows.version(at), ...move }];
+    };
     return this.#store.readSource((source) =>
-      source.ids(first, first + CHUNK_PERSONS).flatMap(([row, personId]) => {
-        const move = moves.get(row - first);
-        return move === undefined ? [] : [{ personId, version: rows.version(row - first), ...move }];
-      }),
+      moves.size <= FEW_MOVES
+        ? [...moves.keys()].sort((a, b) => a - b).flatMap((at) => named(at, source.id(first + at)))
+        : source.ids(first, first + CHUNK_PERSONS).flatMap(([row, personId]) => named(row - first, personId)),
     );
   }
 
@@ -172,6 +188,7 @@ export class Shard {
     const file = new ShardFile(projectionFile(path, shard), basis);
     const head = file.head();
     this.#file = file;
+    this.#followed = undefined;
     this.#policy = key;
     this.#epoch = epoch;
     this.#retold = head?.retold ?? this.#store.readSource((source) => source.retold.mark().last);
@@ -187,6 +204,7 @@ export class Shard {
     const before = columns.layout;
     const layout = joinLayouts(before, wanted);
     if (JSON.stringify(layout) === JSON.stringify(before)) return;
+    this.#followed = undefined;
     const keepsEvents =
       JSON.stringify([layout.events, layout.values]) === JSON.stringify([before.events, before.values]);
     const stored = columns.storedDictionaries();
@@ -219,6 +237,7 @@ export class Shard {
 
   /** Begins with empty columns. */
   #begin(layout: ColumnLayout): void {
+    this.#followed = undefined;
     this.#columns = new Columns(layout);
     this.#chunks = new Map();
     this.#file?.clear({ layout, retold: this.#retold });

@@ -1,20 +1,62 @@
-import { idsOfPerson } from "@tessera/hub";
+import { idsOfPerson, type SearchPlan } from "@tessera/hub";
 import { compileAudiences } from "@tessera/segment-engine";
-import { identityKey, identityOfKey, type JsonObject } from "@tessera/xdm";
-import { Arg, Args, ArgsType, Ctx, Field, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
+import { identityKey } from "@tessera/xdm";
+import {
+  Arg,
+  Args,
+  ArgsType,
+  Ctx,
+  Field,
+  Float,
+  Int,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+} from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { demandFields } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
+import { cursorOf, demandFirst, placeOfCursor } from "../page.ts";
 import { PageInfo } from "../page.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 import { profileOf } from "./profile.mapper.ts";
 import { Profile } from "./profile.type.ts";
 
-const FIRST_MAX = 1_000;
-const SCAN_PAGE = 500;
-/** Persons that one search looks at; it goes on behind the cursor. */
-const LOOKED_AT_MAX = 50_000;
+const LIST = "profiles";
+/** Persons that a search may look at before it is worth a hint. */
+const CHEAP = 500;
+
+@ObjectType("SearchPlan", { description: "How a search was answered, and what it cost." })
+class SearchPlanType {
+  @Field(() => String, {
+    description:
+      "index: by the indexes below. scan: everyone was looked at in turn, as far as this page went.",
+  })
+  readonly method!: string;
+
+  @Field(() => [String], { description: "The attributes whose indexes it went by; see searchIndexes." })
+  readonly indexes!: readonly string[];
+
+  @Field(() => [String], {
+    description: "Attributes of the query an index of which is missing: with it fewer persons are looked at.",
+  })
+  readonly missing!: readonly string[];
+
+  @Field(() => Boolean, {
+    description: "Whether its indexes were busy with an evaluation of everyone, so that it did without.",
+  })
+  readonly isBusy!: boolean;
+
+  @Field(() => Int, { description: "Its cost: persons that were read and looked at for this page." })
+  readonly examined!: number;
+
+  @Field(() => Float, {
+    description: "Persons there are: what a search of everyone looks at, over all pages.",
+  })
+  readonly persons!: number;
+}
 
 @ObjectType({ description: "A person at their place in a list." })
 class ProfileEdge {
@@ -47,6 +89,9 @@ class ProfileConnection {
     description: "How the same could be answered without looking at everyone.",
   })
   readonly hint!: string | undefined;
+
+  @Field(() => SearchPlanType, { description: "How it was answered, and what it cost." })
+  readonly plan!: SearchPlanType;
 }
 
 /** What is searched for. */
@@ -66,54 +111,38 @@ class SearchArgs {
 export class SearchResolver {
   @Query(() => ProfileConnection, {
     description:
-      "Persons by their attributes. Looks at everyone in turn: for what is asked often, make an audience. Permission: View Profiles, and all labels on the attributes asked for.",
+      "Persons by their attributes, in order of their ids. Goes by the indexes of searchIndexes where they can tell, else looks at everyone in turn; `plan` says which it was, what index is missing and what it cost. Permission: View Profiles, and all labels on the attributes asked for.",
   })
   async searchProfiles(
     @Args(() => SearchArgs) { where, first, after }: SearchArgs,
     @Ctx() context: GatewayContext,
   ): Promise<ProfileConnection> {
     demand(context, "view-profiles");
-    if (first < 1 || first > FIRST_MAX) throw failure("BAD_USER_INPUT", `first: expected 1 to ${FIRST_MAX}.`);
-    const { gateway, sandbox, loaders, principal } = context;
-    const matches = predicateOf(where, context);
+    demandFirst(first);
+    const { gateway, sandbox, principal } = context;
+    demandAttributes(where, context);
     gateway.audit(context, { action: "profile.search", subject: "attributes" });
+    const [behind = ""] = after ? placeOfCursor(after, LIST) : [];
+    const asked = { where, after: String(behind), limit: first };
+    const { views, examined, last, hasMore, plan } = valueOf(await sandbox.hub.searchPersons(asked));
     const hidden = sandbox.labels.hiddenFrom(principal);
-    const edges: ProfileEdge[] = [];
-    let cursor = after ? Buffer.from(after, "base64url").toString() : "";
-    let examined = 0;
-    let more = true;
-    while (more && edges.length < first && examined < LOOKED_AT_MAX) {
-      const page = await sandbox.store.scan(cursor, SCAN_PAGE);
-      more = page.length === SCAN_PAGE;
-      for (const person of page) {
-        if (edges.length === first) {
-          more = true;
-          break;
-        }
-        cursor = person.personId;
-        examined += 1;
-        const [key] = person.identities;
-        if (key === undefined || person.fragments.length === 0) continue;
-        const view = await loaders.profile(identityOfKey(key));
-        if (view === undefined || !matches(view.attributes)) continue;
-        const attributes = sandbox.labels.visibleTo(principal, view.attributes);
-        edges.push({ cursor: cursorOf(cursor), node: profileOf({ ...view, attributes }, hidden) });
-      }
-    }
+    const edges = views.map((view) => {
+      const attributes = sandbox.labels.visibleTo(principal, view.attributes);
+      return { cursor: cursorOf(LIST, [view.personId]), node: profileOf({ ...view, attributes }, hidden) };
+    });
+    const { persons } = await sandbox.store.totals();
     return {
       edges,
       nodes: edges.map(({ node }) => node),
       pageInfo: {
-        hasNextPage: more,
+        hasNextPage: hasMore,
         hasPreviousPage: Boolean(after),
         startCursor: edges[0]?.cursor,
-        endCursor: cursor === "" ? undefined : cursorOf(cursor),
+        endCursor: last === "" ? undefined : cursorOf(LIST, [last]),
       },
       examined,
-      hint:
-        examined > SCAN_PAGE
-          ? "An audience with this query keeps its members at hand; a person of whom an identity is known is found at once by profile(identity)."
-          : undefined,
+      plan: { ...plan, examined, persons },
+      hint: examined > CHEAP ? hintOf(plan) : undefined,
     };
   }
 
@@ -140,8 +169,19 @@ export class SearchResolver {
   }
 }
 
-/** The query as a question to attributes; refused when it asks for events, or for what is hidden from the caller. */
-function predicateOf(where: string, context: GatewayContext): (attributes: JsonObject) => boolean {
+/** How the same could be answered with less. */
+function hintOf({ method, missing, isBusy }: SearchPlan): string {
+  const audience =
+    "An audience with this query keeps its members at hand; a person of whom an identity is known is found at once by profile(identity).";
+  if (isBusy) return "Its indexes were busy with an evaluation of everyone. Ask again in a while.";
+  if (missing.length > 0) return `Index ${missing.join(", ")} with createSearchIndex. ${audience}`;
+  return method === "scan"
+    ? `No index can answer this: they find equal texts and truths, and numbers by size. ${audience}`
+    : audience;
+}
+
+/** Refuses a query that asks for events, or for what is hidden from the caller. */
+function demandAttributes(where: string, context: GatewayContext): void {
   const definition = {
     id: "search",
     name: "search",
@@ -158,10 +198,4 @@ function predicateOf(where: string, context: GatewayContext): (attributes: JsonO
     );
   }
   demandFields(context, plan.fields);
-  const now = context.gateway.clock();
-  return (attributes) => plan.evaluate({ attributes, events: [] }, now).members.size > 0;
-}
-
-function cursorOf(id: string): string {
-  return Buffer.from(id).toString("base64url");
 }
