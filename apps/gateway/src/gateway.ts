@@ -3,6 +3,7 @@ import type { AccessRegistry } from "./access/access-registry.ts";
 import type { Principal } from "./access/principal.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { DeliveryWorker } from "./delivery/delivery-worker.ts";
+import type { JobRecords } from "./job-records.ts";
 import type { Jobs } from "./jobs.ts";
 import type { AuditLog } from "./observe/audit.ts";
 import type { Metrics } from "./observe/metrics.ts";
@@ -37,6 +38,8 @@ export interface Gateway {
   /** Ends the work in a sandbox and removes all that is stored in it. */
   readonly dropSandbox: (name: string) => Promise<void>;
   readonly jobs: Jobs;
+  /** The jobs of an open sandbox, those of other processes among them. */
+  readonly jobRecords: (sandbox: string) => JobRecords;
   /** The delivery of an open sandbox. */
   readonly delivery: (sandbox: string) => DeliveryWorker;
   /** The privacy jobs of an open sandbox. */

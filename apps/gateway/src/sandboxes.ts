@@ -6,6 +6,7 @@ import { catalogOf } from "./catalog.ts";
 import type { GatewayConfig, Role } from "./config.ts";
 import { type DeliveryWorker, startDeliveryWorker } from "./delivery/delivery-worker.ts";
 import { createProjector } from "./edge/projector.ts";
+import { type JobRecords, openJobRecords } from "./job-records.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { createPrivacyJobs, type PrivacyJobs } from "./privacy/privacy-jobs.ts";
@@ -40,6 +41,7 @@ export interface Sandboxes {
   readonly delivery: (name: string) => DeliveryWorker;
   readonly privacy: (name: string) => PrivacyJobs;
   readonly evaluations: (name: string) => EvaluationRuns;
+  readonly jobRecords: (name: string) => JobRecords;
   /** Ends the work in a sandbox and removes all that is stored in it; the next `open` finds it empty. */
   readonly drop: (name: string) => Promise<void>;
   /** Evaluations that are broken off from now on are left for the next process. */
@@ -52,6 +54,7 @@ interface Running {
   readonly delivery: DeliveryWorker;
   readonly privacy: PrivacyJobs;
   readonly evaluations: EvaluationRuns;
+  readonly jobRecords: JobRecords;
   readonly close: () => Promise<void>;
 }
 
@@ -86,6 +89,7 @@ export function createSandboxes(parts: SandboxParts, given?: HubStore): Sandboxe
     delivery: (name) => runningOne(name).delivery,
     privacy: (name) => runningOne(name).privacy,
     evaluations: (name) => runningOne(name).evaluations,
+    jobRecords: (name) => runningOne(name).jobRecords,
     drop: async (name) => {
       const found = await opening.get(name);
       opening.delete(name);
@@ -142,6 +146,15 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     onEvaluated: metrics.evaluating.batch.add,
     onCommit: (done) => metrics.commits.inc({ sandbox: name, outcome: done ? "done" : "conflict" }),
   });
+  const jobRecords = await openJobRecords({
+    sandbox: name,
+    store,
+    jobs,
+    clock,
+    isShared: leased !== undefined,
+    leaseMs: config.leaseMs,
+    onError,
+  });
   if (does("derive")) await finishRebuild(sandbox);
   sandbox.follow((changes) => {
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
@@ -190,11 +203,13 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     delivery,
     privacy,
     evaluations,
+    jobRecords,
     close: async () => {
       evaluations.close();
       await schedule?.close();
       await workers?.close();
       await jobs.finish(name);
+      await jobRecords.close();
       await projector?.close();
       await delivery.close();
       await sandbox.close();

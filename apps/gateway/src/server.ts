@@ -85,6 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     delivery: sandboxes.delivery,
     privacy: sandboxes.privacy,
     evaluations: sandboxes.evaluations,
+    jobRecords: sandboxes.jobRecords,
     jobs,
   };
   const trusted =

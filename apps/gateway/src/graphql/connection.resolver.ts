@@ -163,13 +163,12 @@ export class ConnectionResolver {
   }
 
   @Query(() => JobConnection, { description: "Jobs page by page, newest first. Permission: View Segments." })
-  jobConnection(
+  async jobConnection(
     @Args(() => JobPageArgs) { statuses, ...page }: JobPageArgs,
     @Ctx() context: GatewayContext,
-  ): Page<JobType> {
+  ): Promise<Page<JobType>> {
     demand(context, "view-segments");
-    const all = context.gateway.jobs
-      .list(context.sandbox.name)
+    const all = (await context.gateway.jobRecords(context.sandbox.name).list())
       .filter(({ status }) => !statuses || statuses.includes(status))
       .map(jobOf);
     return pageOf(inOrder(all, JOBS), JOBS, page);

@@ -67,7 +67,8 @@ export class LinkingResolver {
     demand(context, "manage-identity-namespaces");
     const { gateway, sandbox } = context;
     valueOf(sandbox.hub.checkLinkingRules(rules));
-    const job = gateway.jobs.start(sandbox.name, "rehearseLinkingRules", async (progress) =>
+    const kind = { kind: "rehearseLinkingRules", namesPersons: true } as const;
+    const job = gateway.jobs.start(sandbox.name, kind, async (progress) =>
       valueOf(await sandbox.hub.rehearseLinkingRules(rules, { onProgress: progress })),
     );
     gateway.audit(context, { action: "linkingRules.rehearse", subject: job.id });

@@ -1,4 +1,5 @@
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import type { JobRecords } from "../../job-records.ts";
 import { rebuildSandbox } from "../../rebuild.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, demandRole, failure } from "../failure.ts";
@@ -7,24 +8,25 @@ import { jobOf, JobType } from "./job.type.ts";
 @Resolver()
 export class JobResolver {
   @Query(() => [JobType], {
-    description: "The jobs of the sandbox, newest first. Permission: View Segments.",
+    description:
+      "The jobs of the sandbox, newest first, the last 1,000: of every process that shares the store, and of earlier ones with their end. Permission: View Segments.",
   })
-  jobs(@Ctx() context: GatewayContext): JobType[] {
+  async jobs(@Ctx() context: GatewayContext): Promise<JobType[]> {
     demand(context, "view-segments");
-    return context.gateway.jobs.list(context.sandbox.name).map(jobOf);
+    return (await recordsOf(context).list()).map(jobOf);
   }
 
   @Query(() => JobType, {
     nullable: true,
     description: "One job; null when it is not known. Permission: View Segments.",
   })
-  job(
+  async job(
     @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
-  ): JobType | undefined {
+  ): Promise<JobType | undefined> {
     demand(context, "view-segments");
-    const job = context.gateway.jobs.get(id);
-    return job?.sandbox === context.sandbox.name ? jobOf(job) : undefined;
+    const job = await recordsOf(context).get(id);
+    return job === undefined ? undefined : jobOf(job);
   }
 
   @Mutation(() => JobType, {
@@ -61,17 +63,22 @@ export class JobResolver {
   }
 
   @Mutation(() => JobType, {
-    description: "Stops a job at its next step. Permission: Evaluate a Segment to an Audience.",
+    description:
+      "Stops a job at its next step, whichever process that shares the store is at it; gives it as it stands. Permission: Evaluate a Segment to an Audience.",
   })
-  cancelJob(
+  async cancelJob(
     @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
-  ): JobType {
+  ): Promise<JobType> {
     demand(context, "evaluate-segment");
-    const { gateway, sandbox } = context;
-    const job = gateway.jobs.get(id)?.sandbox === sandbox.name ? gateway.jobs.cancel(id) : undefined;
+    const { gateway } = context;
+    const job = await recordsOf(context).cancel(id);
     if (job === undefined) throw failure("NOT_FOUND", "No such job in this sandbox.");
     gateway.audit(context, { action: "job.cancel", subject: id });
     return jobOf(job);
   }
+}
+
+function recordsOf({ gateway, sandbox }: GatewayContext): JobRecords {
+  return gateway.jobRecords(sandbox.name);
 }

@@ -5,7 +5,7 @@ import { DateTime, Json } from "../scalars.ts";
 
 @ObjectType("Job", { description: "Long work: where it stands and what came of it." })
 export class JobType {
-  @Field(() => ID, { description: "Stable id, while this gateway runs." })
+  @Field(() => ID, { description: "Stable id." })
   readonly id!: string;
 
   @Field(() => String, { description: "What it does." })
@@ -14,10 +14,10 @@ export class JobType {
   @Field(() => String, { description: "running, done, failed or cancelled." })
   readonly status!: string;
 
-  @Field(() => Int, { description: "So many are done" })
+  @Field(() => Int, { description: "Steps done, of whatever the job counts: persons, files, audiences." })
   readonly done!: number;
 
-  @Field(() => Int, { description: "of so many; 0 while that is not known." })
+  @Field(() => Int, { description: "Steps there are; 0 while that is not known." })
   readonly total!: number;
 
   @Field(() => DateTime, { description: "When it began." })
@@ -26,10 +26,13 @@ export class JobType {
   @Field(() => DateTime, { nullable: true, description: "When it ended." })
   readonly endedAt!: string | undefined;
 
-  @Field(() => Json, { nullable: true, description: "What came of it." })
+  @Field(() => Json, {
+    nullable: true,
+    description: "What came of it; null for one that named persons and was told by another process.",
+  })
   readonly result!: unknown;
 
-  @Field(() => String, { nullable: true, description: "Why it failed." })
+  @Field(() => String, { nullable: true, description: "Why it failed or was cancelled." })
   readonly message!: string | undefined;
 }
 

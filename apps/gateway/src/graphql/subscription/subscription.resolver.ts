@@ -47,7 +47,7 @@ export class SubscriptionResolver {
 
   @Subscription(() => JobType, {
     description:
-      "The progress of one job, or of all jobs of the sandbox without id. Permission: View Segments.",
+      "The progress of one job, or of all jobs of the sandbox without id; of jobs of other processes once a second. Permission: View Segments.",
     subscribe: ({ context, args }: Request) => jobChanges(context, args.id),
   })
   jobChanged(
@@ -81,8 +81,8 @@ function jobChanges(context: GatewayContext, id: string | null | undefined): Asy
   const { gateway, sandbox } = context;
   return changesOf<Job>(
     (listener) =>
-      gateway.jobs.follow((job) => {
-        if (job.sandbox === sandbox.name && (!id || job.id === id)) listener(job);
+      gateway.jobRecords(sandbox.name).follow((job) => {
+        if (!id || job.id === id) listener(job);
       }),
     context.signal,
   );
