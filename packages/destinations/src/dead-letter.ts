@@ -20,14 +20,20 @@ export interface ReplayReport {
   readonly left: readonly string[];
 }
 
+/** Letters made ready to be told again: what to tell, and what became of each. */
+export interface MendedLetters {
+  readonly report: ReplayReport;
+  readonly items: readonly OutboxItem[];
+}
+
 /**
- * Sends dead letters to their destination again, and to no other. An entry or exit about which the destination was
- * told something later is left out, so that a replay never turns back what happened since.
+ * Makes dead letters ready to be told again, under new ids; nothing is changed yet. An entry or exit about which the
+ * destination was told something later is left out, so that a replay never turns back what happened since.
  */
-export async function replayDeadLetters(
-  store: DeadLetters & DeliveryLog & { append: (items: readonly OutboxItem[]) => Promise<void> },
+export async function mendDeadLetters(
+  store: DeadLetters & DeliveryLog,
   request: ReplayRequest,
-): Promise<ReplayReport> {
+): Promise<MendedLetters> {
   const letters = await store.deadLetters(request.query);
   const report = { replayed: [] as string[], superseded: [] as string[], left: [] as string[] };
   const items: OutboxItem[] = [];
@@ -42,6 +48,15 @@ export async function replayDeadLetters(
       items.push(again(current, letter, request.now));
     }
   }
+  return { report, items };
+}
+
+/** Sends dead letters to their destination again, and to no other, by its outbox; see `mendDeadLetters`. */
+export async function replayDeadLetters(
+  store: DeadLetters & DeliveryLog,
+  request: ReplayRequest,
+): Promise<ReplayReport> {
+  const { report, items } = await mendDeadLetters(store, request);
   const gone = [...report.replayed, ...report.superseded];
   if (gone.length > 0) await store.replaceDeadLetters(request.query.destinationId, gone, items);
   return report;

@@ -97,7 +97,13 @@ export { type MappingChange, planDefinitionChanges, planMappingChange } from "./
 export { sha256Hex } from "./sha256.ts";
 export { type DataflowCheck, type DataflowVerdict, validateDataflow } from "./validate-dataflow.ts";
 export { type MappingPreview, previewMapping } from "./preview-mapping.ts";
-export { replayDeadLetters, type ReplayReport, type ReplayRequest } from "./dead-letter.ts";
+export {
+  mendDeadLetters,
+  type MendedLetters,
+  replayDeadLetters,
+  type ReplayReport,
+  type ReplayRequest,
+} from "./dead-letter.ts";
 export {
   CSV_SCHEMA,
   type CsvOptions,

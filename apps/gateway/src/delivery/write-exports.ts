@@ -2,7 +2,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import { DEFAULT_RETRY, type DeliveryStore, exportAudience, type Send } from "@tessera/destinations";
 import type { Hub } from "@tessera/hub";
 
-type Planned = Extract<Awaited<ReturnType<Hub["planExports"]>>, { ok: true }>["value"];
+type Planned = Extract<Awaited<ReturnType<Hub["planExports"]>>, { ok: true }>["value"][number];
+/** What a file is written from. */
+export type FileToWrite = Pick<Planned, "destination" | "batch" | "context">;
 
 /** What became of one file. */
 export interface WrittenFile {
@@ -27,7 +29,10 @@ const RETRY = { ...DEFAULT_RETRY, maxAttempts: 3, baseMs: 400, maxMs: 2_000 };
 const LOGGED_AT_ONCE = 500;
 
 /** Writes planned files one after the other; a file that cannot be written is tried again and then told with its reason. */
-export async function writeExports(planned: Planned, ports: ExportPorts): Promise<readonly WrittenFile[]> {
+export async function writeExports(
+  planned: readonly FileToWrite[],
+  ports: ExportPorts,
+): Promise<readonly WrittenFile[]> {
   const written: WrittenFile[] = [];
   for (const { destination, batch, context } of planned) {
     const files = new Map<string, WrittenFile>();

@@ -3,12 +3,8 @@ import { audienceOf } from "./audience/audience.mapper.ts";
 import { Audience } from "./audience/audience.type.ts";
 import { connectionType } from "./connection.type.ts";
 import type { GatewayContext } from "./context.ts";
-import {
-  DeadLetterFilter,
-  deadLetterOf,
-  deadLetterQuery,
-  DeadLetterType,
-} from "./destination/dead-letter.resolver.ts";
+import { deadLetterOf, deadLetterQuery } from "./destination/dead-letter.resolver.ts";
+import { DeadLetterFilter, DeadLetterType } from "./destination/dead-letter.type.ts";
 import { dataflowOf, destinationOf } from "./destination/destination.mapper.ts";
 import { DataflowType, Destination } from "./destination/destination.type.ts";
 import { demand } from "./failure.ts";

@@ -3,6 +3,7 @@ import {
   type DataflowAudience,
   type EvaluateExpression,
   explainActivation,
+  type FieldMapping,
   parseSchedule,
   type PersonView,
   previewMapping,
@@ -10,7 +11,7 @@ import {
 import { activationConsent, CORE_MARKETING_ACTIONS } from "@tessera/governance";
 import { idsOfPerson } from "@tessera/hub";
 import { evaluateValue } from "@tessera/segment-engine";
-import { formatInstant, type Identity, identityKey, UPS } from "@tessera/xdm";
+import { formatInstant, type Identity, identityKey, type Issue, UPS } from "@tessera/xdm";
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
@@ -164,18 +165,25 @@ export class DataflowResolver {
 
   @Query(() => [MappingPreviewType], {
     description:
-      "What a mapping gives for one person, line by line, transformed as it would leave. Permission: View Profiles.",
+      "What a mapping gives for one person, line by line, transformed as it would leave, and what a destination has against it. Permission: View Profiles.",
   })
   async previewMapping(
     @Arg("mapping", () => [JsonObjectScalar], { description: "As for activateAudiences." }) mapping: object[],
     @Arg("identity", () => IdentityInput, { description: "Any identity of the person." })
     identity: IdentityInput,
+    @Arg("destinationId", () => ID, { nullable: true, description: "Checked for this destination." })
+    destinationId: string | undefined,
     @Ctx() context: GatewayContext,
   ): Promise<readonly MappingPreviewType[]> {
     demand(context, "view-profiles");
     context.gateway.audit(context, { action: "profile.view", person: identityKey(identity) });
     const person = await personOf(context, identity);
-    return previewMapping(valueOf(mappingOf(mapping)), person, evaluateAt(context));
+    const lines = valueOf(mappingOf(mapping));
+    const issues = destinationId ? await mappingIssues(lines, destinationId, context) : [];
+    return previewMapping(lines, person, evaluateAt(context)).map((preview, line) => ({
+      ...preview,
+      issues: issues.filter(({ path = [] }) => path[1] === line).map(issueOf),
+    }));
   }
 
   @Query(() => ActivationExplanationType, {
@@ -214,6 +222,21 @@ function find({ sandbox }: GatewayContext, id: string): { readonly live: Live; r
 
 function demandDestination({ sandbox }: GatewayContext, id: string): void {
   if (!sandbox.hub.destinations().has(id)) throw failure("NOT_FOUND", "No such destination in this sandbox.");
+}
+
+/** What a destination has against the lines of a mapping; `path[1]` is the line. */
+async function mappingIssues(
+  mapping: readonly FieldMapping[],
+  destinationId: string,
+  context: GatewayContext,
+): Promise<readonly Issue[]> {
+  demand(context, "view-destinations");
+  const live = context.sandbox.hub.destinations().get(destinationId);
+  if (live === undefined) throw failure("NOT_FOUND", "No such destination in this sandbox.");
+  const { name } = live.stored;
+  const dataflow: Dataflow = { id: "", destinationId, name, audiences: [], mapping, enabled: true };
+  const { violations, warnings } = await checkDataflow(dataflow, live, context);
+  return [...violations, ...warnings].filter(({ path = [] }) => path[0] === "mapping" && path.length > 1);
 }
 
 /** The dataflow as the input wants it. */
@@ -274,10 +297,11 @@ function evaluateAt({ gateway }: GatewayContext): EvaluateExpression {
 }
 
 async function backlogOf({ gateway, sandbox }: GatewayContext, id: string): Promise<DeliveryBacklog> {
-  const { store } = gateway.delivery(sandbox.name);
+  const { store, metrics } = gateway.delivery(sandbox.name);
   const [backlog, pause] = await Promise.all([
     store.backlog(id, formatInstant(gateway.clock())),
     store.pauseOf(id),
   ]);
-  return { ...backlog, pausedAt: pause?.at, pauseReason: pause?.reason };
+  const counts = metrics().find(({ destinationId }) => destinationId === id);
+  return { ...backlog, pausedAt: pause?.at, pauseReason: pause?.reason, circuit: counts?.circuit, counts };
 }

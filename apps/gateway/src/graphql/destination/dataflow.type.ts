@@ -98,6 +98,12 @@ export class MappingPreviewType {
     description: "ok; missing; required-missing: the person is not sent at all; complex: a list or a map.",
   })
   readonly state!: string;
+
+  @Field(() => [IssueType], {
+    description:
+      "What the destination has against the line: its type, its hashing, its field. Empty without one.",
+  })
+  readonly issues!: readonly IssueType[];
 }
 
 @ObjectType({ description: "Why a person is, or is not, told to a destination." })
@@ -178,6 +184,27 @@ export class DeliveryLineConnection {
   readonly totalCount!: number;
 }
 
+@ObjectType({ description: "Calls of a destination, and what became of its items." })
+export class DeliveryCounts {
+  @Field(() => Int, { description: "Calls made." })
+  readonly requests!: number;
+
+  @Field(() => Int, { description: "Calls that failed." })
+  readonly failedRequests!: number;
+
+  @Field(() => Int, { description: "Items delivered." })
+  readonly delivered!: number;
+
+  @Field(() => Int, { description: "Items taken into a job of the destination." })
+  readonly accepted!: number;
+
+  @Field(() => Int, { description: "Tries that are made again." })
+  readonly retried!: number;
+
+  @Field(() => Int, { description: "Items set aside." })
+  readonly deadLettered!: number;
+}
+
 @ObjectType({ description: "How much waits at a destination." })
 export class DeliveryBacklog {
   @Field(() => Int, { description: "Items that are not finished; at most 20,000 are counted." })
@@ -197,6 +224,19 @@ export class DeliveryBacklog {
 
   @Field(() => String, { nullable: true, description: "Why deliveries are paused." })
   readonly pauseReason?: string | undefined;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "closed; open after failures in a row: nothing is sent for a while; probing: one call at a time decides. Null where another process delivers.",
+  })
+  readonly circuit?: string | undefined;
+
+  @Field(() => DeliveryCounts, {
+    nullable: true,
+    description: "What was done since this process began. Null where another process delivers.",
+  })
+  readonly counts?: DeliveryCounts | undefined;
 }
 
 /** Whose log is wanted. */

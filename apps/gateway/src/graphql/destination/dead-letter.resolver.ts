@@ -3,81 +3,21 @@ import {
   type DeadLetter,
   type DeadLetterQuery,
   replayDeadLetters,
+  type ReplayRequest,
 } from "@tessera/destinations";
 import { formatInstant, identityKey, type JsonObject, type JsonValue, parseJson } from "@tessera/xdm";
 import { idsOfPerson } from "@tessera/hub";
-import { Args, ArgsType, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from "type-graphql";
+import { Args, Ctx, Mutation, Resolver } from "type-graphql";
+import { replayRows } from "../../delivery/replay-rows.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
-import { IdentityInput } from "../identity/identity.type.ts";
-import { DateTime, JsonObjectScalar } from "../scalars.ts";
-
-@InputType({ description: "Which dead letters: all that is given must hold." })
-export class DeadLetterFilter {
-  @Field(() => [String], { nullable: true, description: "Set aside for one of these reasons." })
-  readonly codes?: string[];
-
-  @Field(() => ID, { nullable: true, description: "Of one dataflow." })
-  readonly dataflowId?: string;
-
-  @Field(() => IdentityInput, { nullable: true, description: "About the person who has this identity." })
-  readonly identity?: IdentityInput;
-
-  @Field(() => DateTime, { nullable: true, description: "Set aside at this time or later." })
-  readonly since?: Date;
-}
-
-@ObjectType("DeadLetter", { description: "A record that a destination will not take as it is." })
-export class DeadLetterType {
-  @Field(() => ID, { description: "Id of the item." })
-  readonly id!: string;
-
-  @Field(() => DateTime, { description: "When it was set aside." })
-  readonly at!: string;
-
-  @Field(() => String, { description: "Why, as a stable code." })
-  readonly code!: string;
-
-  @Field(() => String, { nullable: true, description: "Why, for the operator." })
-  readonly detail!: string | undefined;
-
-  @Field(() => [String], { description: "The persons it tells about." })
-  readonly persons!: readonly string[];
-}
-
-@ObjectType({ description: "What became of dead letters that were sent again." })
-class ReplayReport {
-  @Field(() => [ID], { description: "Sent again." })
-  readonly replayed!: readonly string[];
-
-  @Field(() => [ID], { description: "Left out: the destination was told something newer since." })
-  readonly superseded!: readonly string[];
-}
-
-@ArgsType()
-class ReplayArgs {
-  @Field(() => ID, { description: "The destination." })
-  readonly destinationId!: string;
-
-  @Field(() => [ID], { nullable: true, description: "Only these items." })
-  readonly ids?: string[];
-
-  @Field(() => DeadLetterFilter, { nullable: true, description: "Only those that it lets through." })
-  readonly filter?: DeadLetterFilter;
-
-  @Field(() => JsonObjectScalar, {
-    nullable: true,
-    description:
-      "Mends them: values by target field that take the place of what was sent; null takes one out.",
-  })
-  readonly attributes?: object;
-}
+import { type DeadLetterFilter, type DeadLetterType, ReplayArgs, ReplayReport } from "./dead-letter.type.ts";
 
 @Resolver()
 export class DeadLetterResolver {
   @Mutation(() => ReplayReport, {
     description:
-      "Sends dead letters to their destination again, up to 1,000: those named, those of a filter, or all. Permission: Activate Destinations.",
+      "Sends dead letters to their destination again, up to 1,000: those named, those of a filter, or all. Those of a file destination are written to files of their own. Permission: Activate Destinations.",
   })
   async replayDeadLetters(
     @Args(() => ReplayArgs) { destinationId, ids, filter, attributes }: ReplayArgs,
@@ -85,13 +25,23 @@ export class DeadLetterResolver {
   ): Promise<ReplayReport> {
     demand(context, "activate-destinations");
     const { gateway, sandbox } = context;
+    const live = sandbox.hub.destinations().get(destinationId);
+    if (live === undefined) throw failure("NOT_FOUND", "No such destination in this sandbox.");
     gateway.audit(context, { action: "deadLetters.replay", subject: destinationId });
     const query = await deadLetterQuery(context, destinationId, filter ?? {});
-    return replayDeadLetters(gateway.delivery(sandbox.name).store, {
+    const now = formatInstant(gateway.clock());
+    const request: ReplayRequest = {
       query: { ...query, limit: 1_000, ...(ids && { ids }) },
-      now: formatInstant(gateway.clock()),
+      now,
       ...(attributes && { fix: (item) => mended(item, attributes) }),
-    });
+    };
+    const { store, exportPorts } = gateway.delivery(sandbox.name);
+    if (live.configured.kind !== "batch-file")
+      return { ...(await replayDeadLetters(store, request)), files: [] };
+    const { organisation: orgId } = gateway.config;
+    const { name: destinationName } = live.stored;
+    const plan = { now, destinationId, destinationName, orgId, sandbox: sandbox.name };
+    return replayRows(live, request, { ...exportPorts, delivery: store, context: plan });
   }
 }
 
@@ -124,7 +74,21 @@ function mended(item: ActivationItem, attributes: object): ActivationItem {
   return { ...item, attributes: next };
 }
 
-/** A dead letter as the API tells it. */
+/** A dead letter as the API tells it: names of fields, no values. */
 export function deadLetterOf({ item, at, code, detail }: DeadLetter): DeadLetterType {
-  return { id: item.id, at, code, detail, persons: item.lanes };
+  const { id, lanes: persons, dataflowId, payload } = item;
+  const told = payload.kind === "profile" ? payload.item : undefined;
+  return {
+    id,
+    at,
+    code,
+    detail,
+    persons,
+    dataflowId,
+    changes: told?.changes ?? [],
+    fields: Object.entries(told?.attributes ?? {}).flatMap(([name, value]) =>
+      value === undefined ? [] : [name],
+    ),
+    namespaces: [...new Set(told?.identities.map(({ namespace }) => namespace))],
+  };
 }
