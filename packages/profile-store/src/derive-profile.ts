@@ -42,6 +42,14 @@ export function deriveProfile(fragments: readonly Fragment[], policy: MergePolic
   return { attributes: build(root, "", provenance), provenance };
 }
 
+/** The attributes of `deriveProfile`, for those who do not ask where they come from. */
+export function mergeAttributes(fragments: readonly Fragment[], policy: MergePolicy): JsonObject {
+  const [only, second] = fragments;
+  if (only !== undefined && second === undefined && policy.attributeMerge.type === "timestampOrdered")
+    return only.body;
+  return deriveProfile(fragments, policy).attributes;
+}
+
 type Leaf = { readonly value: JsonValue; readonly from: Provenance; readonly rank: number };
 type Node = Map<string, Node | Leaf>;
 type Beats = (challenger: Provenance, holder: Provenance, ranks: readonly [number, number]) => boolean;

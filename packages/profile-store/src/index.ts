@@ -19,7 +19,7 @@ export {
   parseMergePolicy,
   saveMergePolicy,
 } from "./merge-policy.ts";
-export { deriveProfile, type DerivedProfile, type Provenance } from "./derive-profile.ts";
+export { deriveProfile, type DerivedProfile, mergeAttributes, type Provenance } from "./derive-profile.ts";
 export {
   compareMemberships,
   hasData,

@@ -12,6 +12,14 @@ export function encodeBody(body: JsonValue | object): string | Uint8Array {
 
 /** What `encodeBody` was given. */
 export function decodeBody(stored: string | Uint8Array): unknown {
-  const text = typeof stored === "string" ? stored : inflateRawSync(stored).toString("utf8");
-  return JSON.parse(text) as unknown;
+  return JSON.parse(textOf(stored)) as unknown;
+}
+
+/** The same for many: read together they take less time than one by one. */
+export function decodeBodies(stored: readonly (string | Uint8Array)[]): readonly unknown[] {
+  return JSON.parse(`[${stored.map(textOf).join(",")}]`) as readonly unknown[];
+}
+
+function textOf(stored: string | Uint8Array): string {
+  return typeof stored === "string" ? stored : inflateRawSync(stored).toString("utf8");
 }

@@ -10,7 +10,7 @@ import {
   type StoredRecord,
 } from "@tessera/profile-store";
 import type { ExperienceEvent, IdentityKey, JsonObject } from "@tessera/xdm";
-import { decodeBody, encodeBody } from "./body.ts";
+import { decodeBodies, decodeBody, encodeBody } from "./body.ts";
 import { decodeId, encodeId } from "./event-id.ts";
 import { EventIndex, type IndexMark } from "./event-index.ts";
 import type { FragmentCodec } from "./fragment-row.ts";
@@ -23,6 +23,7 @@ const OPERATIONS: readonly RecordOperation[] = ["upsert", "merge", "delete"];
 
 type Stored = string | Uint8Array;
 type EventRow = readonly [number, Stored, number, Uint8Array | null, number, number, Stored | null];
+type BodyRow = readonly [row: number, at: number, body: Stored | null];
 type WalkRow = readonly [id: number, eid: Stored, dataset: number, owner: number, at: number, bare: number];
 type RecordRow = readonly [Stored, number, Uint8Array | null, number, number, number, Stored];
 
@@ -46,6 +47,8 @@ export class TruthRows {
   readonly #insertRecord: StatementSync;
   readonly #events: StatementSync;
   readonly #event: StatementSync;
+  readonly #bodies: StatementSync;
+  readonly #ownBody: StatementSync;
   readonly #records: StatementSync;
   readonly #body: StatementSync;
   readonly #owners: StatementSync;
@@ -81,6 +84,10 @@ export class TruthRows {
     this.#event = prepare(
       "SELECT id, eid, dataset, identities, at, ingested, body FROM event WHERE id = ? AND at >= ?",
     );
+    this.#bodies = prepare(
+      `SELECT event.id, event.at, body FROM event_of JOIN event ON event.id = event_of.id WHERE event_of.owner = ?`,
+    );
+    this.#ownBody = prepare("SELECT id, at, body FROM event WHERE id = ?");
     this.#records = prepare(
       "SELECT rid, dataset, identities, operation, at, ordinal, body FROM record WHERE owner = ?",
     );
@@ -233,6 +240,28 @@ export class TruthRows {
       for (const row of rows) found.push(this.#eventOf(owner, row));
     }
     return found.sort(compareEvents);
+  }
+
+  /** The bodies of events that still have one, in the order of `events`: all that a projection asks of them. */
+  bodies(owners: readonly IdentityKey[]): readonly ExperienceEvent[] {
+    const found: BodyRow[] = [];
+    for (const owner of new Set(owners)) {
+      const id = this.#parts.identities.find(owner);
+      if (id === undefined) continue;
+      const rows = this.#bodies.all(id) as unknown as BodyRow[];
+      const recent = this.#index.recentOf(id);
+      const listed = new Set(recent.length === 0 ? [] : rows.map(([row]) => row));
+      for (const row of recent)
+        if (!listed.has(row)) rows.push(...(this.#ownBody.all(row) as unknown as BodyRow[]));
+      for (const row of rows) found.push(row);
+    }
+    found.sort((a, b) => a[1] - b[1] || (this.#idOf(a[0]) < this.#idOf(b[0]) ? -1 : 1));
+    return decodeBodies(found.flatMap(([, , body]) => (body === null ? [] : [body]))) as ExperienceEvent[];
+  }
+
+  #idOf(row: number): string {
+    const found = this.#key.get(row) as unknown as readonly [Stored, number, number] | undefined;
+    return found === undefined ? "" : decodeId(found[0]);
   }
 
   records(owners: readonly IdentityKey[]): readonly StoredRecord[] {

@@ -1,7 +1,8 @@
 import type { EvaluationContext } from "../evaluate/context.ts";
 import { type Held, keptWindows, type KeptWindows, type LeafNow } from "../stream/kept.ts";
 import type { FoldLeaf, Leaf, SequenceLeaf, SequenceStep } from "./leaf.ts";
-import type { Window } from "./window.ts";
+import { countsOf } from "./event-counts.ts";
+import { earliestIn, type Window } from "./window.ts";
 
 interface Fold {
   readonly number: number;
@@ -32,6 +33,8 @@ export interface EventSteps {
   /** The earliest time that lies in the window of each counter, as of the moment `now`. */
   readonly from: Float64Array;
   now: number;
+  /** An event before this does nothing. */
+  oldest: number;
   readonly folds: readonly Fold[];
   readonly pairs: readonly PairStep[];
   readonly feeds: KeptWindows["feeds"][number];
@@ -206,6 +209,7 @@ export class EventFold {
       windows: Int32Array.from(counters, (counter) => this.#countWindow[counter] ?? 0),
       from: new Float64Array(counters.length),
       now: Number.NaN,
+      oldest: -Infinity,
       folds,
       pairs,
       feeds,
@@ -215,6 +219,7 @@ export class EventFold {
   /** An event at `time` does these steps. */
   take(steps: EventSteps, time: number): void {
     if (steps.now !== this.#now) this.#arrange(steps);
+    if (time < steps.oldest) return;
     const { counters, from, folds, pairs, feeds } = steps;
     for (let index = 0; index < counters.length; index++) {
       if (time < (from[index] ?? 0)) break;
@@ -235,6 +240,9 @@ export class EventFold {
       windows[index] = window;
       from[index] = this.#from[window] ?? 0;
     });
+    let oldest = steps.pairs.length + steps.feeds.length > 0 ? -Infinity : (from[0] ?? Infinity);
+    for (const { window } of steps.folds) oldest = Math.min(oldest, this.#from[window] ?? -Infinity);
+    steps.oldest = oldest;
     steps.now = this.#now;
   }
 
@@ -267,6 +275,8 @@ export class EventFold {
     for (let index = 0; index < pairs.length; index++) {
       const step = pairs[index];
       if (step === undefined || time === -Infinity) continue;
+      // Found once, found for good: later events do not take it back.
+      if (((this.#nodes[step.leaf] ?? 0) & this.#lane) !== 0) continue;
       const place = 2 * step.pair;
       const latest = this.#firsts[place] ?? -Infinity;
       if (!step.second) {
@@ -318,54 +328,6 @@ export class EventFold {
 
 const EMPTY = {};
 
-interface Counts {
-  readonly start: Int32Array;
-  readonly window: Int32Array;
-  readonly leafStart: Int32Array;
-  readonly leafOf: Int32Array;
-  readonly leastOf: Int32Array;
-}
-
-/** One counter for each condition and window, and the leaves that hold from so many on. */
-function countsOf(
-  leaves: readonly Leaf[],
-  conditions: number,
-  numberOf: (window: Window | undefined) => number,
-): Counts {
-  const counters: Map<number, { leaf: number; least: number }[]>[] = Array.from(
-    { length: conditions },
-    () => new Map(),
-  );
-  leaves.forEach((leaf, number) => {
-    if (leaf.kind !== "count") return;
-    const own = counters[leaf.condition];
-    const window = numberOf(leaf.window);
-    const list = own?.get(window) ?? [];
-    list.push({ leaf: number, least: leaf.least });
-    own?.set(window, list);
-  });
-  const [start, window, leafStart, leafOf, leastOf]: number[][] = [[0], [], [0], [], []];
-  for (const own of counters) {
-    for (const [number, list] of own) {
-      window?.push(number);
-      for (const { leaf, least } of list) {
-        leafOf?.push(leaf);
-        leastOf?.push(least);
-      }
-      leafStart?.push(leafOf?.length ?? 0);
-    }
-    start?.push(window?.length ?? 0);
-  }
-  const packed = (list: readonly number[] | undefined): Int32Array => Int32Array.from(list ?? []);
-  return {
-    start: packed(start),
-    window: packed(window),
-    leafStart: packed(leafStart),
-    leafOf: packed(leafOf),
-    leastOf: packed(leastOf),
-  };
-}
-
 function pairOf(leaf: Leaf): readonly [SequenceStep, SequenceStep] | undefined {
   if (leaf.kind !== "sequence") return undefined;
   const { steps, never }: SequenceLeaf = leaf;
@@ -375,20 +337,3 @@ function pairOf(leaf: Leaf): readonly [SequenceStep, SequenceStep] | undefined {
 
 /** Stands for a leaf that no window is kept for. */
 const NOT_KEPT: Leaf = { kind: "history", decide: () => false, reason: "" };
-
-/** The earliest time that lies in a window at a moment; times after it lie in it too. */
-function earliestIn(window: Window, now: number): number {
-  let out = 1;
-  while (window.until(now - out) >= now) {
-    out *= 2;
-    if (out > 8e15) return -8e15;
-  }
-  let inside = Math.floor(out / 2);
-  // now - out lies before the window, now - inside within it (or now itself is the first).
-  while (out - inside > 1) {
-    const middle = inside + Math.floor((out - inside) / 2);
-    if (window.until(now - middle) >= now) inside = middle;
-    else out = middle;
-  }
-  return window.until(now - inside) >= now ? now - inside : now + 1;
-}

@@ -1,5 +1,5 @@
 import type { ChainExpression, ChainStep, Occurrence, Pql } from "../ast.ts";
-import { addUnits } from "../time/calendar.ts";
+import { addUnits, fixedLength } from "../time/calendar.ts";
 import { type EventSource, isEvents, narrowed } from "./event-source.ts";
 import type { SequenceStep } from "./leaf.ts";
 import type { Formula, Lowering } from "./lower.ts";
@@ -125,7 +125,11 @@ function soonAfter(when: Occurrence, previous: string | undefined): ((time: numb
   if (when.kind !== "within" || when.direction !== "after" || !isStep(when.from, previous)) return undefined;
   const { op, amount, unit } = when;
   if (amount < 0 || (op !== "<=" && op !== "<")) return undefined;
-  return (time) => addUnits(time, -amount, unit) + (op === "<" ? 1 : 0);
+  const least = op === "<" ? 1 : 0;
+  const length = fixedLength(unit);
+  if (length === undefined) return (time) => addUnits(time, -amount, unit) + least;
+  const back = amount * length - least;
+  return (time) => time - back;
 }
 
 function isStep(node: Pql, name: string | undefined): boolean {

@@ -81,3 +81,20 @@ function within(unit: TimeUnit): Window {
     until: (time) => (time === -Infinity ? time : addUnits(startOfUnit(time, unit), 1, unit) - 1),
   };
 }
+
+/** The earliest time that lies in a window at a moment; times after it lie in it too. */
+export function earliestIn(window: Window, now: number): number {
+  let out = 1;
+  while (window.until(now - out) >= now) {
+    out *= 2;
+    if (out > 8e15) return -8e15;
+  }
+  let inside = Math.floor(out / 2);
+  // now - out lies before the window, now - inside within it (or now itself is the first).
+  while (out - inside > 1) {
+    const middle = inside + Math.floor((out - inside) / 2);
+    if (window.until(now - middle) >= now) inside = middle;
+    else out = middle;
+  }
+  return window.until(now - inside) >= now ? now - inside : now + 1;
+}

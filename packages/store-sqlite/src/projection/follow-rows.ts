@@ -1,8 +1,8 @@
 import type { Columns } from "@tessera/segment-engine";
 import {
   COMPUTED_DATASET,
-  deriveProfile,
   membershipMap,
+  mergeAttributes,
   type MergePolicy,
   type PersonState,
 } from "@tessera/profile-store";
@@ -63,7 +63,7 @@ function readPerson(
   if (known <= 0 || before.attributes !== marks.attributes || asksMemberships) {
     const fragments = person.fragments.filter(({ datasetId }) => datasetId !== COMPUTED_DATASET);
     columns.putAttributes(at + place, {
-      attributes: deriveProfile(fragments, policy).attributes,
+      attributes: mergeAttributes(fragments, policy),
       segmentMembership: membershipMap(person.memberships),
     });
   }

@@ -91,8 +91,6 @@ export class PersonSource {
 
   /** The events of a person that still have a body, in order of time. */
   events(person: PersonState): readonly ExperienceEvent[] {
-    return this.#parts.truth
-      .events(person.identities, -Infinity)
-      .flatMap(({ body }) => (body === undefined ? [] : [body]));
+    return this.#parts.truth.bodies(person.identities);
   }
 }

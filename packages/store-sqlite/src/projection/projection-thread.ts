@@ -17,7 +17,7 @@ async function answer(message: ToThread): Promise<void> {
       return tell({ kind: "ready", chunks: shard.chunks, persons: shard.persons });
     }
     case "decide":
-      return tell({ kind: "part", part: shard.decide(message.chunk) });
+      return tell({ kind: "part", part: shard.decide(message.chunk, message.asksMoved) });
     case "close":
       shard.close();
       await store.close();

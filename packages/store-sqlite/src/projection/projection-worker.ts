@@ -40,11 +40,11 @@ export class ProjectionThread {
   }
 
   /** Decides the next chunk; undefined when there is none. */
-  next(): Promise<ShardPart> | undefined {
+  next(asksMoved: boolean): Promise<ShardPart> | undefined {
     if (this.#next >= this.#chunks) return undefined;
     const chunk = this.#next;
     this.#next += 1;
-    return this.#ask({ kind: "decide", chunk }, "part").then(({ part }) => part);
+    return this.#ask({ kind: "decide", chunk, asksMoved }, "part").then(({ part }) => part);
   }
 
   async close(): Promise<void> {

@@ -38,12 +38,16 @@ class ThreadedProjection implements PersonProjection {
     this.#memory = ((options.memory ?? MEMORY_MIB) * MIB) / this.#count;
   }
 
-  async *parts(request: ProjectionRequest): AsyncIterable<ProjectedPart> {
+  parts(request: ProjectionRequest): AsyncIterable<ProjectedPart> {
+    return this.#decided(request, true);
+  }
+
+  async *#decided(request: ProjectionRequest, asksMoved: boolean): AsyncIterable<ProjectedPart> {
     const release = await this.#take();
     try {
       const total = await this.#refresh(request);
       let done = 0;
-      for await (const { persons, counts, moved } of merged(this.#threads)) {
+      for await (const { persons, counts, moved } of merged(this.#threads, asksMoved)) {
         done += persons;
         yield { done, total, counts, moved };
       }
@@ -57,7 +61,7 @@ class ThreadedProjection implements PersonProjection {
   ): Promise<{ readonly counts: readonly number[]; readonly persons: number }> {
     const counts = request.audienceIds.map(() => 0);
     let persons = 0;
-    for await (const part of this.parts(request)) {
+    for await (const part of this.#decided(request, false)) {
       persons = part.total;
       part.counts.forEach((count, index) => (counts[index] = (counts[index] ?? 0) + count));
     }
@@ -130,9 +134,12 @@ class ThreadedProjection implements PersonProjection {
 }
 
 /** The parts of all threads as they come; a thread decides its next chunk while the one before is looked at. */
-async function* merged(threads: readonly ProjectionThread[]): AsyncGenerator<ShardPart, void, undefined> {
+async function* merged(
+  threads: readonly ProjectionThread[],
+  asksMoved: boolean,
+): AsyncGenerator<ShardPart, void, undefined> {
   const next = (thread: ProjectionThread): Promise<Decided> | undefined => {
-    const part = thread.next();
+    const part = thread.next(asksMoved);
     return part?.then((found) => ({ thread, part: found }));
   };
   const open = new Map<ProjectionThread, Promise<Decided>>();

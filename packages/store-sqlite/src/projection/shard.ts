@@ -17,7 +17,7 @@ import type { AudienceDefinition } from "@tessera/xdm";
 import type { FileStore } from "../sqlite-store.ts";
 import { ChunkRows } from "./chunk-rows.ts";
 import { followRows } from "./follow-rows.ts";
-import { type Move, movesOf } from "./moves-of.ts";
+import { countsOf, type Move, movesOf } from "./moves-of.ts";
 import { projectionFile } from "./projection-files.ts";
 import { attributeName, kindsName, ShardFile, type StoredValues, valueName } from "./shard-file.ts";
 
@@ -59,6 +59,14 @@ interface Loaded {
   bytes: number;
 }
 
+/** What is decided, and by which plan: made of a whole one. */
+interface Asked {
+  readonly whole: AudiencePlan;
+  readonly plan: ColumnPlan;
+  readonly order: readonly number[];
+  readonly request: ShardRequest;
+}
+
 /** A part of the persons in columns, in memory as far as there is room and in a file of its own. */
 export class Shard {
   readonly #place: ShardPlace;
@@ -73,9 +81,7 @@ export class Shard {
   /** The store's state that all chunks were brought up to; undefined when they were not. */
   #followed: number | undefined;
   #isWorn = false;
-  #asked:
-    | { readonly plan: ColumnPlan; readonly order: readonly number[]; readonly request: ShardRequest }
-    | undefined;
+  #asked: Asked | undefined;
   #compiled:
     | { readonly key: string; readonly whole: AudiencePlan; readonly layout: ColumnLayout }
     | undefined;
@@ -113,13 +119,19 @@ export class Shard {
     this.#isWorn = this.#columns.dictionaries.some(({ size }) => size > SPARE_VALUES + 2 * this.#persons);
     this.#retold = mark.last;
     this.#file?.putHead({ layout: this.#columns.layout, retold: this.#retold });
-    const asked = compiled(definitionsFor(whole.whole, request.audienceIds));
+    this.#asked = this.#askedFor(whole.whole, request);
+  }
+
+  /** The same plan for the same question: what it learned about the values in the columns holds. */
+  #askedFor(whole: AudiencePlan, request: ShardRequest): Asked {
+    const known = this.#asked;
+    const { audienceIds } = request;
+    if (known?.whole === whole && known.request.audienceIds.join("\n") === audienceIds.join("\n"))
+      return { ...known, request };
+    const asked = compiled(definitionsFor(whole, audienceIds));
     const numbers = new Map(asked.audiences.map(({ id }, index) => [id, index]));
-    this.#asked = {
-      plan: compileColumns(asked),
-      order: request.audienceIds.map((id) => numbers.get(id) ?? -1),
-      request,
-    };
+    const order = audienceIds.map((id) => numbers.get(id) ?? -1);
+    return { whole, plan: compileColumns(asked), order, request };
   }
 
   /** How many chunks there are to decide. */
@@ -132,16 +144,24 @@ export class Shard {
     return this.#persons;
   }
 
-  /** Decides the persons of one chunk. */
-  decide(number: number): ShardPart {
+  /** Decides the persons of one chunk; who has to be moved is worked out only when it is asked. */
+  decide(number: number, asksMoved: boolean): ShardPart {
     const asked = this.#asked;
     if (asked === undefined) throw new Error("A shard is brought up to date before it decides.");
     const { plan, order, request } = asked;
     const { rows } = this.#load(number);
     const bits = plan.evaluateChunk(this.#columns, number, request.now);
     this.#evict(number);
-    const { counts, moves } = movesOf(bits, rows, { audienceIds: request.audienceIds, order });
-    return { persons: rows.persons, counts, moved: this.#named(number, rows, moves) };
+    const present = rows.present(bits.persons);
+    const counts = countsOf(bits, present, { order });
+    const moved = asksMoved
+      ? this.#named(
+          number,
+          rows,
+          movesOf(bits, { rows, present }, { audienceIds: request.audienceIds, order }),
+        )
+      : [];
+    return { persons: rows.persons, counts, moved };
   }
 
   close(): void {

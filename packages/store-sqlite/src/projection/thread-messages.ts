@@ -3,7 +3,7 @@ import type { ShardPart, ShardRequest } from "./shard.ts";
 /** What a thread is told. Each `decide` is answered by one `part`. */
 export type ToThread =
   | { readonly kind: "refresh"; readonly request: ShardRequest }
-  | { readonly kind: "decide"; readonly chunk: number }
+  | { readonly kind: "decide"; readonly chunk: number; readonly asksMoved: boolean }
   | { readonly kind: "close" };
 
 /** What a thread answers. */
