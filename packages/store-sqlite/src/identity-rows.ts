@@ -5,14 +5,25 @@ import { RowReader, RowWriter } from "./row-bytes.ts";
 import { fromStored, toStored } from "@tessera/profile-store";
 
 const REMEMBERED = 50_000;
+const MOST_ABSENT = 100_000;
 /** Begins what stands in the place of an erased key; no key is without a namespace. */
 const BLOT = "\u0000";
 
+/** What is known of a key: its number, and whom it belongs to as long as `seen` is the count of the present. */
+interface Known {
+  readonly id: number;
+  /** The row of a person; null for nobody. */
+  person: number | null;
+  seen: number;
+}
+
 /** Identity keys as numbers, and the person each belongs to. A number once read stays right until its key is erased. */
 export class IdentityRows {
-  readonly #numbers = new Recent<IdentityKey, number>(REMEMBERED);
-  /** Whom keys belong to, as far as that was read or written last and nobody else writes to the file. */
-  readonly #holders = new Recent<IdentityKey, number>(REMEMBERED);
+  readonly #known = new Recent<IdentityKey, Known>(REMEMBERED);
+  /** Keys asked for that nothing mentions, as far as this process and its last look at the file know. */
+  readonly #absent = new Set<IdentityKey>();
+  /** Grows when nothing that was known of holders may be relied on any more. */
+  #present = 0;
   readonly #writer = new RowWriter();
   readonly #select: StatementSync;
   readonly #insert: StatementSync;
@@ -27,45 +38,47 @@ export class IdentityRows {
     this.#insert = database.prepare("INSERT INTO identity(key, person) VALUES (?, ?)");
     this.#key = database.prepare("SELECT key FROM identity WHERE id = ?");
     this.#claim = database.prepare("UPDATE identity SET person = ? WHERE id = ? AND person IS NULL");
-    this.#release = database.prepare("UPDATE identity SET person = NULL WHERE key = ? AND person = ?");
+    this.#release = database.prepare("UPDATE identity SET person = NULL WHERE id = ? AND person = ?");
     this.#blot = database.prepare("UPDATE identity SET key = ? WHERE id = ? AND person IS NULL");
     for (const statement of [this.#select, this.#key]) statement.setReturnArrays(true);
   }
 
   /** The row of the person who has this identity now. */
   personOf(key: IdentityKey): number | undefined {
-    const known = this.#holders.get(key);
-    if (known !== undefined) return known;
-    const person = this.#row(key)?.[1] ?? undefined;
-    if (person !== undefined) this.#holders.set(key, person);
-    return person;
+    const known = this.#known.get(key);
+    const current = known?.seen === this.#present ? known : this.#row(key);
+    return current?.person ?? undefined;
   }
 
   /** The number of a key, or undefined when nothing mentions it. */
   find(key: IdentityKey): number | undefined {
-    return this.#numbers.get(key) ?? this.#row(key)?.[0];
+    return (this.#known.get(key) ?? this.#row(key))?.id;
   }
 
   /** The number of a key; a new one is written. */
   idOf(key: IdentityKey): number {
-    const known = this.find(key);
-    return known ?? this.#add(key, null);
+    return this.find(key) ?? this.#add(key, null);
   }
 
   /** Gives an identity to a person; false when another person has it. */
   claim(key: IdentityKey, person: number): boolean {
-    const known = this.find(key);
+    const known = this.#known.get(key) ?? this.#row(key);
     if (known === undefined) {
       this.#add(key, person);
       return true;
     }
-    return Number(this.#claim.run(person, known).changes) === 1;
+    if (Number(this.#claim.run(person, known.id).changes) !== 1) return false;
+    this.#hold(known, person);
+    return true;
   }
 
   /** Takes an identity from a person. */
   release(key: IdentityKey, person: number): void {
-    this.#holders.delete(key);
-    this.#release.run(toStored(key), person);
+    const known = this.#known.get(key) ?? this.#row(key);
+    if (known === undefined) return;
+    // Someone else's stays theirs: what is known of it is read again.
+    if (Number(this.#release.run(known.id, person).changes) === 1) this.#hold(known, null);
+    else known.seen = -1;
   }
 
   /** Blots a key out, unless somebody has it: its number stays taken and names nothing any more. */
@@ -73,7 +86,7 @@ export class IdentityRows {
     const id = this.find(key);
     if (id === undefined) return;
     this.#blot.run(`${BLOT}${id}`, id);
-    this.#numbers.delete(key);
+    this.#known.delete(key);
   }
 
   /** The identities of an event or record as its row keeps them: null when the owner is the only one. */
@@ -109,31 +122,47 @@ export class IdentityRows {
 
   /** All persons were dropped. */
   forgetHolders(): void {
-    this.#holders.clear();
+    this.#present += 1;
   }
 
   /** Someone else wrote to the file: even a number may stand for nothing now, when its key was erased. */
   forgetAll(): void {
-    this.#holders.clear();
-    this.#numbers.clear();
+    this.#known.clear();
+    this.#absent.clear();
   }
 
   rolledBack(): void {
-    this.#holders.clear();
-    for (const key of this.#added) this.#numbers.delete(key);
+    this.#present += 1;
+    this.#absent.clear();
+    for (const key of this.#added) this.#known.delete(key);
     this.#added = [];
   }
 
-  #row(key: IdentityKey): readonly [number, number | null] | undefined {
+  #hold(known: Known, person: number | null): void {
+    known.person = person;
+    known.seen = this.#present;
+  }
+
+  #row(key: IdentityKey): Known | undefined {
+    if (this.#absent.has(key)) return undefined;
     const row = this.#select.get(toStored(key)) as unknown as readonly [number, number | null] | undefined;
-    if (row !== undefined) this.#numbers.set(key, row[0]);
-    return row;
+    if (row !== undefined) return this.#know(key, row[0], row[1]);
+    // A batch asks for what is new to it when it is loaded, and again when it is committed.
+    if (this.#absent.size >= MOST_ABSENT) this.#absent.clear();
+    this.#absent.add(key);
+    return undefined;
   }
 
   #add(key: IdentityKey, person: number | null): number {
     const id = Number(this.#insert.run(toStored(key), person).lastInsertRowid);
-    this.#numbers.set(key, id);
+    this.#absent.delete(key);
     this.#added.push(key);
-    return id;
+    return this.#know(key, id, person).id;
+  }
+
+  #know(key: IdentityKey, id: number, person: number | null): Known {
+    const known = { id, person, seen: this.#present };
+    this.#known.set(key, known);
+    return known;
   }
 }
