@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatInstant } from "./instant.ts";
+import { formatInstant, parseInstant } from "./instant.ts";
 
 test("formats every moment as the platform does, whatever was asked for before", () => {
   const moments = [
@@ -14,4 +14,33 @@ test("formats every moment as the platform does, whatever was asked for before",
     }
   }
   expect(() => formatInstant(Number.NaN)).toThrow(RangeError);
+});
+
+test.each([
+  ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"],
+  ["2026-01-28T23:59:59.999Z", "2026-01-28T23:59:59.999Z"],
+  ["2024-02-29T00:00:00.5Z", "2024-02-29T00:00:00.500Z"],
+  ["2026-01-15T12:00:00+02:00", "2026-01-15T10:00:00.000Z"],
+  ["2026-01-15", "2026-01-15T00:00:00.000Z"],
+  ["2026-01-15 12:00:00 UTC", "2026-01-15T12:00:00.000Z"],
+  ["0050-01-15T12:00:00.000Z", "0050-01-15T12:00:00.000Z"],
+  ["9999-12-28T23:59:59.999Z", "9999-12-28T23:59:59.999Z"],
+])("reads %s", (text, moment) => {
+  expect(parseInstant(text)).toEqual({ ok: true, value: Date.parse(moment) });
+});
+
+test.each([
+  "2026-13-15T12:00:00.000Z",
+  "2026-00-15T12:00:00.000Z",
+  "2026-02-29T12:00:00.000Z",
+  "2026-01-00T12:00:00.000Z",
+  "2026-01-15T24:00:00.000Z",
+  "2026-01-15T12:60:00.000Z",
+  "2026-01-15T12:00:60.000Z",
+  "2026-01-15T12:00:00,000Zx",
+  "2026-01-15T12:00:00.0a0Z",
+  "2026_01-15T12:00:00.000Z",
+  "202a-01-15T12:00:00.000Z",
+])("refuses %s", (text) => {
+  expect(parseInstant(text)).toMatchObject({ ok: false, error: { code: "time.invalid" } });
 });

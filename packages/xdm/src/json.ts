@@ -15,44 +15,69 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+const DEEPEST = 64;
 
 /**
  * Copies `input` as JSON data, or returns the path of what JSON cannot carry: a function, a non-finite number, a
  * field named `__proto__`, `constructor` or `prototype`, a cycle, or nesting deeper than 64.
  */
 export function parseJson(input: unknown): { value: JsonValue } | { badPath: readonly (string | number)[] } {
-  const path: (string | number)[] = [];
-  const bad = (): never => {
-    throw path;
-  };
-  const copy = (value: unknown): JsonValue => {
-    if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-    if (typeof value === "number") return Number.isFinite(value) ? value : bad();
-    if (typeof value !== "object" || path.length > 64) return bad();
-    if (Array.isArray(value)) {
-      return value.map((item, index) => {
-        path.push(index);
-        const copied = copy(item);
-        path.pop();
-        return copied;
-      });
+  const value = copy(input, 0);
+  return value === BAD ? { badPath: badPath(input) } : { value };
+}
+
+/** Stands for what JSON cannot carry. Where it lies is looked for only when there is such a thing. */
+const BAD = Symbol("not JSON");
+
+function copy(value: unknown, depth: number): JsonValue | typeof BAD {
+  if (typeof value === "string" || value === null || typeof value === "boolean") return value;
+  if (typeof value === "number") return Number.isFinite(value) ? value : BAD;
+  if (typeof value !== "object" || depth > DEEPEST) return BAD;
+  if (Array.isArray(value)) {
+    const items: JsonValue[] = [];
+    for (const item of value as readonly unknown[]) {
+      const copied = copy(item, depth + 1);
+      if (copied === BAD) return BAD;
+      items.push(copied);
     }
-    const out: Record<string, JsonValue> = {};
-    for (const [field, item] of Object.entries(value)) {
-      path.push(field);
-      if (FORBIDDEN.has(field)) bad();
-      if (item !== undefined) out[field] = copy(item);
+    return items;
+  }
+  const out: Record<string, JsonValue> = {};
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const field of Object.keys(fields)) {
+    if (isForbidden(field)) return BAD;
+    const item = fields[field];
+    if (item === undefined) continue;
+    const copied = copy(item, depth + 1);
+    if (copied === BAD) return BAD;
+    out[field] = copied;
+  }
+  return out;
+}
+
+/** Where the first thing lies that `copy` refuses. */
+function badPath(input: unknown): readonly (string | number)[] {
+  const path: (string | number)[] = [];
+  const isBad = (value: unknown): boolean => {
+    if (typeof value !== "object" || value === null || path.length > DEEPEST) {
+      return copy(value, path.length) === BAD;
+    }
+    const isList = Array.isArray(value);
+    for (const field of Object.keys(value)) {
+      path.push(isList ? Number(field) : field);
+      const item = (value as Readonly<Record<string, unknown>>)[field];
+      if (!isList && isForbidden(field)) return true;
+      if ((isList || item !== undefined) && isBad(item)) return true;
       path.pop();
     }
-    return out;
+    return false;
   };
-  try {
-    return { value: copy(input) };
-  } catch (thrown) {
-    if (thrown === path) return { badPath: [...path] };
-    throw thrown;
-  }
+  isBad(input);
+  return path;
+}
+
+function isForbidden(field: string): boolean {
+  return field === "__proto__" || field === "constructor" || field === "prototype";
 }
 
 /** JSON text with the fields of every object in code-unit order: equal data gives equal text. */
