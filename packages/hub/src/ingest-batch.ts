@@ -184,7 +184,7 @@ function parseEventItem(
     occurrences.set(first, occurrence + 1);
     id = occurrence === 0 ? first : contentId(dataset.id, event.value, occurrence);
   }
-  const body: ExperienceEvent = { ...event.value, _id: id };
+  const body = (event.value._id === id ? event.value : { ...event.value, _id: id }) as ExperienceEvent;
   const context = body["_tessera"];
   const region = isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
   return {

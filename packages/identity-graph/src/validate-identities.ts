@@ -72,14 +72,16 @@ function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | 
     ? item.namespace
     : (namespaceAliases.get(item.namespace) ?? item.namespace);
   const namespace = registry.namespaces.get(code);
-  const came = describe(item.id);
   if (!namespace && registry.unknown === "refuse") {
     const expected = "a registered namespace (register it, or set `unknown` to cookie)";
     return refusal("identity.namespace", code, { expected, came: `the unknown code ${code}` });
   }
   const { length: longest } = registry.limits ?? DOCUMENTED;
   if (item.id.length > longest) {
-    return refusal("identity.tooLong", code, { expected: `at most ${longest} characters`, came });
+    return refusal("identity.tooLong", code, {
+      expected: `at most ${longest} characters`,
+      came: describe(item.id),
+    });
   }
   const id = namespace ? normalise(item.id, namespace) : item.id;
   if (isJunkValue(id)) {
@@ -89,7 +91,10 @@ function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | 
     });
   }
   if (namespace?.pattern && !namespace.pattern.test(id)) {
-    return refusal("identity.form", code, { expected: namespace.expected ?? "another form", came });
+    return refusal("identity.form", code, {
+      expected: namespace.expected ?? "another form",
+      came: describe(item.id),
+    });
   }
   const identity = id === item.id && code === item.namespace ? item : { ...item, namespace: code, id };
   if (isBlockedValue(registry, identity)) {

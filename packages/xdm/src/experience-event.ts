@@ -1,5 +1,5 @@
 import { describe, type Issue } from "./issue.ts";
-import { parseInstant } from "./instant.ts";
+import { formatInstant, parseInstant } from "./instant.ts";
 import { isObject, type JsonObject, parseJson } from "./json.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -30,7 +30,10 @@ export function parseEvent(input: unknown): Result<EventBody, Issue> {
   const json = parseJson(input);
   if ("badPath" in json)
     return err(invalid("event.json", json.badPath, "JSON data nested at most 64 deep", undefined));
-  return ok({ ...(json.value as JsonObject), timestamp: new Date(time.value).toISOString() } as EventBody);
+  // The copy is nobody else's yet.
+  const body = json.value as { timestamp: string; readonly _id?: string };
+  body.timestamp = formatInstant(time.value);
+  return ok(body as EventBody);
 }
 
 function invalid(code: string, path: readonly (string | number)[], expected: string, came: unknown): Issue {

@@ -45,8 +45,7 @@ export function parseIdentityMap(input: unknown): ParsedIdentityMap {
       issues.push(wrong("identityMap.list", ["identityMap", namespace], "a list of identities", items));
     } else {
       items.forEach((item: unknown, index) => {
-        const path = ["identityMap", namespace, index];
-        const parsed = parseItem(namespace, item, path);
+        const parsed = parseItem(namespace, item, index);
         if ("code" in parsed) issues.push(parsed);
         else identities.push(parsed);
       });
@@ -55,17 +54,17 @@ export function parseIdentityMap(input: unknown): ParsedIdentityMap {
   return { identities, issues };
 }
 
-function parseItem(
-  namespace: string,
-  item: unknown,
-  path: readonly (string | number)[],
-): IdentityItem | Issue {
-  if (!isObject(item)) return wrong("identityMap.item", path, "an object with id", item);
+function parseItem(namespace: string, item: unknown, index: number): IdentityItem | Issue {
+  const at = (...field: readonly string[]): readonly (string | number)[] => [
+    "identityMap",
+    namespace,
+    index,
+    ...field,
+  ];
+  if (!isObject(item)) return wrong("identityMap.item", at(), "an object with id", item);
   const { id, authenticatedState = "ambiguous", primary = false } = item;
-  if (typeof id !== "string" || id === "")
-    return wrong("identityMap.id", [...path, "id"], "a non-empty string", id);
-  if (typeof primary !== "boolean")
-    return wrong("identityMap.primary", [...path, "primary"], "a boolean", primary);
+  if (typeof id !== "string" || id === "") return wrong("identityMap.id", at("id"), "a non-empty string", id);
+  if (typeof primary !== "boolean") return wrong("identityMap.primary", at("primary"), "a boolean", primary);
   if (
     authenticatedState !== "ambiguous" &&
     authenticatedState !== "authenticated" &&
@@ -73,7 +72,7 @@ function parseItem(
   ) {
     return wrong(
       "identityMap.authenticatedState",
-      [...path, "authenticatedState"],
+      at("authenticatedState"),
       "ambiguous, authenticated or loggedOut",
       authenticatedState,
     );
