@@ -51,6 +51,8 @@ export interface GatewayConfig {
   readonly graphqlBodyLimit: number;
   /** Items waiting for their commit beyond which `/collect` answers 429. */
   readonly queueLimit: number;
+  /** How long a change waits for the work over all persons that it brings about, before that goes on as a job. */
+  readonly changeWaitMs: number;
   /** Folder that local file destinations may write to. */
   readonly filesFolder: string;
   /** Folder that copies of SQLite stores are written to. */
@@ -93,6 +95,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   queryLimits: { depth: 12, fields: 500, aliases: 30, cost: 20_000 },
   graphqlBodyLimit: 5_000_000,
   queueLimit: 20_000,
+  changeWaitMs: 5_000,
   filesFolder: "./data/files",
   backupsFolder: "./data/backups",
   roles: ROLES,
@@ -225,6 +228,7 @@ export function parseConfig(env: {
       [1_000, 100_000_000],
     ),
     queueLimit: whole("TESSERA_QUEUE_LIMIT", DEFAULT_CONFIG.queueLimit, [1_000, 10_000_000]),
+    changeWaitMs: whole("TESSERA_CHANGE_WAIT_MS", DEFAULT_CONFIG.changeWaitMs, [0, 600_000]),
     backupsFolder: read("TESSERA_BACKUPS", DEFAULT_CONFIG.backupsFolder, anyText, "the path of a folder"),
     ...(auditLog === undefined ? {} : { auditLog }),
     filesFolder: read("TESSERA_FILES", DEFAULT_CONFIG.filesFolder, anyText, "the path of a folder"),

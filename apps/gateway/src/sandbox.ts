@@ -1,5 +1,5 @@
 import type { CatalogEntry } from "@tessera/destinations";
-import { type CommittedPersons, createHub, type Hub } from "@tessera/hub";
+import { type Afterwards, type CommittedPersons, createHub, type Hub } from "@tessera/hub";
 import type { HubStore, PersonFinder, PersonProjection } from "@tessera/profile-store";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { withTraces } from "./observe/tracing.ts";
@@ -35,6 +35,8 @@ export interface SandboxOptions {
   readonly projection?: PersonProjection | undefined;
   /** What finds persons by indexed attributes. */
   readonly finder?: PersonFinder | undefined;
+  /** How work over all persons is done that a change brings about. */
+  readonly afterwards?: Afterwards | undefined;
   readonly catalog: readonly CatalogEntry[];
   readonly clock: () => number;
   readonly newId: () => string;
@@ -66,6 +68,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     store: withTraces(store, options.onCommit),
     projection,
     finder: options.finder,
+    afterwards: options.afterwards,
     clock,
     newId,
     catalog,

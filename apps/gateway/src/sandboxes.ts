@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { HubStore } from "@tessera/profile-store";
 import type { Logger } from "pino";
+import { afterwardsEarly } from "./answer-early.ts";
 import { openRecipients } from "./campaign/recipients.ts";
 import { catalogOf } from "./catalog.ts";
 import type { GatewayConfig, Role } from "./config.ts";
@@ -135,6 +136,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     store,
     projection,
     finder: finderOf(given, projection),
+    afterwards: afterwardsEarly({ jobs, sandbox: name, waitMs: config.changeWaitMs }, newId),
     catalog: catalogOf(recipients.known),
     beforeExport: recipients.refresh,
     clock,

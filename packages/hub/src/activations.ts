@@ -1,3 +1,4 @@
+import type { Afterwards } from "./afterwards.ts";
 import type {
   ActivationItem,
   CatalogEntry,
@@ -90,6 +91,7 @@ export interface ActivationsOptions {
   readonly guard: Guard;
   /** Asks the policies without saving. */
   readonly review: Review;
+  readonly afterwards: Afterwards;
 }
 
 const PAGE = 500;
@@ -129,6 +131,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
         .filter(({ configured }) => configured.kind.startsWith("streaming"))
         .flatMap(({ dataflows }) => dataflows),
     view: () => ({ policy: policy(), refusedActions, evaluate }),
+    afterwards: options.afterwards,
   });
   await changes.tell();
 
@@ -167,7 +170,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       );
       if (!saved.ok) return saved;
       await reload();
-      await changes.tell();
+      await changes.tellAfterwards(value.id);
       return dataflow;
     },
     saveDataflow: async (dataflow) => {
@@ -180,7 +183,7 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       );
       if (!saved.ok) return saved;
       await reload();
-      await changes.tell();
+      await changes.tellAfterwards(dataflow.id);
       return ok(dataflow);
     },
     followActivationTimes: () => changes.followTime(),

@@ -1,3 +1,4 @@
+import type { Afterwards } from "./afterwards.ts";
 import type { DocumentWrite, HubStore, PersonProjection } from "@tessera/profile-store";
 import { err, type Issue, type MembershipChange, ok, type Result, UPS } from "@tessera/xdm";
 import {
@@ -68,6 +69,7 @@ interface AudiencesOptions {
   readonly caughtUp: () => Promise<void>;
   /** Asks the policies before an audience changes. */
   readonly guard: Guard;
+  readonly afterwards: Afterwards;
 }
 
 /** Every edit is kept beside the audience. */
@@ -75,7 +77,7 @@ const kept = (audience: StoredAudience): readonly DocumentWrite[] => [versionWri
 
 /** The audiences of a hub. */
 export function createAudiences(options: AudiencesOptions): Audiences {
-  const { store, clock, newId, configuration, reload, begin, told, caughtUp, guard } = options;
+  const { store, clock, newId, configuration, reload, begin, told, caughtUp, guard, afterwards } = options;
   const counted = async (audience: StoredAudience): Promise<AudienceView> => {
     const counters = await store.counters();
     const counter = memberCounter({ namespace: UPS, audienceId: audience.id });
@@ -191,7 +193,8 @@ export function createAudiences(options: AudiencesOptions): Audiences {
       const saved = await save(
         changeStatus(audience, status, { now: clock(), configuration: configuration() }),
       );
-      if (saved.ok && audience.status === "published") await everyone.follow();
+      if (saved.ok && audience.status === "published")
+        await afterwards(`follow audience ${id}`, everyone.follow);
       return saved;
     },
     evaluateAudiences: async (ids, progress) => {

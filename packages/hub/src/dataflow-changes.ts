@@ -8,6 +8,8 @@ import {
 import type { DocumentWrite, HubStore } from "@tessera/profile-store";
 import { formatInstant, type JsonObject, parseInstant, parseJson } from "@tessera/xdm";
 import { type ActivationSetup, outboxEntry, personView } from "./activation.ts";
+import type { Afterwards } from "./afterwards.ts";
+import type { Progress } from "./derive-everyone.ts";
 import { emptyCommit } from "./empty-commit.ts";
 
 /** Tells the members of audiences that a dataflow gained or lost. */
@@ -21,6 +23,8 @@ export interface DataflowChanges {
   readonly remove: (dataflow: Dataflow, exits: boolean) => Promise<boolean>;
   /** Tells those of the notes: to be called once changes of persons are planned by the dataflow as it was saved. */
   readonly tell: () => Promise<void>;
+  /** The same after a change of a dataflow or destination: its caller may be answered before everyone is told. */
+  readonly tellAfterwards: (id: string) => Promise<void>;
   /** Tells members of audiences whose time in a dataflow began or ended since it was last looked at. */
   readonly followTime: () => Promise<void>;
 }
@@ -52,12 +56,13 @@ export function createDataflowChanges(setup: {
   /** Those of streaming destinations. */
   readonly dataflows: () => readonly Dataflow[];
   readonly view: () => Omit<ActivationSetup, "dataflows">;
+  readonly afterwards: Afterwards;
 }): DataflowChanges {
-  const { store, clock, destination, view } = setup;
+  const { store, clock, destination, view, afterwards } = setup;
   /** What this process knows of `FOLLOWED`. */
   const followed = new Map<string, number>();
 
-  const tellOf = async (change: PendingChange): Promise<void> => {
+  const tellOf = async (change: PendingChange, progress?: Progress): Promise<void> => {
     const configured = destination(change.after.destinationId);
     if (configured !== undefined) {
       const common = { ...change, before: change.before, destination: configured };
@@ -67,6 +72,8 @@ export function createDataflowChanges(setup: {
         const current = view();
         // An audience whose time had not come, or was over, was never told or is told to have ended.
         const before = change.before && (change.byTime ? change.before : activeAt(change.before, change.at));
+        const { persons: total } = await store.totals();
+        let done = 0;
         for (let after = ""; ;) {
           const page = await store.scan(after, PAGE);
           const last = page.at(-1);
@@ -76,6 +83,8 @@ export function createDataflowChanges(setup: {
           const { evaluate } = current;
           const outbox = [...planMappingChange({ ...common, before, persons, evaluate })].map(outboxEntry);
           if (outbox.length > 0) await store.commit({ ...emptyCommit, outbox });
+          done += page.length;
+          progress?.(Math.min(done, total), total);
         }
       }
     }
@@ -86,8 +95,15 @@ export function createDataflowChanges(setup: {
     }
   };
 
-  const tell = async (): Promise<void> => {
-    for (const { body } of await store.documents(PENDING)) await tellOf(body as unknown as PendingChange);
+  /** One after the other: whoever comes second finds told what the first one told. */
+  let telling: Promise<void> = Promise.resolve();
+  const tell = (progress?: Progress): Promise<void> => {
+    const told = telling.then(async () => {
+      for (const { body } of await store.documents(PENDING))
+        await tellOf(body as unknown as PendingChange, progress);
+    });
+    telling = told.catch(() => undefined);
+    return told;
   };
 
   const documentsOf = async (id: string): Promise<Record<"stored" | "note" | "clockOf", Stored>> => {
@@ -122,7 +138,8 @@ export function createDataflowChanges(setup: {
   };
 
   return {
-    tell,
+    tell: () => tell(),
+    tellAfterwards: (id) => afterwards(`tell members ${id}`, tell),
     followTime: async () => {
       const now = clock();
       let news = false;

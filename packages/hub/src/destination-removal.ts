@@ -18,7 +18,7 @@ type ForgetDestination = (destinationId: string) => Promise<void>;
 interface RemovalPorts {
   readonly store: HubStore;
   readonly clock: () => number;
-  readonly changes: Pick<DataflowChanges, "remove" | "tell">;
+  readonly changes: Pick<DataflowChanges, "remove" | "tell" | "tellAfterwards">;
 }
 
 /** Another process may still plan by the destination as it was; what it queues meanwhile is waited for. */
@@ -178,7 +178,7 @@ export function createDestinationChanges(setup: DestinationChangesSetup): Destin
       const marked = live().get(id) ?? before;
       for (const dataflow of marked.dataflows) await changes.remove(dataflow, exits);
       await reload();
-      await changes.tell();
+      await changes.tellAfterwards(id);
       return ok(live().get(id) ?? marked);
     },
     deleteDataflow: async (id, exits) => {
@@ -188,7 +188,7 @@ export function createDestinationChanges(setup: DestinationChangesSetup): Destin
       if (dataflow === undefined) return NOT_FOUND;
       if (!(await changes.remove(dataflow, exits))) return CONFLICT;
       await reload();
-      await changes.tell();
+      await changes.tellAfterwards(id);
       return ok(dataflow);
     },
     followRemovals: async (forget) => {

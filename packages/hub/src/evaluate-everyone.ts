@@ -17,7 +17,7 @@ interface Evaluation {
   /** Batch audiences by the projection as far as it can decide them; the rest, and continuous ones, person by person. */
   readonly evaluate: (audiences: readonly StoredAudience[], progress?: Progress) => Promise<void>;
   /** Follows the continuous audiences of everyone up to now. */
-  readonly follow: () => Promise<void>;
+  readonly follow: (progress?: Progress) => Promise<void>;
 }
 
 /** The evaluation of a hub. */
@@ -48,7 +48,7 @@ export function createEvaluation(parts: {
   };
 
   return {
-    follow: () => sweep(new Set()),
+    follow: (progress) => sweep(new Set(), progress),
     evaluate: async (audiences, progress) => {
       const configuration = parts.configuration();
       const batch = audiences.filter(({ evaluation }) => evaluation === "batch");

@@ -8,6 +8,7 @@ import {
   type RecordOperation,
 } from "@tessera/profile-store";
 import type { Identity, MembershipChange } from "@tessera/xdm";
+import { type Afterwards, atOnce } from "./afterwards.ts";
 import { type Audiences, createAudiences } from "./audiences.ts";
 import { type Configuration, readConfiguration } from "./configuration.ts";
 import type { RefusedActions } from "./activation.ts";
@@ -51,6 +52,8 @@ export interface HubOptions {
   readonly projection?: PersonProjection | undefined;
   /** Finds persons by indexed attributes; without it a search looks at everyone. */
   readonly finder?: PersonFinder | undefined;
+  /** How members of a changed dataflow are told, and persons of a changed audience followed; within the change without it. */
+  readonly afterwards?: Afterwards | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly newId: () => string;
@@ -166,6 +169,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ],
     guard: gate.guard,
     review: gate.review,
+    afterwards: options.afterwards ?? atOnce,
     organisation,
     sandbox,
     policy: () => configuration.policy,
@@ -217,6 +221,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       told,
       caughtUp: queue.caughtUp,
       guard: gate.guard,
+      afterwards: options.afterwards ?? atOnce,
     }),
     ...createAudienceEstimates({
       store,

@@ -33,3 +33,4 @@ export { type ImportProgress, type RowsImport } from "./rows/import-rows.ts";
 export { UnreadableRow } from "./rows/unreadable-row.ts";
 export { type ComputedAttribute, type ComputedFunction } from "./computed/computed-attribute.ts";
 export { type FoundPage, type SearchIndex, type SearchPlan } from "./search-persons.ts";
+export { type Afterwards } from "./afterwards.ts";

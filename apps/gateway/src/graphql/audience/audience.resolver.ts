@@ -1,13 +1,13 @@
 import { checkAudience, expressionText, parseExpression } from "@tessera/hub";
 import { digest, identityKey } from "@tessera/xdm";
-import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from "type-graphql";
 import { startSwitch } from "../../schedules/switch-job.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { externalAudiences } from "../../external-audience.ts";
 import { demandFieldsOf } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
-import { jobOf, JobType } from "../job/job.type.ts";
+import { jobOf, JobType, runningJob } from "../job/job.type.ts";
 import { DateTime } from "../scalars.ts";
 import {
   audienceInputOf,
@@ -32,8 +32,18 @@ import {
 const SAMPLE_MAX = 50_000;
 const INELIGIBLE = { eligible: false, reasons: ["The query is not valid."] };
 
-@Resolver()
+@Resolver(() => Audience)
 export class AudienceResolver {
+  @FieldResolver(() => JobType, {
+    nullable: true,
+    description:
+      "The job of this process that is at work on who is in it, if one is: an evaluation of it by name, or members who leave it after it was withdrawn.",
+  })
+  job(@Root() { id }: Audience, @Ctx() context: GatewayContext): JobType | undefined {
+    const job = runningJob(context, id);
+    return job && jobOf(job);
+  }
+
   @Query(() => [Audience], { description: "All audiences of the sandbox. Permission: View Segments." })
   async audiences(@Ctx() context: GatewayContext): Promise<Audience[]> {
     demand(context, "view-segments");
@@ -192,7 +202,7 @@ export class AudienceResolver {
 
   @Mutation(() => Audience, {
     description:
-      "Moves an audience between draft, published, inactive and deleted. Permission: Manage Segments.",
+      "Moves an audience between draft, published, inactive and deleted. Of one that is withdrawn all members leave: what takes longer than a few seconds of that goes on as the audience's job; cancelled, those who are left leave with their next event or evaluation. Permission: Manage Segments.",
   })
   async setAudienceStatus(
     @Arg("id", () => ID, { description: "The audience." }) id: string,

@@ -1,12 +1,13 @@
 import { parseJson, type JsonObject } from "@tessera/xdm";
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
+import { answerEarly } from "../../answer-early.ts";
 import { CATALOG } from "../../catalog.ts";
 import { writeExports } from "../../delivery/write-exports.ts";
 import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { demandMappedFields } from "../hidden-fields.ts";
-import { jobOf, JobType } from "../job/job.type.ts";
+import { jobOf, JobType, runningJob } from "../job/job.type.ts";
 import { checkActivation } from "./check-dataflow.ts";
 import { checkTargetConnection } from "./check-target.ts";
 import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
@@ -82,7 +83,7 @@ export class DestinationResolver {
 
   @Mutation(() => Activation, {
     description:
-      "Sends audiences to a destination, now and whenever they change. File destinations get a first file at once. Permission: Activate Destinations.",
+      "Sends audiences to a destination, now and whenever they change. File destinations get a first file at once. What takes longer than a few seconds goes on as the job of the answer. Permission: Activate Destinations.",
   })
   async activateAudiences(
     @Arg("input", () => ActivateAudiencesInput, { description: "What it is to be." })
@@ -103,6 +104,15 @@ export class DestinationResolver {
     const dataflow = valueOf(await sandbox.hub.activateAudiences(wanted));
     gateway.audit(context, { action: "audience.activate", subject: dataflow.id });
     const isFile = sandbox.hub.destinations().get(destinationId)?.configured.kind === "batch-file";
+    const written = isFile
+      ? await answerEarly(
+          { jobs: gateway.jobs, sandbox: sandbox.name, waitMs: gateway.config.changeWaitMs },
+          { kind: `export ${destinationId}`, id: gateway.newId() },
+          (progress) => exportFiles(context, { destinationId, audienceIds, progress }),
+        )
+      : { value: [] };
+    const telling = runningJob(context, dataflow.id);
+    const job = "job" in written ? written.job : telling;
     return {
       id: dataflow.id,
       dataflowId: dataflow.id,
@@ -111,7 +121,8 @@ export class DestinationResolver {
       status: dataflow.enabled ? "enabled" : "disabled",
       dataflow: dataflowOf(dataflow),
       warnings: warnings.map(issueOf),
-      files: isFile ? await exportFiles(context, destinationId, audienceIds) : [],
+      files: "value" in written ? written.value : [],
+      job: job && jobOf(job),
     };
   }
 
@@ -127,16 +138,9 @@ export class DestinationResolver {
   ): JobType {
     demand(context, "export-audience");
     const { sandbox, gateway } = context;
-    const job = gateway.jobs.start(sandbox.name, `export ${destinationId}`, async (progress) => {
-      const planned = valueOf(await sandbox.hub.planExports(destinationId, audienceIds ?? undefined));
-      const files: ExportedFile[] = [];
-      for (const [index, one] of planned.entries()) {
-        progress(index, planned.length);
-        files.push(...(await writeExports([one], gateway.delivery(sandbox.name).exportPorts)));
-      }
-      progress(planned.length, planned.length);
-      return files;
-    });
+    const job = gateway.jobs.start(sandbox.name, `export ${destinationId}`, (progress) =>
+      exportFiles(context, { destinationId, audienceIds: audienceIds ?? undefined, progress }),
+    );
     gateway.audit(context, { action: "audience.export", subject: destinationId });
     return jobOf(job);
   }
@@ -153,15 +157,29 @@ export class DestinationResolver {
   ): Promise<readonly ExportedFile[]> {
     demand(context, "export-audience");
     context.gateway.audit(context, { action: "audience.export", subject: destinationId });
-    return exportFiles(context, destinationId, audienceIds ?? undefined);
+    return exportFiles(context, { destinationId, audienceIds: audienceIds ?? undefined });
   }
 }
 
+/** Writes full files, one audience after the other. */
 async function exportFiles(
   { sandbox, gateway }: GatewayContext,
-  destinationId: string,
-  audienceIds?: readonly string[],
+  {
+    destinationId,
+    audienceIds,
+    progress,
+  }: {
+    readonly destinationId: string;
+    readonly audienceIds?: readonly string[] | undefined;
+    readonly progress?: (done: number, total: number) => void;
+  },
 ): Promise<readonly ExportedFile[]> {
   const planned = valueOf(await sandbox.hub.planExports(destinationId, audienceIds));
-  return writeExports(planned, gateway.delivery(sandbox.name).exportPorts);
+  const files: ExportedFile[] = [];
+  for (const [index, one] of planned.entries()) {
+    progress?.(index, planned.length);
+    files.push(...(await writeExports([one], gateway.delivery(sandbox.name).exportPorts)));
+  }
+  progress?.(planned.length, planned.length);
+  return files;
 }

@@ -1,4 +1,5 @@
 import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { JobType } from "../job/job.type.ts";
 import { IssueType } from "../audience/audience.type.ts";
 import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
 
@@ -206,6 +207,15 @@ export class Activation {
   @Field(() => [IssueType], { description: "Soft limits that it exceeds, with what that means." })
   readonly warnings!: readonly IssueType[];
 
-  @Field(() => [ExportedFile], { description: "For file destinations: the first files, written at once." })
+  @Field(() => [ExportedFile], {
+    description: "For file destinations: the first files; none while a job is still writing them.",
+  })
   readonly files!: readonly ExportedFile[];
+
+  @Field(() => JobType, {
+    nullable: true,
+    description:
+      "The job that is still telling the members, or writing the files; null when that is done. Cancelled, members who are left are told with the next change of the dataflow or at the next start.",
+  })
+  readonly job!: JobType | undefined;
 }

@@ -1,6 +1,7 @@
 import { formatInstant } from "@tessera/xdm";
 import { Field, ID, Int, ObjectType } from "type-graphql";
 import type { Job } from "../../jobs.ts";
+import type { GatewayContext } from "../context.ts";
 import { DateTime, Json } from "../scalars.ts";
 
 @ObjectType("Job", { description: "Long work: where it stands and what came of it." })
@@ -49,4 +50,11 @@ export function jobOf({ id, kind, status, done, total, startedAt, endedAt, resul
     result,
     message,
   };
+}
+
+/** The job at work in a sandbox that is about something, if there is one: its kind names the id. */
+export function runningJob({ gateway, sandbox }: GatewayContext, id: string): Job | undefined {
+  return gateway.jobs
+    .list(sandbox.name)
+    .find(({ kind, status }) => status === "running" && kind.split(" ").includes(id));
 }
