@@ -145,6 +145,13 @@ it("saves activities that are right, and keeps the audiences that a live one use
     });
   expect(codes(await save({ audiences: others }))).toEqual(["target.audience-in-use"]);
   expect(codes(await save({ enabled: false }))).toEqual(["target.audience-in-use"]);
+  const retire = (status: string): Promise<Answer> =>
+    harness.graphql(`mutation($id:ID!,$s:String!){setAudienceStatus(id:$id,status:$s){status}}`, {
+      id: gold,
+      s: status,
+    });
+  expect(codes(await retire("inactive"))).toEqual(["target.audience-in-use"]);
+  expect(codes(await retire("deleted"))).toEqual(["target.audience-in-use"]);
   dataOf(await activity([gold], { status: "inactive" }));
   expect(codes(await save({ audiences: others }))).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { digest, identityKey } from "@tessera/xdm";
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from "type-graphql";
 import { startSwitch } from "../../schedules/switch-job.ts";
 import type { GatewayContext } from "../context.ts";
+import { checkAudienceUse } from "../destination/check-target.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { externalAudiences } from "../../external-audience.ts";
 import { demandFieldsOf } from "../hidden-fields.ts";
@@ -202,7 +203,7 @@ export class AudienceResolver {
 
   @Mutation(() => Audience, {
     description:
-      "Moves an audience between draft, published, inactive and deleted. Of one that is withdrawn all members leave: what takes longer than a few seconds of that goes on as the audience's job; cancelled, those who are left leave with their next event or evaluation. Permission: Manage Segments.",
+      "Moves an audience between draft, published, inactive and deleted; one that a live activity of Target uses is not withdrawn. Of one that is withdrawn all members leave: what takes longer than a few seconds of that goes on as the audience's job; cancelled, those who are left leave with their next event or evaluation. Permission: Manage Segments.",
   })
   async setAudienceStatus(
     @Arg("id", () => ID, { description: "The audience." }) id: string,
@@ -213,6 +214,8 @@ export class AudienceResolver {
     if (status !== "published" && status !== "inactive" && status !== "deleted") {
       throw failure("BAD_USER_INPUT", "status: expected published, inactive or deleted.");
     }
+    const inUse = status === "published" ? [] : await checkAudienceUse(id, context.sandbox);
+    if (inUse.length > 0) valueOf({ ok: false, error: inUse });
     const changed = valueOf(await context.sandbox.hub.setAudienceStatus(id, status));
     context.gateway.audit(context, { action: `audience.${status}`, subject: id });
     return audienceOf(changed);

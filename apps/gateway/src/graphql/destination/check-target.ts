@@ -8,6 +8,7 @@ import {
   readActivities,
   targetConnection,
   type TargetSettings,
+  workspaceOf,
 } from "@tessera/destinations-target";
 import { formatInstant, isObject, type Issue, type JsonObject } from "@tessera/xdm";
 import { externalAudienceIds } from "../../external-audience.ts";
@@ -95,6 +96,13 @@ export async function checkTargetRemoval(
     dataflows.filter(({ enabled }) => enabled).flatMap(({ audiences }) => audiences.map(({ id }) => id)),
   );
   return [...mapped].flatMap((id) => checkRemoval(id, activities, settings.workspace));
+}
+
+/** What stands against taking an audience out of force: live activities of any workspace use it. */
+export async function checkAudienceUse(id: string, sandbox: Sandbox): Promise<readonly Issue[]> {
+  const activities = await activitiesOf(sandbox);
+  const workspaces = new Set(activities.map(workspaceOf));
+  return [...workspaces].flatMap((workspace) => checkRemoval(id, activities, workspace));
 }
 
 /** What keeps an activity from going live: audiences that no connection of its workspace maps. */
