@@ -59,6 +59,8 @@ export interface Activations extends DestinationChanges {
   readonly createDestination: (input: DestinationInput) => Promise<Result<LiveDestination, readonly Issue[]>>;
   /** Adds audiences to the destination's dataflow; members that qualified before are queued for it. */
   readonly activateAudiences: (input: ActivationInput) => Promise<Result<Dataflow, readonly Issue[]>>;
+  /** Makes a dataflow as it is given, beside those that the destination has; members that qualified before are queued. */
+  readonly createDataflow: (dataflow: Omit<Dataflow, "id">) => Promise<Result<Dataflow, readonly Issue[]>>;
   /** Edits a dataflow that is there; audiences that come or go are told of their members, disabled ones go. */
   readonly saveDataflow: (dataflow: Dataflow) => Promise<Result<Dataflow, readonly Issue[]>>;
   /** Tells streaming destinations of audiences whose time in a dataflow began or ended; to be called now and then. */
@@ -134,6 +136,19 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
     afterwards: options.afterwards,
   });
   await changes.tell();
+  const save = async (
+    before: Dataflow | undefined,
+    dataflow: Dataflow,
+  ): Promise<Result<Dataflow, readonly Issue[]>> => {
+    const saved = await guard(
+      (sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(dataflow, sandbox) }),
+      () => changes.save(before, dataflow),
+    );
+    if (!saved.ok) return saved;
+    await reload();
+    await changes.tellAfterwards(dataflow.id);
+    return ok(dataflow);
+  };
 
   return {
     ...createDestinationChanges({ store, clock, catalog, changes, live: () => live, reload }),
@@ -162,29 +177,18 @@ export async function createActivations(options: ActivationsOptions): Promise<Ac
       const leaving = leavingIssues(destination);
       if (leaving.length > 0) return err(leaving);
       const dataflow = planDataflow(input, destination, { id: newId(), now: clock(), nameOf });
-      if (!dataflow.ok) return dataflow;
-      const { value } = dataflow;
-      const saved = await guard(
-        (sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(value, sandbox) }),
-        () => changes.save(destination.dataflows[0], value),
-      );
-      if (!saved.ok) return saved;
-      await reload();
-      await changes.tellAfterwards(value.id);
-      return dataflow;
+      return dataflow.ok ? save(destination.dataflows[0], dataflow.value) : dataflow;
+    },
+    createDataflow: async (dataflow) => {
+      const destination = live.get(dataflow.destinationId);
+      if (destination === undefined) return notFound;
+      const leaving = leavingIssues(destination);
+      return leaving.length > 0 ? err(leaving) : save(undefined, { ...dataflow, id: newId() });
     },
     saveDataflow: async (dataflow) => {
       const destination = live.get(dataflow.destinationId);
       const before = destination?.dataflows.find(({ id }) => id === dataflow.id);
-      if (before === undefined) return notFound;
-      const saved = await guard(
-        (sandbox) => ({ kind: "dataflow", dataflow: governedDataflow(dataflow, sandbox) }),
-        () => changes.save(before, dataflow),
-      );
-      if (!saved.ok) return saved;
-      await reload();
-      await changes.tellAfterwards(dataflow.id);
-      return ok(dataflow);
+      return before === undefined ? notFound : save(before, dataflow);
     },
     followActivationTimes: () => changes.followTime(),
     reviewDataflow: (dataflow) =>

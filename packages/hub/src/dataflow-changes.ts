@@ -25,6 +25,8 @@ export interface DataflowChanges {
   readonly tell: () => Promise<void>;
   /** The same after a change of a dataflow or destination: its caller may be answered before everyone is told. */
   readonly tellAfterwards: (id: string) => Promise<void>;
+  /** Whether members are still to be told of a change of this dataflow. */
+  readonly isUntold: (id: string) => Promise<boolean>;
   /** Tells members of audiences whose time in a dataflow began or ended since it was last looked at. */
   readonly followTime: () => Promise<void>;
 }
@@ -139,6 +141,7 @@ export function createDataflowChanges(setup: {
 
   return {
     tell: () => tell(),
+    isUntold: async (id) => (await store.document(PENDING, id)) !== undefined,
     tellAfterwards: (id) => afterwards(`tell members ${id}`, tell),
     followTime: async () => {
       const now = clock();

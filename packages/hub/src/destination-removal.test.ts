@@ -1,6 +1,7 @@
 import { catalogEntry, csvFileDestination, httpProfileExport, type OutboxItem } from "@tessera/destinations";
 import { createMemoryStore, type HubStore } from "@tessera/profile-store";
 import { expect, it } from "vitest";
+import type { Afterwards } from "./afterwards.ts";
 import { createHub, type Hub } from "./hub.ts";
 
 const NOW = Date.parse("2026-02-01T00:00:00Z");
@@ -17,7 +18,7 @@ interface Setup {
 }
 
 /** A destination that was told of one member, whose entry waits in the outbox. */
-async function setUp(): Promise<Setup> {
+async function setUp(afterwards?: Afterwards): Promise<Setup> {
   const store = createMemoryStore();
   let now = NOW;
   let ids = 0;
@@ -27,6 +28,7 @@ async function setUp(): Promise<Setup> {
       clock: () => now,
       newId: () => `id-${(ids += 1)}`,
       catalog: [catalogEntry(httpProfileExport), catalogEntry(csvFileDestination("local"))],
+      ...(afterwards && { afterwards }),
     });
   const hub = await reopen();
   const audience = await hub.createAudience({
@@ -157,6 +159,31 @@ it("goes on at the next start when the process ended in between", async () => {
   later(60_000);
   await next.followRemovals(forget);
   expect(next.destinations().size).toBe(0);
+});
+
+it("is not gone while members are still to be told to leave", async () => {
+  let goOn = (): void => undefined;
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  // As in a gateway that answers while a job tells.
+  const works: Promise<void>[] = [];
+  const { store, hub, destination, later } = await setUp(async (name, work) => {
+    const done = name.startsWith("tell members") && works.length > 0 ? held.then(() => work()) : work();
+    works.push(done);
+    if (works.length < 2) await done;
+  });
+  await hub.deleteDestination(destination, { exits: true, pending: "tell" });
+  await deliverAll(store, destination);
+  later(60_000);
+  await hub.followRemovals(forget);
+  expect(hub.destinations().has(destination)).toBe(true);
+  goOn();
+  await Promise.all(works);
+  expect(await told(store, destination)).toEqual(["exited"]);
+  await hub.followRemovals(forget);
+  expect(hub.destinations().has(destination)).toBe(true);
+  await deliverAll(store, destination);
+  await hub.followRemovals(forget);
+  expect(hub.destinations().has(destination)).toBe(false);
 });
 
 it("removes a destination of files at once", async () => {

@@ -18,7 +18,7 @@ type ForgetDestination = (destinationId: string) => Promise<void>;
 interface RemovalPorts {
   readonly store: HubStore;
   readonly clock: () => number;
-  readonly changes: Pick<DataflowChanges, "remove" | "tell" | "tellAfterwards">;
+  readonly changes: Pick<DataflowChanges, "remove" | "tell" | "tellAfterwards" | "isUntold">;
 }
 
 /** Another process may still plan by the destination as it was; what it queues meanwhile is waited for. */
@@ -45,17 +45,18 @@ async function carryOnRemoval(
     const now = clock();
     if (removal.pending === "discard" && now >= removal.at + DISCARD_MS) await discard(store, stored.id);
     const settled = !configured.kind.startsWith("streaming") || now >= removal.at + GRACE_MS;
-    if (settled && (await store.outbox(stored.id, 0, 1)).length === 0) {
+    const own = [...dataflows, ...live.leaving].map(({ id }) => id);
+    // Exits may still be on their way into the outbox.
+    const untold = await Promise.all(own.map(changes.isUntold));
+    if (settled && !untold.includes(true) && (await store.outbox(stored.id, 0, 1)).length === 0) {
       await forget(stored.id);
-      await remove(store, [
-        ["destination", stored.id],
-        ...[...dataflows, ...live.leaving].map(({ id }) => ["dataflow", id] as const),
-      ]);
+      await remove(store, [["destination", stored.id], ...own.map((id) => ["dataflow", id] as const)]);
       return true;
     }
   }
   for (const { id, removedAt = 0 } of live.leaving) {
-    if (clock() < removedAt + GRACE_MS || (await waits(store, stored.id, id))) continue;
+    if (clock() < removedAt + GRACE_MS || (await changes.isUntold(id))) continue;
+    if (await waits(store, stored.id, id)) continue;
     await remove(store, [["dataflow", id]]);
     changed = true;
   }

@@ -1,17 +1,16 @@
 import {
   type Dataflow,
-  type DataflowAudience,
+  type DataflowVerdict,
   type EvaluateExpression,
   explainActivation,
   type FieldMapping,
-  parseSchedule,
   type PersonView,
   previewMapping,
 } from "@tessera/destinations";
 import { activationConsent, CORE_MARKETING_ACTIONS } from "@tessera/governance";
 import { idsOfPerson } from "@tessera/hub";
 import { evaluateValue } from "@tessera/segment-engine";
-import { formatInstant, type Identity, identityKey, type Issue, UPS } from "@tessera/xdm";
+import { formatInstant, type Identity, identityKey, type Issue } from "@tessera/xdm";
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from "type-graphql";
 import { issueOf } from "../audience/audience.mapper.ts";
 import type { GatewayContext } from "../context.ts";
@@ -21,9 +20,10 @@ import { IdentityInput } from "../identity/identity.type.ts";
 import { inOrder, type Order, pageOf } from "../page.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 import { checkDataflow } from "./check-dataflow.ts";
+import { createdDataflow, editedDataflow } from "./dataflow-input.ts";
 import {
   ActivationExplanationType,
-  type DataflowAudienceInput,
+  CreateDataflowInput,
   DataflowCheckType,
   DeliveryBacklog,
   DeliveryLineConnection,
@@ -55,23 +55,41 @@ export class DataflowResolver {
   ): Promise<DataflowCheckType> {
     demand(context, "view-destinations");
     const { live, dataflow } = find(context, input.id);
-    const { violations, warnings, limits } = await checkDataflow(
-      edited(dataflow, input, context),
-      live,
-      context,
-    );
-    return {
-      valid: violations.length === 0,
-      violations: violations.map(issueOf),
-      warnings: warnings.map(issueOf),
-      limits: limits.map(({ limit, kind, value, message, whatToDo }) => ({
-        limit: limit.id,
-        kind,
-        value,
-        message,
-        whatToDo,
-      })),
-    };
+    return checkOf(await checkDataflow(editedDataflow(dataflow, input, context), live, context));
+  }
+
+  @Query(() => DataflowCheckType, {
+    description:
+      "Checks a dataflow that is yet to be made, like checkDataflow. Permission: View Destinations.",
+  })
+  async checkNewDataflow(
+    @Arg("input", () => CreateDataflowInput, { description: "The dataflow as it is to be." })
+    input: CreateDataflowInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<DataflowCheckType> {
+    demand(context, "view-destinations");
+    const live = liveOf(context, input.destinationId);
+    return checkOf(await checkDataflow(createdDataflow(input, live, context), live, context));
+  }
+
+  @Mutation(() => DataflowType, {
+    description:
+      "Makes a dataflow with its audiences, mapping and schedules at once, beside those that the destination has; no file is written before its time. Refused with every violation at once; members that qualified before are told. Permission: Activate Destinations.",
+  })
+  async createDataflow(
+    @Arg("input", () => CreateDataflowInput, { description: "The dataflow as it is to be." })
+    input: CreateDataflowInput,
+    @Ctx() context: GatewayContext,
+  ): Promise<DataflowType> {
+    demand(context, "activate-destinations");
+    const live = liveOf(context, input.destinationId);
+    const { id: _unnamed, ...wanted } = createdDataflow(input, live, context);
+    demandMappedFields(context, wanted.mapping);
+    const { violations } = await checkDataflow({ ...wanted, id: "" }, live, context);
+    if (violations.length > 0) valueOf({ ok: false, error: violations });
+    const saved = valueOf(await context.sandbox.hub.createDataflow(wanted));
+    context.gateway.audit(context, { action: "dataflow.create", subject: saved.id });
+    return dataflowOf(saved);
   }
 
   @Mutation(() => DataflowType, {
@@ -85,7 +103,7 @@ export class DataflowResolver {
   ): Promise<DataflowType> {
     demand(context, "activate-destinations");
     const { live, dataflow } = find(context, input.id);
-    const next = edited(dataflow, input, context);
+    const next = editedDataflow(dataflow, input, context);
     if (input.mapping) demandMappedFields(context, next.mapping);
     const { violations } = await checkDataflow(next, live, context);
     if (violations.length > 0) valueOf({ ok: false, error: violations });
@@ -105,7 +123,7 @@ export class DataflowResolver {
     @Ctx() context: GatewayContext,
   ): Promise<DeliveryBacklog> {
     demand(context, "activate-destinations");
-    demandDestination(context, id);
+    liveOf(context, id);
     const { gateway, sandbox } = context;
     const { store } = gateway.delivery(sandbox.name);
     await store.setPause(id, { at: formatInstant(gateway.clock()), reason: reason.slice(0, 500) });
@@ -121,7 +139,7 @@ export class DataflowResolver {
     @Ctx() context: GatewayContext,
   ): Promise<DeliveryBacklog> {
     demand(context, "activate-destinations");
-    demandDestination(context, id);
+    liveOf(context, id);
     const { gateway, sandbox } = context;
     await gateway.delivery(sandbox.name).store.setPause(id, undefined);
     gateway.audit(context, { action: "destination.resume", subject: id });
@@ -136,7 +154,7 @@ export class DataflowResolver {
     @Ctx() context: GatewayContext,
   ): Promise<DeliveryBacklog> {
     demand(context, "view-destinations");
-    demandDestination(context, id);
+    liveOf(context, id);
     return backlogOf(context, id);
   }
 
@@ -220,8 +238,25 @@ function find({ sandbox }: GatewayContext, id: string): { readonly live: Live; r
   throw failure("NOT_FOUND", "No such dataflow in this sandbox.");
 }
 
-function demandDestination({ sandbox }: GatewayContext, id: string): void {
-  if (!sandbox.hub.destinations().has(id)) throw failure("NOT_FOUND", "No such destination in this sandbox.");
+function liveOf({ sandbox }: GatewayContext, id: string): Live {
+  const live = sandbox.hub.destinations().get(id);
+  if (live === undefined) throw failure("NOT_FOUND", "No such destination in this sandbox.");
+  return live;
+}
+
+function checkOf({ violations, warnings, limits }: DataflowVerdict): DataflowCheckType {
+  return {
+    valid: violations.length === 0,
+    violations: violations.map(issueOf),
+    warnings: warnings.map(issueOf),
+    limits: limits.map(({ limit, kind, value, message, whatToDo }) => ({
+      limit: limit.id,
+      kind,
+      value,
+      message,
+      whatToDo,
+    })),
+  };
 }
 
 /** What a destination has against the lines of a mapping; `path[1]` is the line. */
@@ -231,41 +266,11 @@ async function mappingIssues(
   context: GatewayContext,
 ): Promise<readonly Issue[]> {
   demand(context, "view-destinations");
-  const live = context.sandbox.hub.destinations().get(destinationId);
-  if (live === undefined) throw failure("NOT_FOUND", "No such destination in this sandbox.");
+  const live = liveOf(context, destinationId);
   const { name } = live.stored;
   const dataflow: Dataflow = { id: "", destinationId, name, audiences: [], mapping, enabled: true };
   const { violations, warnings } = await checkDataflow(dataflow, live, context);
   return [...violations, ...warnings].filter(({ path = [] }) => path[0] === "mapping" && path.length > 1);
-}
-
-/** The dataflow as the input wants it. */
-function edited(before: Dataflow, input: UpdateDataflowInput, context: GatewayContext): Dataflow {
-  const { name, audiences, mapping, enabled } = input;
-  return {
-    ...before,
-    ...(typeof name === "string" && { name }),
-    ...(audiences && { audiences: audiences.map((one) => audienceOf(one, before, context)) }),
-    ...(mapping && { mapping: valueOf(mappingOf(mapping)) }),
-    ...(typeof enabled === "boolean" && { enabled }),
-  };
-}
-
-function audienceOf(
-  { id, startsAt, endsAt, schedule }: DataflowAudienceInput,
-  before: Dataflow,
-  { sandbox, gateway }: GatewayContext,
-): DataflowAudience {
-  const known = before.audiences.find((audience) => audience.id === id);
-  const since = startsAt?.toISOString() ?? known?.startsAt ?? formatInstant(gateway.clock());
-  return {
-    namespace: UPS,
-    id,
-    name: sandbox.hub.configuration().audiences.get(id)?.name ?? known?.name ?? id,
-    startsAt: since,
-    ...(endsAt && { endsAt: endsAt.toISOString() }),
-    ...(schedule && { schedule: valueOf(parseSchedule(schedule)) }),
-  };
 }
 
 async function personOf({ sandbox, principal }: GatewayContext, identity: Identity): Promise<PersonView> {

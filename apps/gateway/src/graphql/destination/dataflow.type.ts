@@ -26,6 +26,27 @@ export class DataflowAudienceInput {
   readonly schedule?: object;
 }
 
+@InputType({ description: "What a dataflow is made from." })
+export class CreateDataflowInput {
+  @Field(() => ID, { description: "Where it goes." })
+  readonly destinationId!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Name for people; that of the destination without it.",
+  })
+  readonly name?: string;
+
+  @Field(() => [DataflowAudienceInput], { description: "Its audiences, each with its time and schedule." })
+  readonly audiences!: readonly DataflowAudienceInput[];
+
+  @Field(() => [JsonObjectScalar], { nullable: true, description: "The mapping, as for activateAudiences." })
+  readonly mapping?: readonly object[];
+
+  @Field(() => Boolean, { nullable: true, description: "false: made, and not in force yet." })
+  readonly enabled?: boolean;
+}
+
 @InputType({ description: "What a dataflow is to be; what is left out stays as it is." })
 export class UpdateDataflowInput {
   @Field(() => ID, { description: "The dataflow." })
