@@ -13,7 +13,7 @@ export interface ForwardQueue {
 /** An entry at its place in the queue. */
 export interface QueuedEntry {
   readonly position: number;
-  readonly entry: ForwardEntry;
+  readonly entry: Omit<ForwardEntry, "body">;
   /** Its body as JSON text, as it is sent. */
   readonly text: string;
 }
@@ -39,7 +39,7 @@ export interface DrainPorts {
   /** Told of each entry the hub will never take, with the hub's status. */
   readonly refuse: (queued: QueuedEntry, status: number) => Promise<void> | void;
   /** Told of entries that arrived and asked for the person to be fetched again. */
-  readonly delivered: (entries: readonly ForwardEntry[]) => void;
+  readonly delivered: (entries: readonly Pick<ForwardEntry, "refresh">[]) => void;
 }
 
 /** What one step of draining did. */
@@ -91,7 +91,7 @@ async function sendOneByOne(
   return { kind: "sent", count };
 }
 
-function batchOf({ kind, datasetId }: ForwardEntry, run: readonly QueuedEntry[]): ForwardBatch {
+function batchOf({ kind, datasetId }: QueuedEntry["entry"], run: readonly QueuedEntry[]): ForwardBatch {
   return { kind, datasetId, bodies: run.map(({ text }) => text) };
 }
 

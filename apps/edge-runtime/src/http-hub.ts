@@ -39,15 +39,13 @@ export function createHttpHub(options: HttpHubOptions): HttpHub {
     send: (batch) => sendBatch(options, headers, batch),
     snapshot: async (version, waitMs) => {
       try {
-        const response = await options.fetch(`${options.url}/edge/snapshot?wait=${waitMs}`, {
-          headers: version === undefined ? headers : { ...headers, "if-none-match": `"${version}"` },
-          signal: AbortSignal.timeout(waitMs + LOOKUP_TIMEOUT),
-        });
-        if (response.status === 304) {
-          await response.arrayBuffer();
-          return { kind: "unchanged" };
-        }
-        const text = await response.text();
+        const { response, text } = await ask(
+          options,
+          `${options.url}/edge/snapshot?wait=${waitMs}`,
+          { headers: version === undefined ? headers : { ...headers, "if-none-match": `"${version}"` } },
+          waitMs + LOOKUP_TIMEOUT,
+        );
+        if (response.status === 304) return { kind: "unchanged" };
         if (response.status !== 200) return { kind: "unavailable", status: response.status };
         return { kind: "snapshot", json: JSON.parse(text), text };
       } catch {
@@ -57,19 +55,39 @@ export function createHttpHub(options: HttpHubOptions): HttpHub {
   };
 }
 
+/**
+ * One request and the text of its answer, given up after `ms`. The timer ends with the answer: one that runs on would
+ * keep what was sent in memory.
+ */
+async function ask(
+  options: Pick<HttpHubOptions, "fetch">,
+  url: string,
+  init: RequestInit,
+  ms: number,
+): Promise<{ readonly response: Response; readonly text: string }> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), ms);
+  try {
+    const response = await options.fetch(url, { ...init, signal: controller.signal });
+    return { response, text: await response.text() };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function askPerson(
   options: HttpHubOptions,
   headers: Record<string, string>,
   identity: Identity,
 ): Promise<LookupAnswer> {
   try {
-    const response = await options.fetch(`${options.url}/edge/lookup`, {
+    const init = {
       method: "POST",
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify({ identity, region: options.region }),
-      signal: AbortSignal.timeout(LOOKUP_TIMEOUT),
-    });
-    const body: unknown = await response.json();
+    };
+    const { response, text } = await ask(options, `${options.url}/edge/lookup`, init, LOOKUP_TIMEOUT);
+    const body: unknown = JSON.parse(text);
     if (response.status !== 200 || !isObject(body)) return { outcome: "unavailable" };
     if (body["found"] !== true) return { outcome: "not-found" };
     const person = parseHubPerson(body);
@@ -99,13 +117,12 @@ async function sendBatch(
   const parameter = kind === "told" ? "destinationId" : "datasetId";
   const url = `${options.url}${PATHS[kind]}?${parameter}=${encodeURIComponent(datasetId)}`;
   try {
-    const response = await options.fetch(url, {
+    const init = {
       method: "POST",
       headers: { ...headers, "content-type": "application/x-ndjson" },
       body: bodies.join("\n"),
-      signal: AbortSignal.timeout(SEND_TIMEOUT),
-    });
-    const text = await response.text();
+    };
+    const { response, text } = await ask(options, url, init, SEND_TIMEOUT);
     // A hub that keeps no such log is told nothing more of it: events must not wait behind.
     if (kind === "told" && (response.status === 404 || response.status === 405))
       return { kind: "refused", status: response.status };

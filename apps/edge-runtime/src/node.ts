@@ -69,8 +69,8 @@ export interface EdgeNode {
   readonly stop: () => Promise<void>;
 }
 
-/** Events wait this long for others to travel with, in milliseconds. */
-const GATHER_MS = 15;
+/** Events wait this long for others to travel with, in milliseconds; a delivery costs as much as deciding ten pages. */
+const GATHER_MS = 30;
 
 /** Starts an edge in this process. Resolves when it listens. */
 export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode> {
@@ -97,8 +97,11 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
     queue,
     send: hub.send,
     delivered: (entries) => waitUntil(refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries)),
-    refuse: ({ entry }, status) =>
-      appendFile(join(options.dataDir, "refused.ndjson"), `${JSON.stringify({ status, entry })}\n`),
+    refuse: ({ entry, text }, status) =>
+      appendFile(
+        join(options.dataDir, "refused.ndjson"),
+        `${JSON.stringify({ status, entry: { ...entry, body: JSON.parse(text) } })}\n`,
+      ),
     notice,
     random,
     gatherMs: GATHER_MS,

@@ -82,7 +82,7 @@ async function applyPerson(edge: Pick<Edge, "profiles" | "clock">, person: HubPe
  */
 export async function refreshDelivered(
   edge: Pick<Edge, "profiles" | "clock"> & { readonly lookup: HubLink["lookup"] },
-  entries: readonly ForwardEntry[],
+  entries: readonly Pick<ForwardEntry, "refresh">[],
 ): Promise<void> {
   for (const { refresh } of entries) {
     if (refresh === undefined) continue;

@@ -22,7 +22,7 @@ interface Segment {
 /** Lines on their way into the file, written together. */
 interface Pending {
   lines: string;
-  readonly entries: { readonly entry: ForwardEntry; readonly text: string }[];
+  readonly entries: Omit<QueuedEntry, "position">[];
   readonly done: Promise<void>;
   readonly settle: (error?: unknown) => void;
 }
@@ -98,8 +98,8 @@ export async function openFileQueue(
     const found: QueuedEntry[] = [];
     const end = Math.min(endOf(segment), from + max);
     for (let position = Math.max(from, segment.first); position < end; position++) {
-      const entry = JSON.parse(read.lines[position - segment.first] ?? "") as ForwardEntry;
-      found.push({ position, entry, text: JSON.stringify(entry.body) });
+      const { body, ...entry } = JSON.parse(read.lines[position - segment.first] ?? "") as ForwardEntry;
+      found.push({ position, entry, text: JSON.stringify(body) });
     }
     return found;
   };
@@ -107,10 +107,10 @@ export async function openFileQueue(
   return {
     append: (entries) => {
       const batch = (pending ??= newPending());
-      for (const entry of entries) {
-        const { body, ...rest } = entry;
+      for (const { body, ...entry } of entries) {
         const text = JSON.stringify(body);
-        batch.lines += `${JSON.stringify(rest).slice(0, -1)},"body":${text}}\n`;
+        batch.lines += `${JSON.stringify(entry).slice(0, -1)},"body":${text}}\n`;
+        // The body itself is let go: what waits for the hub is only text.
         batch.entries.push({ entry, text });
       }
       // After all requests that are there to be read: what they append goes out in one write.

@@ -30,9 +30,23 @@ export function createListener(edge: Edge, options: ListenerOptions): RequestLis
   };
 }
 
+/**
+ * A header by its lower-case name, out of the few that are asked for: the object of all of them is only made where one
+ * came twice, since what that means depends on the header.
+ */
 function headerOf(message: IncomingMessage, name: string): string | undefined {
-  const value = message.headers[name];
-  return typeof value === "string" ? value : value?.join(", ");
+  const raw = message.rawHeaders;
+  let found: string | undefined;
+  for (let index = 0; index < raw.length; index += 2) {
+    const came = raw[index];
+    if (came?.length !== name.length || (came !== name && came.toLowerCase() !== name)) continue;
+    if (found !== undefined) {
+      const value = message.headers[name];
+      return typeof value === "string" ? value : value?.join(", ");
+    }
+    found = raw[index + 1];
+  }
+  return found;
 }
 
 function clientAddress(message: IncomingMessage, trustProxy: boolean): string | undefined {
@@ -42,7 +56,7 @@ function clientAddress(message: IncomingMessage, trustProxy: boolean): string | 
 }
 
 function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutcome> {
-  if (Number(message.headers["content-length"] ?? "0") > maxBytes)
+  if (Number(headerOf(message, "content-length") ?? "0") > maxBytes)
     return Promise.resolve({ kind: "too-large" });
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -57,8 +71,10 @@ function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutco
     message.on("end", () => {
       resolve(decode(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
     });
+    // Whatever ends a request before its body is whole closes it.
+    // Told when the connection ends before the body. A listener for `close` would do as well, but keeps each request
+    // in memory until the next full collection.
     message.on("error", () => resolve({ kind: "unreadable" }));
-    message.on("aborted", () => resolve({ kind: "unreadable" }));
   });
 }
 
@@ -68,15 +84,16 @@ function decode(bytes: Buffer): BodyOutcome {
 }
 
 function write(message: IncomingMessage, response: ServerResponse, reply: EdgeReply): void {
+  const { status, body } = reply;
   const headers: string[] = [];
   for (const [name, value] of reply.headers) headers.push(name, value);
-  if (reply.body !== null) {
-    const length = typeof reply.body === "string" ? Buffer.byteLength(reply.body) : reply.body.byteLength;
-    headers.push("content-length", String(length));
-  }
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body?.byteLength;
+  if (length !== undefined) headers.push("content-length", String(length));
   // An unread body would be taken for the next request: the connection ends with this answer.
-  if (!message.complete && message.headers["content-length"] !== undefined)
+  if (!message.complete && headerOf(message, "content-length") !== undefined)
     headers.push("connection", "close");
-  response.writeHead(reply.status, headers);
-  response.end(reply.body ?? undefined);
+  response.writeHead(status, headers);
+  // Text of as many bytes as characters is the same in both encodings; this one needs no work.
+  if (typeof body === "string") response.end(body, body.length === length ? "latin1" : "utf8");
+  else response.end(body ?? undefined);
 }

@@ -165,7 +165,7 @@ describe("the queue object", () => {
 
   it("tells of entries that brought identities together, once they have arrived", async () => {
     const [disk, hub] = [new Disk(), new Hub()];
-    const told: (readonly ForwardEntry[])[] = [];
+    const told: (readonly Pick<ForwardEntry, "refresh">[])[] = [];
     const object = new ForwardQueueObject(disk.state(), {
       hub,
       delivered: async (entries) => void told.push(entries),

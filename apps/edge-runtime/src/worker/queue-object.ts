@@ -25,7 +25,7 @@ const PAGE = 64;
 /** What a queue object needs of the edge it belongs to. */
 export interface QueueServices {
   readonly hub: Pick<HttpHub, "send">;
-  readonly delivered: (entries: readonly ForwardEntry[]) => Promise<void>;
+  readonly delivered: (entries: readonly Pick<ForwardEntry, "refresh">[]) => Promise<void>;
 }
 
 /**
@@ -147,7 +147,8 @@ export class ForwardQueueObject {
     return drainStep({
       queue: this.#queue(),
       send: this.#services.hub.send,
-      refuse: ({ entry, position }, status) => storage.put(`refused:${keyOf(position)}`, { entry, status }),
+      refuse: ({ entry, position, text }, status) =>
+        storage.put(`refused:${keyOf(position)}`, { entry: { ...entry, body: JSON.parse(text) }, status }),
       delivered: (entries) => this.#state.waitUntil(this.#services.delivered(entries).catch(() => undefined)),
     }).catch((): DrainStep => ({ kind: "retry" }));
   }
