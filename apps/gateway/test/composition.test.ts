@@ -47,10 +47,10 @@ describe("compositions of audiences", () => {
   const countsOf = ({ result }: Composed): Record<string, number> =>
     Object.fromEntries(result.map(({ name, count }) => [name, count]));
   const countOf = async (name: string): Promise<number | undefined> => {
-    const told = await harness.graphql(`{externalAudiences{audience{name count}}}`);
-    return dataOf<{ externalAudiences: { audience: { name: string; count: number } }[] }>(
-      told,
-    ).externalAudiences.find(({ audience }) => audience.name === name)?.audience.count;
+    const told = await harness.graphql(`{audiences{name count}}`);
+    return dataOf<{ audiences: { name: string; count: number }[] }>(told).audiences.find(
+      (audience) => audience.name === name,
+    )?.count;
   };
 
   it("saves who is in one audience and not in another, and lets those go who no longer are", async () => {
@@ -88,6 +88,19 @@ describe("compositions of audiences", () => {
     const holds = (one: typeof a): boolean =>
       one?.memberships.some(({ audienceId }) => audienceId === audience?.audienceId) ?? false;
     expect([holds(a), holds(b)]).toEqual([true, false]);
+  });
+
+  it("keeps them beside those that were saved, with the same parts", async () => {
+    const told = await harness.graphql(`{compositions{id end parts{name audienceId count}}}`);
+    const { compositions } = dataOf<{
+      compositions: { id: string; end: string; parts: { name: string; count: number }[] }[];
+    }>(told);
+    expect(compositions.map(({ id, end }) => [id, end]).toSorted()).toEqual([
+      ["c1", "save"],
+      ["c2", "split-percent"],
+      ["c3", "rank"],
+    ]);
+    expect(compositions.find(({ id }) => id === "c3")?.parts).toMatchObject([{ name: "Top", count: 10 }]);
   });
 
   it("refuses what is no composition, with all that is wrong", async () => {

@@ -104,3 +104,19 @@ it("has a connection beside every list that can grow", () => {
     expect([name, ...args.map((arg) => arg.name)]).toEqual(expect.arrayContaining([name, "first", "after"]));
   }
 });
+
+it("tells the unit of every number that is a time or a size", () => {
+  const vague: string[] = [];
+  for (const type of Object.values(gatewaySchema().getTypeMap())) {
+    if (type.name.startsWith("__") || !("getFields" in type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      const isNumber = NUMBERS.has(String(field.type).replace(/[[\]!]/g, ""));
+      const isMeasure = /(P\d\d|[a-z]Most|Usual|[bB]ytes|[sS]ize|Delay|[sS]econds\w*|Ms|Days)$/.test(
+        field.name,
+      );
+      const hasUnit = /second|minute|hour|day|byte|identities|persons|items/i.test(field.description ?? "");
+      if (isNumber && isMeasure && !hasUnit) vague.push(`${type.name}.${field.name}`);
+    }
+  }
+  expect(vague).toEqual([]);
+});

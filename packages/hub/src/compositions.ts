@@ -24,6 +24,12 @@ export interface Compositions {
   readonly saveComposition: (
     input: CompositionInput,
     id?: string,
+    options?: {
+      /** Makes one under the id when there is none. */
+      readonly create?: boolean;
+      /** Audiences are called as their parts are, without the name of the composition. */
+      readonly bareNames?: boolean;
+    },
   ) => Promise<Result<StoredComposition, readonly Issue[]>>;
   /** Removes a composition and its audiences; refused while other audiences refer to these. */
   readonly deleteComposition: (id: string) => Promise<Result<StoredComposition, readonly Issue[]>>;
@@ -47,12 +53,13 @@ export function createCompositions(options: {
   };
   return {
     compositions: () => [...configuration().compositions.values()],
-    saveComposition: async (input, id) => {
+    saveComposition: async (input, id, { create = false, bareNames = false } = {}) => {
       const before = id === undefined ? undefined : configuration().compositions.get(id);
-      if (id !== undefined && before === undefined) return err([MISSING]);
+      if (id !== undefined && before === undefined && !create) return err([MISSING]);
       const planned = planComposition(input, {
         before,
         id: id ?? newId(),
+        bareNames,
         newId,
         now: clock(),
         configuration: configuration(),
@@ -96,12 +103,13 @@ function planComposition(
   scene: {
     readonly before: StoredComposition | undefined;
     readonly id: string;
+    readonly bareNames: boolean;
     readonly newId: () => string;
     readonly now: number;
     readonly configuration: Configuration;
   },
 ): Result<PlannedComposition, readonly Issue[]> {
-  const { before, id, newId, now, configuration } = scene;
+  const { before, id, bareNames, newId, now, configuration } = scene;
   const { name, description, start, audiences, exclude, end } = input;
   const given: Composition = { id, start, audiences, exclude, end };
   const checked = checkComposition(given);
@@ -121,7 +129,7 @@ function planComposition(
     const was = configuration.audiences.get(audienceId);
     return {
       id: audienceId,
-      name: end.kind === "save" || end.kind === "rank" ? part : `${name}: ${part}`,
+      name: bareNames || end.kind === "save" || end.kind === "rank" ? part : `${name}: ${part}`,
       description: description ?? `Comes out of the composition ${name}.`,
       expression: { type: "PQL", format: "pql/text", value: takersOf(given, part) },
       evaluation: "batch",

@@ -1,16 +1,18 @@
+import type { Hub } from "@tessera/hub";
 import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
-import { readComposition, runComposition } from "../../run-composition.ts";
+import type { Composition } from "@tessera/segment-engine";
 import type { GatewayContext } from "../context.ts";
 import { demand, valueOf } from "../failure.ts";
 import { demandFields } from "../hidden-fields.ts";
 import { jobOf, JobType } from "../job/job.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
+import { readComposition } from "./read-composition.ts";
 
 @Resolver()
 export class CompositionResolver {
   @Mutation(() => JobType, {
     description:
-      "Runs a composition of audiences over all persons, in a job: starts with some audiences, takes others out, then saves, splits or ranks. Each part fills an audience of its name; who is no longer in a part leaves it. The audiences with their counts are the result. Permissions: Manage Segments and Evaluate a Segment to an Audience.",
+      "Saves a composition under its id, as createComposition and updateComposition do, and evaluates it over all persons, in a job: starts with some audiences, takes others out, then saves, splits or ranks. Each part fills an audience of its name; who is no longer in a part leaves it. The audiences with their counts are the result. Permissions: Manage Segments and Evaluate a Segment to an Audience.",
   })
   runComposition(
     @Arg("composition", () => JsonObjectScalar, {
@@ -23,14 +25,36 @@ export class CompositionResolver {
     demand(context, "manage-segments");
     demand(context, "evaluate-segment");
     const { gateway, sandbox } = context;
-    const { clock, newId } = gateway;
     const wanted = valueOf(readComposition(composition, sandbox));
     const { end } = wanted;
     if ("path" in end) demandFields(context, { attributes: [end.path], events: [] });
-    const job = gateway.jobs.start(sandbox.name, `composition ${wanted.id}`, async (progress) =>
-      valueOf(await runComposition(sandbox, wanted, { clock, newId, progress })),
+    const job = gateway.jobs.start(sandbox.name, `composition ${wanted.id}`, (progress) =>
+      run(sandbox.hub, wanted, progress),
     );
     gateway.audit(context, { action: "composition.run", subject: wanted.id });
     return jobOf(job);
   }
+}
+
+/** An audience that a composition filled. */
+interface FilledAudience {
+  readonly audienceId: string;
+  readonly name: string;
+  readonly count: number;
+}
+
+async function run(
+  hub: Hub,
+  { id, ...composition }: Composition,
+  progress: (done: number, total: number) => void,
+): Promise<readonly FilledAudience[]> {
+  const input = { ...composition, name: id };
+  const saved = valueOf(await hub.saveComposition(input, id, { create: true, bareNames: true }));
+  const evaluated = valueOf(await hub.evaluateAudiences(Object.values(saved.audienceIds), progress));
+  const counts = new Map(evaluated.map((audience) => [audience.id, audience.count]));
+  return Object.entries(saved.audienceIds).map(([name, audienceId]) => ({
+    audienceId,
+    name,
+    count: counts.get(audienceId) ?? 0,
+  }));
 }

@@ -27,7 +27,7 @@ export class LimitUse {
   @Field(() => String, { description: "most: more violates; least: less violates." })
   readonly bound!: string;
 
-  @Field(() => Float, { description: "The limit in force." })
+  @Field(() => Float, { description: "The limit in force, in the unit of the limit." })
   readonly limit!: number;
 
   @Field(() => String, { description: "Unit of limit and value." })
@@ -42,7 +42,7 @@ export class LimitUse {
   @Field(() => String, { description: "ok, near (from 80 %), soft-violation, hard-violation or unmeasured." })
   readonly state!: string;
 
-  @Field(() => Float, { nullable: true, description: "Present use." })
+  @Field(() => Float, { nullable: true, description: "Present use, in the unit of the limit." })
   readonly value?: number | undefined;
 
   @Field(() => Float, { nullable: true, description: "Share of the limit that is used; 1 is at the limit." })
@@ -72,10 +72,10 @@ export class LimitCheckType {
   @Field(() => String, { description: "ok, near, soft-violation or hard-violation." })
   readonly state!: string;
 
-  @Field(() => Float, { description: "The value once the plan is saved." })
+  @Field(() => Float, { description: "The value once the plan is saved, in the unit of the limit." })
   readonly value!: number;
 
-  @Field(() => Float, { description: "The limit in force." })
+  @Field(() => Float, { description: "The limit in force, in the unit of the limit." })
   readonly limit!: number;
 
   @Field(() => String, { description: "What would happen." })
@@ -102,25 +102,28 @@ export class LatencyType {
   @Field(() => String, { description: "What is sent." })
   readonly payload!: string;
 
-  @Field(() => Float, { description: "Evaluation, usually." })
+  @Field(() => Float, { description: "Evaluation, usually, in seconds." })
   readonly evaluatingUsual!: number;
 
-  @Field(() => Float, { description: "Evaluation, at most as published." })
+  @Field(() => Float, { description: "Evaluation, at most as published, in seconds." })
   readonly evaluatingMost!: number;
 
   @Field(() => Float, {
     nullable: true,
-    description: "Delivery, at most as published; null waits for a schedule.",
+    description: "Delivery, at most as published, in seconds; null waits for a schedule.",
   })
   readonly deliveringMost?: number | undefined;
 
-  @Field(() => Int, { description: "Evaluations measured here." })
+  @Field(() => Int, { description: "How many evaluations were measured here." })
   readonly measured!: number;
 
-  @Field(() => Float, { nullable: true, description: "Median of the evaluations measured here." })
+  @Field(() => Float, { nullable: true, description: "Median of the evaluations measured here, in seconds." })
   readonly measuredP50?: number | undefined;
 
-  @Field(() => Float, { nullable: true, description: "95th percentile of the evaluations measured here." })
+  @Field(() => Float, {
+    nullable: true,
+    description: "95th percentile of the evaluations measured here, in seconds.",
+  })
   readonly measuredP95?: number | undefined;
 
   @Field(() => String, {
@@ -128,13 +131,16 @@ export class LatencyType {
   })
   readonly verdict!: string;
 
-  @Field(() => Int, { description: "Deliveries measured here, to destinations of this kind." })
+  @Field(() => Int, { description: "How many deliveries to destinations of this kind were measured here." })
   readonly deliveriesMeasured!: number;
 
-  @Field(() => Float, { nullable: true, description: "Median of the deliveries measured here." })
+  @Field(() => Float, { nullable: true, description: "Median of the deliveries measured here, in seconds." })
   readonly deliveredP50?: number | undefined;
 
-  @Field(() => Float, { nullable: true, description: "95th percentile of the deliveries measured here." })
+  @Field(() => Float, {
+    nullable: true,
+    description: "95th percentile of the deliveries measured here, in seconds.",
+  })
   readonly deliveredP95?: number | undefined;
 
   @Field(() => String, { description: "within, slower or unmeasured, for deliveries." })
