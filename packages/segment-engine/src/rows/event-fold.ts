@@ -71,6 +71,8 @@ export class EventFold {
   readonly #firsts: Float64Array;
   readonly #longer: KeptWindows;
   readonly #held: readonly Held[];
+  /** What an event that fulfils a condition does. */
+  readonly #steps: readonly EventSteps[];
   readonly #touched: Uint8Array;
   readonly #longerList: number[] = [];
   readonly #result: LeafNow = { holds: false, changesAt: Infinity };
@@ -146,6 +148,9 @@ export class EventFold {
     this.#longer = keptWindows(longer, conditions, into.context);
     this.#held = this.#longer.kept.map(({ empty }) => ({ cells: [...empty], lists: [] }));
     this.#touched = new Uint8Array(this.#held.length);
+    this.#steps = Array.from({ length: conditions }, (_, condition) =>
+      this.stepsOf(Int32Array.of(condition)),
+    );
   }
 
   /** Begins with a moment. */
@@ -177,17 +182,8 @@ export class EventFold {
   /** An event at `time` fulfils the first `count` conditions of a list. */
   event(list: Int32Array, count: number, time: number): void {
     for (let index = 0; index < count; index++) {
-      const condition = list[index] ?? 0;
-      const end = this.#countStart[condition + 1] ?? 0;
-      for (let counter = this.#countStart[condition] ?? 0; counter < end; counter++) {
-        if (time >= (this.#from[this.#countWindow[counter] ?? 0] ?? 0)) this.#count(counter);
-      }
-      const folds = this.#folds[condition];
-      if (folds !== undefined && folds.length > 0) this.#fold(folds, time);
-      const pairs = this.#pairs[condition];
-      if (pairs !== undefined && pairs.length > 0) this.#pair(pairs, time);
-      const feeds = this.#longer.feeds[condition];
-      if (feeds !== undefined && feeds.length > 0) this.#feed(feeds, time);
+      const steps = this.#steps[list[index] ?? 0];
+      if (steps !== undefined) this.take(steps, time);
     }
   }
 

@@ -118,14 +118,15 @@ class Rows implements RowPlan {
     const fold = this.#fold;
     fold.person(lane);
     const { events } = person;
+    // In order of time: when the last one has happened all have, and the time of those that fulfil nothing is not read.
+    const allHappened = timeOf(events[events.length - 1]) <= now;
     for (let index = 0; index < events.length; index++) {
       const event = events[index];
       if (event === undefined) continue;
-      const stamp = event.timestamp;
-      const time = typeof stamp === "string" ? instantOf(stamp) : Number.NaN;
-      if (time > now) break;
+      if (!allHappened && timeOf(event) > now) break;
       const count = dispatch.match(event);
       if (count === 0) continue;
+      const time = timeOf(event);
       this.#event = event;
       fold.event(dispatch.found, count, time === time ? time : -Infinity);
     }
@@ -145,6 +146,12 @@ class Rows implements RowPlan {
       if (holds) this.#sliced.nodes[leaf] = (this.#sliced.nodes[leaf] ?? 0) | lane;
     }
   }
+}
+
+/** NaN where there is no valid time. */
+function timeOf(event: PersonView["events"][number] | undefined): number {
+  const stamp = event?.timestamp;
+  return typeof stamp === "string" ? instantOf(stamp) : Number.NaN;
 }
 
 const NONE: Int32Array = new Int32Array(0);

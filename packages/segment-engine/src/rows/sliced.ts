@@ -95,13 +95,13 @@ export class SlicedProgram {
       let value: number;
       if (kind === NOT) value = (nodes[code[place] ?? 0] ?? 0) ^ 1;
       else {
-        const stop = kind === AND ? 0 : 1;
-        value = stop ^ 1;
-        for (; place < end; place++) {
-          if (nodes[code[place] ?? 0] === stop) {
-            value = stop;
-            break;
-          }
+        // All parts, without a way out: what a branch that cannot be foretold costs is more than the rest.
+        if (kind === AND) {
+          value = 1;
+          for (; place < end; place++) value &= nodes[code[place] ?? 0] ?? 0;
+        } else {
+          value = 0;
+          for (; place < end; place++) value |= nodes[code[place] ?? 0] ?? 0;
         }
       }
       nodes[node] = value;

@@ -58,35 +58,29 @@ export function startOfUnit(ms: number, unit: TimeUnit): number {
   return start.getTime();
 }
 
-function digits(text: string, from: number, count: number): number {
-  let value = 0;
-  for (let index = from; index < from + count; index++) {
-    const digit = text.charCodeAt(index) - 48;
-    if (digit < 0 || digit > 9) return Number.NaN;
-    value = value * 10 + digit;
-  }
-  return value;
+/** How many days a month has at least. */
+const SHORTEST = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** The two digits from `at` on; NaN, which fails every comparison, when they are none. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48;
+  const ones = text.charCodeAt(at + 1) - 48;
+  // Below 0 when one of them is no digit.
+  return (tens | ones | (9 - tens) | (9 - ones)) < 0 ? Number.NaN : tens * 10 + ones;
 }
 
-/** Days from 1 January 1970 to a date of the Gregorian calendar. */
+/** Days from 1 January 1970 to a date of the Gregorian calendar, from the year 1 on. */
 function daysFromCivil(year: number, month: number, day: number): number {
+  // Years begin in March here, so that the day that not every year has is their last.
   const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  return (
-    era * 146_097 +
-    yearOfEra * 365 +
-    Math.floor(yearOfEra / 4) -
-    Math.floor(yearOfEra / 100) +
-    dayOfYear -
-    719_468
-  );
+  const monthOfYear = month > 2 ? month - 3 : month + 9;
+  const leapDays = (y >> 2) - ((y / 100) | 0) + ((y / 400) | 0);
+  return 365 * y + leapDays + (((153 * monthOfYear + 2) / 5) | 0) + day - 719_469;
 }
 
 /** Reads an ISO 8601 date or date-time; `NaN` when it is none. The form that the platform writes is read fast. */
 export function instantOf(text: string): number {
-  const canonical =
+  if (
     text.length === 24 &&
     text.charCodeAt(23) === 90 &&
     text.charCodeAt(10) === 84 &&
@@ -94,18 +88,19 @@ export function instantOf(text: string): number {
     text.charCodeAt(7) === 45 &&
     text.charCodeAt(13) === 58 &&
     text.charCodeAt(16) === 58 &&
-    text.charCodeAt(19) === 46;
-  if (canonical) {
-    const month = digits(text, 5, 2);
-    const day = digits(text, 8, 2);
-    // Days 29 to 31 may not be there in every month: the careful way decides.
-    if (month >= 1 && month <= 12 && day >= 1 && day <= 28) {
-      const [hour, minute, second] = [digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2)];
-      if (hour <= 23 && minute <= 59 && second <= 59) {
-        const days = daysFromCivil(digits(text, 0, 4), month, day);
-        return days * DAY + ((hour * 60 + minute) * 60 + second) * 1_000 + digits(text, 20, 3);
-      }
-    }
+    text.charCodeAt(19) === 46
+  ) {
+    const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+    const month = twoDigits(text, 5);
+    const day = twoDigits(text, 8);
+    const hour = twoDigits(text, 11);
+    const minute = twoDigits(text, 14);
+    const second = twoDigits(text, 17);
+    const millis = twoDigits(text, 20) * 10 + (twoDigits(text, 21) % 10);
+    // A day that not every month has is read the careful way, unless its month has it in every year.
+    const isThere = year >= 1 && month >= 1 && day >= 1 && day <= (SHORTEST[month] ?? 0);
+    if (isThere && hour <= 23 && minute <= 59 && second <= 59 && millis >= 0)
+      return daysFromCivil(year, month, day) * DAY + ((hour * 60 + minute) * 60 + second) * 1_000 + millis;
   }
   const parsed = parseInstant(text);
   return parsed.ok ? parsed.value : Number.NaN;
