@@ -58,6 +58,27 @@ describe("a dataflow made in one step", () => {
     rmSync(filesFolder, { recursive: true, force: true });
   });
 
+  it("can be planned from what each kind of destination takes, as its settings narrow it", async () => {
+    const fields =
+      "capabilities{namespaces requiredNamespaces batchMax removals attributes requestsPerSecond}";
+    const { destinationKinds } = await run<{ destinationKinds: { type: string }[] }>(
+      `{destinationKinds{type ${fields}}}`,
+    );
+    const of = (type: string): unknown => destinationKinds.find((kind) => kind.type === type);
+    const namespaces = ["thirdPartyId", "TNTID"];
+    expect(of("adobe-target-profiles")).toMatchObject({
+      capabilities: { namespaces, requiredNamespaces: namespaces, removals: true },
+    });
+    expect(of("http-profile-export")).toMatchObject({
+      capabilities: { namespaces: null, requestsPerSecond: null },
+    });
+    const settings = { url: "https://receiver.test/", requestsPerSecond: 5, batchSize: 7 };
+    const id = await connect("http-profile-export", settings);
+    expect(await run(`query($id:ID!){destination(id:$id){${fields}}}`, { id })).toMatchObject({
+      destination: { capabilities: { batchMax: 7, requestsPerSecond: 5 } },
+    });
+  });
+
   it("is checked and refused with every violation at once", async () => {
     const destinationId = await connect("csv-local", { target: { folder: "out" } });
     const i = {

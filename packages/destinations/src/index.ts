@@ -68,6 +68,7 @@ export {
   type OutboxPayload,
   type Pause,
   personOf,
+  rowKey,
   type Settlement,
 } from "./outbox.ts";
 export { createMemoryOutbox } from "./memory-outbox.ts";

@@ -13,6 +13,7 @@ import {
   type OutboxItem,
   type Pause,
   personOf,
+  rowKey,
   type Settlement,
 } from "./outbox.ts";
 import { Heap } from "./heap.ts";
@@ -46,6 +47,8 @@ interface Queue {
   timed: Heap<Timed>;
   readonly entries: Map<string, Entry>;
   readonly dead: Map<string, DeadLetter>;
+  /** Ids of the dead letters of rows, by `rowKey`. */
+  readonly rows: Map<string, string>;
   readonly done: Set<string>;
   readonly references: Map<string, string>;
   readyCount: number;
@@ -118,13 +121,20 @@ export function createMemoryOutbox({ keep = 1_000_000 }: { readonly keep?: numbe
     record: async (finished) => {
       for (const { item, at, outcome } of finished) {
         record(logEntry(item, at, outcome));
+        const queue = queueOf(item.destinationId);
+        const row = rowKey(item);
+        if (row !== undefined) {
+          queue.dead.delete(queue.rows.get(row) ?? "");
+          queue.rows.delete(row);
+        }
         if (outcome.kind === "delivered") {
-          refer(queueOf(item.destinationId), item, outcome.reference);
+          refer(queue, item, outcome.reference);
           continue;
         }
         const { code, detail } = outcome;
         const letter = { item, at, code, ...(detail !== undefined && { detail }), attempts: 1 };
-        queueOf(item.destinationId).dead.set(item.id, letter);
+        queue.dead.set(item.id, letter);
+        if (row !== undefined) queue.rows.set(row, item.id);
       }
     },
   };
@@ -137,6 +147,7 @@ function emptyQueue(): Queue {
     timed: new Heap(byTime),
     entries: new Map(),
     dead: new Map(),
+    rows: new Map(),
     done: new Set(),
     references: new Map(),
     readyCount: 0,

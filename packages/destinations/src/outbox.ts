@@ -1,3 +1,4 @@
+import { digest } from "@tessera/xdm";
 import type { ActivationItem, AudienceChange, AudienceDefinitionChange } from "./activation-batch.ts";
 import type { AcceptedJob } from "./definition.ts";
 
@@ -188,8 +189,19 @@ export interface FinishedItem {
 
 /** All that a store keeps for delivery. */
 export interface DeliveryStore extends Outbox, DeadLetters, DeliveryLog {
-  /** Writes log lines, and dead letters for what was rejected, of items that did not pass the outbox. */
+  /**
+   * Writes log lines, and dead letters for what was rejected, of items that did not pass the outbox. Of a row that comes
+   * again with every export (`rowKey`) only the last word counts: one letter, and none once it was written.
+   */
   record(finished: readonly FinishedItem[]): Promise<void>;
+}
+
+/** What the rows that exports write of one person and audience have in common; `undefined` for items of other kinds. */
+export function rowKey({ dataflowId, payload }: OutboxItem): string | undefined {
+  if (payload.kind !== "profile" || payload.item.trigger !== "schedule") return undefined;
+  const { personId, changes } = payload.item;
+  const [change] = changes;
+  return change && digest([dataflowId, change.namespace, change.audienceId, personId].join("\n"));
 }
 
 /** The person an item tells about; `undefined` for audience definitions. */

@@ -5,8 +5,10 @@ import {
   type DeliveryLogEntry,
   type FinishedItem,
   logEntry,
+  type OutboxItem,
   type Pause,
   personOf,
+  rowKey,
 } from "@tessera/destinations";
 import type { DocumentWrite, HubStore, StoredDocument } from "@tessera/profile-store";
 import { insist, jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
@@ -50,12 +52,17 @@ export function createJournal(store: HubStore): DeliveryJournal {
     },
     // What replaces them was appended to the outbox before.
     replaceDeadLetters: async (destinationId, ids) => {
-      await persist(() =>
-        writeDocuments(
+      const kind = letterKind(destinationId);
+      const gone = new Set(ids);
+      await persist(async () => {
+        const letters = (await store.documents(kind)).filter(({ body }) =>
+          gone.has((body as unknown as DeadLetter).item.id),
+        );
+        return writeDocuments(
           store,
-          ids.map((id) => ({ kind: letterKind(destinationId), id })),
-        ),
-      );
+          letters.map(({ id }) => ({ kind, id })),
+        );
+      });
     },
     deliveries: async (query) => {
       const documents = await Promise.all(query.personIds.map((id) => store.document(DELIVERY_LOG, id)));
@@ -139,13 +146,17 @@ async function record(store: HubStore, finished: readonly FinishedItem[]): Promi
     if (lines) lines.push(line);
     else added.set(line.personId, [line]);
   }
-  const letters = finished.flatMap(({ item, at, outcome }): readonly DeadLetter[] =>
-    outcome.kind === "delivered" ? [] : [{ item, at, attempts: 1, ...withoutKind(outcome) }],
-  );
+  // The last word about a row counts, also within one call.
+  const letters = new Map<string, readonly [OutboxItem, DeadLetter | undefined]>();
+  for (const { item, at, outcome } of finished) {
+    if (outcome.kind !== "delivered") {
+      letters.set(letterId(item), [item, { item, at, attempts: 1, ...withoutKind(outcome) }]);
+    } else if (rowKey(item) !== undefined) letters.set(letterId(item), [item, undefined]);
+  }
   await persist(async () => {
     const writes = await Promise.all([
       ...[...added].map(([personId, lines]) => logWrite(store, personId, lines)),
-      ...letters.map((letter) => letterWrite(store, letter)),
+      ...[...letters.values()].map(([item, letter]) => letterWrite(store, item, letter)),
       ...[...referred(finished).values()].map((told) => referenceWrite(store, told)),
     ]);
     const documents = writes.filter((write) => write !== undefined);
@@ -199,11 +210,22 @@ async function logWrite(
   return { kind: DELIVERY_LOG, id: personId, expectedVersion: before?.version ?? 0, body };
 }
 
-async function letterWrite(store: HubStore, letter: DeadLetter): Promise<DocumentWrite> {
-  const { id, destinationId } = letter.item;
-  const kind = letterKind(destinationId);
+/** A letter stands under the id of its item; that of a row under what it has in common with earlier ones. */
+function letterId(item: OutboxItem): string {
+  return rowKey(item) ?? item.id;
+}
+
+async function letterWrite(
+  store: HubStore,
+  item: OutboxItem,
+  letter: DeadLetter | undefined,
+): Promise<DocumentWrite | undefined> {
+  const kind = letterKind(item.destinationId);
+  const id = letterId(item);
   const before = await store.document(kind, id);
-  return { kind, id, expectedVersion: before?.version ?? 0, body: jsonObjectOf(letter) };
+  if (letter === undefined && before === undefined) return undefined;
+  const write = { kind, id, expectedVersion: before?.version ?? 0 };
+  return letter === undefined ? write : { ...write, body: jsonObjectOf(letter) };
 }
 
 function linesOf(document: StoredDocument | undefined): readonly DeliveryLogEntry[] {

@@ -309,6 +309,28 @@ export function outboxCases(create: () => Promise<DeliveryStore>): readonly Outb
       );
       expectSame(await lease(store, "w", 2), [], "lease");
     }),
+    on("of a row that comes with every export, the last word counts", async (store) => {
+      const row = (id: string): OutboxItem => {
+        const item = outboxItem(id, ["p1"]);
+        const changes = [{ audienceId: "a", namespace: "ups", status: "realized", at: T(0) }] as const;
+        if (item.payload.kind !== "profile") throw new Error("An item of a person was expected.");
+        const told = { ...item.payload.item, trigger: "schedule", changes } as const;
+        return { ...item, payload: { kind: "profile", item: told } };
+      };
+      const letters = async (): Promise<readonly string[]> =>
+        (await store.deadLetters({ destinationId: "d1", limit: 9 })).map(({ item }) => item.id);
+      const refused = { kind: "rejected", code: "row.x" } as const;
+      await store.record([{ item: row("r1"), at: T(1), outcome: refused }]);
+      await store.record([{ item: row("r2"), at: T(2), outcome: refused }]);
+      expectSame(await letters(), ["r2"], "letters after two exports");
+      await store.replaceDeadLetters("d1", ["r1"], []);
+      expectSame(await letters(), ["r2"], "letters after the older one was taken away");
+      await store.record([{ item: row("r3"), at: T(3), outcome: { kind: "delivered" } }]);
+      expectSame(await letters(), [], "letters once the row was written");
+      await store.record([{ item: row("r4"), at: T(4), outcome: refused }]);
+      await store.replaceDeadLetters("d1", ["r4"], []);
+      expectSame(await letters(), [], "letters after the last one was taken away");
+    }),
     on("two workers never hold the same item, and everything is delivered once", async (store) => {
       const items = Array.from({ length: 60 }, (_, i) => outboxItem(`i${i}`, [`p${i % 7}`]));
       await store.append(items);

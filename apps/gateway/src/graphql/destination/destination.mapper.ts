@@ -1,7 +1,7 @@
-import type { Dataflow, FieldMapping } from "@tessera/destinations";
+import type { Dataflow, DestinationCapabilities, FieldMapping } from "@tessera/destinations";
 import type { Hub } from "@tessera/hub";
 import { err, formatInstant, isObject, type Issue, ok, type Result } from "@tessera/xdm";
-import type { DataflowType, Destination } from "./destination.type.ts";
+import type { DataflowType, Destination, DestinationCapabilitiesType } from "./destination.type.ts";
 
 type LiveDestination = ReturnType<Hub["destinations"]> extends ReadonlyMap<string, infer D> ? D : never;
 
@@ -15,8 +15,37 @@ export function destinationOf({ stored, configured, dataflows }: LiveDestination
     kind: configured.kind,
     status: statusOf(stored, dataflows),
     settings,
+    capabilities: capabilitiesOf(configured.capabilities),
     createdAt: formatInstant(createdAt),
     dataflows: dataflows.map(dataflowOf),
+  };
+}
+
+/** The largest number that GraphQL's Int holds. */
+const LARGEST_INT = 2 ** 31 - 1;
+
+/** What a destination takes, as the API tells it. */
+export function capabilitiesOf({
+  namespaces,
+  requiredNamespaces = [],
+  batchMax,
+  removals,
+  attributes,
+  audienceDefinitions,
+  backfill,
+  requestsPerSecond,
+  marketingActions,
+}: DestinationCapabilities): DestinationCapabilitiesType {
+  return {
+    namespaces: namespaces === "any" ? undefined : namespaces,
+    requiredNamespaces,
+    batchMax: batchMax <= LARGEST_INT ? batchMax : undefined,
+    removals,
+    attributes,
+    audienceDefinitions,
+    backfill,
+    requestsPerSecond,
+    marketingActions,
   };
 }
 

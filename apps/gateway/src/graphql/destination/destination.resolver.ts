@@ -10,7 +10,7 @@ import { demandMappedFields } from "../hidden-fields.ts";
 import { jobOf, JobType, runningJob } from "../job/job.type.ts";
 import { checkActivation } from "./check-dataflow.ts";
 import { checkTargetConnection } from "./check-target.ts";
-import { dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
+import { capabilitiesOf, dataflowOf, destinationOf, mappingOf } from "./destination.mapper.ts";
 import {
   ActivateAudiencesInput,
   Activation,
@@ -27,12 +27,13 @@ export class DestinationResolver {
   })
   destinationKinds(@Ctx() context: GatewayContext): DestinationKindType[] {
     demand(context, "view-destinations");
-    return CATALOG.map(({ slug, title, description, kind, settings }) => ({
+    return CATALOG.map(({ slug, title, description, kind, settings, capabilities }) => ({
       type: slug,
       title,
       description,
       kind,
       settings,
+      capabilities: capabilitiesOf(capabilities),
     }));
   }
 

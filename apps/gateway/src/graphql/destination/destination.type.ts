@@ -1,7 +1,39 @@
-import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
 import { JobType } from "../job/job.type.ts";
 import { IssueType } from "../audience/audience.type.ts";
 import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
+
+@ObjectType("DestinationCapabilities", {
+  description: "What a destination takes; its settings may narrow it.",
+})
+export class DestinationCapabilitiesType {
+  @Field(() => [String], { nullable: true, description: "Identity namespaces that it takes; null: any." })
+  readonly namespaces!: readonly string[] | undefined;
+
+  @Field(() => [String], { description: "Namespaces of which a mapping needs at least one; empty: none." })
+  readonly requiredNamespaces!: readonly string[];
+
+  @Field(() => Int, { nullable: true, description: "Records in one call at most; null: no bound." })
+  readonly batchMax!: number | undefined;
+
+  @Field(() => Boolean, { description: "Whether exits are sent." })
+  readonly removals!: boolean;
+
+  @Field(() => Boolean, { description: "Whether mapped attributes are sent." })
+  readonly attributes!: boolean;
+
+  @Field(() => Boolean, { description: "Whether it is told which audiences there are." })
+  readonly audienceDefinitions!: boolean;
+
+  @Field(() => Boolean, { description: "Whether members from before the mapping are sent when it is made." })
+  readonly backfill!: boolean;
+
+  @Field(() => Float, { nullable: true, description: "Calls a second at most; null: no bound." })
+  readonly requestsPerSecond!: number | undefined;
+
+  @Field(() => [String], { description: "What its use stands for, to data usage policies and consents." })
+  readonly marketingActions!: readonly string[];
+}
 
 @ObjectType({ description: "A kind of destination, and how it is set up." })
 export class DestinationKindType {
@@ -21,6 +53,9 @@ export class DestinationKindType {
 
   @Field(() => Json, { description: "JSON Schema of the settings." })
   readonly settings!: object;
+
+  @Field(() => DestinationCapabilitiesType, { description: "What destinations of this kind take." })
+  readonly capabilities!: DestinationCapabilitiesType;
 }
 
 @InputType({ description: "What a destination is made from." })
@@ -139,6 +174,9 @@ export class Destination {
 
   @Field(() => JsonObjectScalar, { description: "Its settings; secrets by name only." })
   readonly settings!: object;
+
+  @Field(() => DestinationCapabilitiesType, { description: "What it takes, as its settings have it." })
+  readonly capabilities!: DestinationCapabilitiesType;
 
   @Field(() => DateTime, { description: "When it was made." })
   readonly createdAt!: string;
