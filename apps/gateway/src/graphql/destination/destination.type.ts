@@ -7,7 +7,10 @@ import { DateTime, Json, JsonObjectScalar } from "../scalars.ts";
   description: "What a destination takes; its settings may narrow it.",
 })
 export class DestinationCapabilitiesType {
-  @Field(() => [String], { nullable: true, description: "Identity namespaces that it takes; null: any." })
+  @Field(() => [String], {
+    nullable: true,
+    description: "Identity namespaces that it takes; null where it takes all.",
+  })
   readonly namespaces!: readonly string[] | undefined;
 
   @Field(() => [String], { description: "Namespaces of which a mapping needs at least one; empty: none." })
