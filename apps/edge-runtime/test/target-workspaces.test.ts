@@ -134,13 +134,13 @@ describe("workspaces of Target, through the gateway and the edge as they run", (
     });
     return response.execute?.mboxes?.[0]?.options?.[0]?.content;
   };
-  const browsed = async (datastream: string): Promise<unknown> => {
+  const browsed = async (datastream: string, scope = "hero", xdm: object = {}): Promise<unknown> => {
     const path = `/ee/v1/interact?configId=${datastream}`;
-    const personalization = { decisionScopes: ["hero"] };
+    const personalization = { decisionScopes: [scope] };
     const answer = await new Conversation(edgeUrl, true).send({
       recorded: "first-interact",
       path,
-      body: { events: [{ query: { personalization } }] },
+      body: { events: [{ xdm, query: { personalization } }] },
     });
     const handles = (isObject(answer.body) ? answer.body["handle"] : []) as readonly {
       readonly type: string;
@@ -160,6 +160,16 @@ describe("workspaces of Target, through the gateway and the edge as they run", (
 
   it("a datastream without a connection is served from that of connections without a datastream", async () => {
     expect(await browsed("free")).toEqual(["App"]);
+  });
+
+  it("a page knows the audiences that its connection maps; without a datastream, those the hub shared", async () => {
+    const xdm = {
+      identityMap: { CRMID: [{ id: "ada", primary: true, authenticatedState: "authenticated" }] },
+    };
+    expect(await browsed("shop", "gold", xdm)).toEqual(["Shop"]);
+    expect(await browsed("free", "gold", xdm)).toEqual(["App"]);
+    expect(await browsed("blog", "gold", xdm)).toEqual([]);
+    expect(await browsed("shop", "gold")).toEqual([]);
   });
 
   it("a call of the Delivery API is served from the workspace that its property leads to", async () => {

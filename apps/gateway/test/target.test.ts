@@ -192,6 +192,21 @@ it("says which mode applies and why, of a connection and of a datastream", async
   ]);
 });
 
+it("moves a connection by the rules that it was made by", async () => {
+  await datastream("second", { platform, target: {} });
+  dataOf(await connect({ datastreamId: "second" }));
+  const move = (settings: object): Promise<Answer> =>
+    harness.graphql(`mutation($i:UpdateDestinationInput!){updateDestination(input:$i){settings}}`, {
+      i: { id: destinationId, settings },
+    });
+  expect(codes(await move({ datastreamId: "second" }))).toEqual(["target.datastream-taken"]);
+  expect(codes(await move({ datastreamId: "plain", organisation: "other@Org" }))).toEqual([
+    "target.organisation",
+    "target.datastream-services",
+  ]);
+  expect(codes(await move({ description: "The same datastream is its own" }))).toEqual([]);
+});
+
 it("deletes datastreams that nothing serves, and activities", async () => {
   const remove = (what: string, id: string): Promise<Answer> =>
     harness.graphql(`mutation($id:ID!){delete${what}(id:$id)}`, { id });

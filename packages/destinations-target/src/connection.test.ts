@@ -175,6 +175,24 @@ const flows: readonly (readonly [
     [],
   ],
   [
+    "an audience whose time is made to end while a live activity uses it",
+    { audiences: dataflow.audiences.map((audience) => ({ ...audience, endsAt: at })) },
+    {
+      saved: {
+        ...dataflow,
+        audiences: dataflow.audiences.map(({ id, namespace, name }) => ({ id, namespace, name })),
+      },
+      now: at,
+    },
+    ["target.audience-in-use"],
+  ],
+  [
+    "an audience whose time was over before",
+    { audiences: dataflow.audiences.slice(0, 1) },
+    { saved: dataflow, now: at },
+    [],
+  ],
+  [
     "switched off while a live activity uses it",
     { enabled: false },
     { saved: dataflow },

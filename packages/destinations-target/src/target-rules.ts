@@ -12,6 +12,8 @@ export interface TargetDataflowCheck {
   readonly activities: readonly Activity[];
   /** The workspace of the connection; only its activities count. The default one without it. */
   readonly workspace?: string;
+  /** ISO 8601: audiences whose time is over by then count as removed. */
+  readonly now?: string;
 }
 
 /**
@@ -41,9 +43,12 @@ export function checkTargetDataflow(dataflow: Dataflow, check: TargetDataflowChe
       );
     }
   }
-  const kept = new Set(dataflow.enabled ? dataflow.audiences.map(({ id }) => id) : []);
-  const before = check.saved?.enabled === true ? check.saved.audiences : [];
-  const removed = before.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+  const lasting = ({ enabled, audiences }: Dataflow): readonly string[] =>
+    (enabled ? audiences : [])
+      .filter(({ endsAt }) => endsAt === undefined || check.now === undefined || check.now < endsAt)
+      .map(({ id }) => id);
+  const kept = new Set(lasting(dataflow));
+  const removed = (check.saved === undefined ? [] : lasting(check.saved)).filter((id) => !kept.has(id));
   return [...violations, ...removed.flatMap((id) => checkRemoval(id, check.activities, check.workspace))];
 }
 

@@ -39,7 +39,7 @@ export async function checkDataflow(
   });
   const [refused, rules, hour] = await Promise.all([
     hub.reviewDataflow(dataflow),
-    checkTargetRules(dataflow, live, sandbox),
+    checkTargetRules(dataflow, live, { sandbox, gateway }),
     hoursOfExports(dataflow, sandbox, gateway.clock()),
   ]);
   const published = [...configuration.audiences.values()].filter(({ status }) => status === "published");

@@ -60,7 +60,7 @@ export async function checkTargetConnection(
 export async function checkTargetRules(
   dataflow: Dataflow,
   live: Pick<Live, "configured" | "stored" | "dataflows">,
-  sandbox: Sandbox,
+  { sandbox, gateway }: Pick<GatewayContext, "sandbox" | "gateway">,
 ): Promise<readonly Issue[]> {
   const settings = targetSettingsOf(live);
   if (settings === undefined) return [];
@@ -77,6 +77,7 @@ export async function checkTargetRules(
     ...(saved && { saved }),
     activities: await activitiesOf(sandbox),
     workspace: settings.workspace,
+    now: formatInstant(gateway.clock()),
   });
 }
 
