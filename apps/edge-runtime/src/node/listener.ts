@@ -71,7 +71,6 @@ function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutco
     message.on("end", () => {
       resolve(decode(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
     });
-    // Whatever ends a request before its body is whole closes it.
     // Told when the connection ends before the body. A listener for `close` would do as well, but keeps each request
     // in memory until the next full collection.
     message.on("error", () => resolve({ kind: "unreadable" }));
