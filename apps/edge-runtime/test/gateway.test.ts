@@ -113,6 +113,36 @@ describe("the edge with the real gateway", () => {
     );
   });
 
+  it("has pages keep cookies and call addresses as destinations say", async () => {
+    const [viewed] = Object.entries(audiences).find(([, name]) => name === "viewed") ?? [];
+    const settings = {
+      cookie: { cookieName: "aud", ttlDays: 7 },
+      url: { url: "https://partner.test/pixel" },
+    };
+    const ids: Record<string, string> = {};
+    for (const [type, set] of Object.entries(settings)) {
+      const { createDestination } = await gateway.graphql<{ createDestination: { id: string } }>(
+        `mutation($i:CreateDestinationInput!){createDestination(input:$i){id}}`,
+        { i: { name: `By ${type}`, type, settings: set } },
+      );
+      ids[type] = createDestination.id;
+      await gateway.graphql(`mutation($i:ActivateAudiencesInput!){activateAudiences(input:$i){dataflowId}}`, {
+        i: { destinationId: createDestination.id, audienceIds: [viewed] },
+      });
+    }
+    // A visitor of each try: an address is called once in its time.
+    const pushes = async (): Promise<readonly unknown[]> =>
+      pushesOf(await visit(new Conversation(edgeUrl, true), "web.webpagedetails.pageViews"));
+    await expect.poll(pushes, { timeout: 5000 }).toEqual([
+      { type: "cookie", spec: { name: "aud", value: `seg=${viewed}`, domain: "", ttlDays: 7 } },
+      {
+        type: "url",
+        id: ids["url"],
+        spec: { url: "https://partner.test/pixel", hideReferrer: true, ttlMinutes: 1440 },
+      },
+    ]);
+  });
+
   it("hands events to the hub, once", async () => {
     const visitor = new Conversation(edgeUrl, true);
     const { ecid } = await visit(visitor, "web.webpagedetails.pageViews");
@@ -161,6 +191,13 @@ describe("the edge with the real gateway", () => {
     expect(nobody.status).toBe(401);
   });
 });
+
+function pushesOf({ answer }: Seen): readonly unknown[] {
+  const { handle } = answer.body as {
+    readonly handle: { readonly type: string; readonly payload: unknown[] }[];
+  };
+  return handle.flatMap(({ type, payload }) => (type === "activation:push" ? payload : []));
+}
 
 describe("the edge as a process", () => {
   it("loses no acknowledged event when it is killed while the hub is away", async () => {

@@ -7,6 +7,8 @@ import {
   csvFileDestination,
   customPersonalization,
   httpProfileExport,
+  pageAddress,
+  pageCookie,
 } from "@tessera/destinations";
 import { audienceManager } from "@tessera/destinations-aam";
 import { campaignFiles, campaignManagedServices } from "@tessera/destinations-campaign";
@@ -18,6 +20,8 @@ export function catalogOf(known?: Recipients["known"]): readonly CatalogEntry[] 
   return [
     catalogEntry(customPersonalization),
     catalogEntry(adobeCommerce),
+    catalogEntry(pageCookie),
+    catalogEntry(pageAddress),
     catalogEntry(httpProfileExport),
     catalogEntry(csvFileDestination("local")),
     catalogEntry(csvFileDestination("sftp")),

@@ -129,6 +129,7 @@ export {
   customPersonalization,
   type CustomPersonalizationSettings,
 } from "./custom-personalization.ts";
+export { pageAddress, type PageAddressSettings, pageCookie, type PageCookieSettings } from "./page-push.ts";
 export { createRelayedOutbox, type DeliveryJournal, type OutboxSource } from "./relayed-outbox.ts";
 export { DESTINATION_ERRORS } from "./errors.ts";
 export { profileRequest } from "./profile-request.ts";

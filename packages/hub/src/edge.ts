@@ -132,6 +132,13 @@ export function edgeProjection(
   };
 }
 
+/** What the page is to do for the members of a cookie or URL destination. */
+function pushOf(slug: string, settings: JsonObject): JsonObject {
+  const { cookieName, domain = "", ttlDays = 30, url, hideReferrer = true, ttlMinutes = 1440 } = settings;
+  if (slug === "cookie" && cookieName !== undefined) return { cookie: { name: cookieName, domain, ttlDays } };
+  return slug === "url" && url !== undefined ? { url: { url, hideReferrer, ttlMinutes } } : {};
+}
+
 function edgeDestination({ stored, configured, dataflows }: LiveDestination, now: string): JsonObject {
   const { integrationAlias, datastreamId, workspace } = stored.settings;
   const mapped = dataflows.filter(({ enabled }) => enabled).map((dataflow) => activeAt(dataflow, now));
@@ -142,6 +149,7 @@ function edgeDestination({ stored, configured, dataflows }: LiveDestination, now
     ...(typeof integrationAlias === "string" ? { alias: integrationAlias } : {}),
     ...(typeof datastreamId === "string" ? { datastreamId } : {}),
     ...(typeof workspace === "string" ? { workspace } : {}),
+    ...pushOf(configured.slug, stored.settings),
     audienceIds: [...new Set(mapped.flatMap(({ audiences }) => audiences.map(({ id }) => id)))],
     attributes: mapped.flatMap(({ mapping }) =>
       mapping.flatMap(({ source, target }) =>
