@@ -1,6 +1,7 @@
 import type { CatalogEntry } from "@tessera/destinations";
 import { type Afterwards, type CommittedPersons, createHub, type Hub } from "@tessera/hub";
 import type { HubStore, PersonFinder, PersonProjection } from "@tessera/profile-store";
+import type { MongoStore } from "@tessera/store-mongodb";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { withTraces } from "./observe/tracing.ts";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
@@ -14,6 +15,8 @@ export interface Sandbox {
   readonly labels: LabelledFields;
   /** Calls back with the changes of every commit until the returned function is called. */
   readonly follow: (listener: MembershipListener) => () => void;
+  /** The store as processes share it; undefined where this one has it for itself. */
+  readonly shared: MongoStore | undefined;
   /** Calls back with the persons of every commit, once it is durable, until the returned function is called. */
   readonly followPersons: (listener: PersonsListener) => () => void;
   /** Does something while no other process that shares the store does it; waits for its turn. */
@@ -46,6 +49,7 @@ export interface SandboxOptions {
   readonly privacySalt?: string | undefined;
   /** How something is done by one process at a time; nothing is needed for it where there is one only. */
   readonly alone?: Sandbox["alone"] | undefined;
+  readonly shared?: MongoStore | undefined;
   readonly onError: (what: string, error: unknown) => void;
   /** Done before files are planned: lists that they depend on are read anew. */
   readonly beforeExport?: () => Promise<void>;
@@ -119,6 +123,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     hub,
     projection,
     labels,
+    shared: options.shared,
     alone: options.alone ?? ((_name, work) => work()),
     follow: (listener) => {
       listeners.add(listener);

@@ -144,6 +144,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     timers,
     privacySalt,
     alone: leased?.alone,
+    shared: leased?.shared,
     onError,
     onEvaluated: metrics.evaluating.batch.add,
     onCommit: (done) => metrics.commits.inc({ sandbox: name, outcome: done ? "done" : "conflict" }),

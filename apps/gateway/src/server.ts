@@ -20,6 +20,7 @@ import { auditFileOf, openAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { createSandboxes } from "./sandboxes.ts";
+import { ACCESS_KINDS, followConfiguration } from "./workers/follow-configuration.ts";
 
 /** What a gateway is started with. Clock, ids and store can be given by tests and demonstrations. */
 export interface GatewayOptions {
@@ -59,8 +60,15 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     options.store,
   );
   const { defaultSandbox } = config;
-  const { store } = await sandboxes.open(defaultSandbox);
+  const { store, shared } = await sandboxes.open(defaultSandbox);
   const access = await openAccessRegistry(store, { clock, newId, defaultSandbox });
+  const following =
+    shared &&
+    followConfiguration(shared, {
+      kinds: ACCESS_KINDS,
+      reload: access.reload,
+      onError: (what, error) => log.error({ err: error }, `${what} failed`),
+    });
   const gateway: Gateway = {
     config,
     clock,
@@ -129,6 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await webSockets.close();
       await stopServer(server);
       await apollo.stop();
+      await following?.close();
       sandboxes.leaveEvaluations();
       await jobs.close();
       await sandboxes.close();

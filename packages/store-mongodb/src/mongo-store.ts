@@ -22,6 +22,7 @@ import { followSuccessors, readAround, readPersons } from "./read-persons.ts";
 import { createMongoFinder } from "./person-finder.ts";
 import { duePersons, explainScan, indexAttributes, type PersonPart, scanPersons } from "./person-part.ts";
 import { Recent } from "./recent.ts";
+import { membershipsSince, type RecentMemberships } from "./recent-memberships.ts";
 import { migrate } from "./schema.ts";
 import { Slots } from "./slots.ts";
 import { transact } from "./transact.ts";
@@ -60,6 +61,8 @@ export interface MongoStore extends HubStore {
   versionsOf(kinds: readonly string[]): Promise<string>;
   /** Makes the indexes that `scan` of candidates uses, for attributes such as `homeAddress.city`. */
   indexAttributes(paths: readonly string[]): Promise<void>;
+  /** Membership changes that any process committed since a mark, some of them again; without a mark, where to begin. */
+  membershipsSince(mark?: string): Promise<RecentMemberships>;
   /** Finds persons by indexes of the deployment. */
   personFinder(): PersonFinder;
   /** How the deployment would look for the candidates of `part`. */
@@ -152,6 +155,10 @@ class DatabaseStore implements MongoStore {
 
   async indexAttributes(paths: readonly string[]): Promise<void> {
     await asked(() => indexAttributes(this.#c, paths));
+  }
+
+  membershipsSince(mark?: string): Promise<RecentMemberships> {
+    return asked(() => membershipsSince(this.#c, mark));
   }
 
   personFinder(): PersonFinder {

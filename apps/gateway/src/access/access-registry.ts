@@ -39,6 +39,8 @@ export interface AccessRegistry {
   readonly createSandbox: (input: unknown) => Promise<Result<Sandbox, readonly Issue[]>>;
   /** Takes a sandbox off the list. */
   readonly removeSandbox: (name: string) => Promise<Result<true, readonly Issue[]>>;
+  /** Reads all of it anew, after another process changed it in the store. */
+  readonly reload: () => Promise<void>;
   /** Recognises API keys. */
   readonly readKey: SecretReader;
 }
@@ -50,18 +52,23 @@ export async function openAccessRegistry(
   store: HubStore,
   made: { readonly clock: () => number; readonly newId: () => string; readonly defaultSandbox: string },
 ): Promise<AccessRegistry> {
-  const read = async <T>(kind: string): Promise<Map<string, T>> =>
-    new Map((await store.documents(kind)).map(({ id, body }) => [id, body as unknown as T]));
-  const roles = new Map<string, Role>([
-    ...DEFAULT_ROLES.map((role) => [role.id, role] as const),
-    ...(await read<Role>("role")),
-  ]);
-  const keys = await read<ApiKey>("apiKey");
-  const byDigest = new Map([...keys.values()].map((key) => [key.digest, key]));
-  const sandboxes = new Map<string, Sandbox>([
-    [made.defaultSandbox, { ...DEFAULT_SANDBOX, name: made.defaultSandbox }],
-    ...(await read<Sandbox>("sandbox")),
-  ]);
+  const read = async <T>(kind: string): Promise<readonly (readonly [string, T])[]> =>
+    (await store.documents(kind)).map(({ id, body }) => [id, body as unknown as T] as const);
+  const readAll = async () => {
+    const [ownRoles, ownKeys, ownSandboxes] = await Promise.all([
+      read<Role>("role"),
+      read<ApiKey>("apiKey"),
+      read<Sandbox>("sandbox"),
+    ]);
+    const first = { ...DEFAULT_SANDBOX, name: made.defaultSandbox };
+    return {
+      roles: new Map([...DEFAULT_ROLES.map((role) => [role.id, role] as const), ...ownRoles]),
+      keys: new Map(ownKeys),
+      byDigest: new Map(ownKeys.map(([, key]) => [key.digest, key])),
+      sandboxes: new Map<string, Sandbox>([[made.defaultSandbox, first], ...ownSandboxes]),
+    };
+  };
+  let { roles, keys, byDigest, sandboxes } = await readAll();
   const write = (kind: string, id: string, body: object | undefined): Promise<boolean> =>
     writeDocuments(store, [{ kind, id, ...(body !== undefined && { body }) }]);
   return {
@@ -112,6 +119,9 @@ export async function openAccessRegistry(
       if (!(await write("sandbox", name, undefined))) return err([CONFLICT]);
       sandboxes.delete(name);
       return ok(true);
+    },
+    reload: async () => {
+      ({ roles, keys, byDigest, sandboxes } = await readAll());
     },
     readKey: async (secret) => {
       if (!secret.startsWith(PREFIX)) return undefined;

@@ -26,22 +26,26 @@ const KINDS: readonly string[] = [
 ];
 const PERIOD = 500;
 
-/** Reads the configuration anew whenever another process changed it. */
+/** Kinds of documents that say who may do what, where. */
+export const ACCESS_KINDS: readonly string[] = ["apiKey", "role", "sandbox"];
+
+/** Reads the configuration anew whenever another process changed it; `kinds` are those of a hub without it. */
 export function followConfiguration(
   store: Pick<MongoStore, "versionsOf">,
   options: {
     readonly reload: () => Promise<void>;
     readonly onError: (what: string, error: unknown) => void;
     readonly periodMs?: number;
+    readonly kinds?: readonly string[];
   },
 ): { readonly close: () => Promise<void> } {
-  const { reload, onError, periodMs = PERIOD } = options;
+  const { reload, onError, periodMs = PERIOD, kinds = KINDS } = options;
   const stop = new AbortController();
   let known: string | undefined;
   const loop = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       try {
-        const now = await store.versionsOf(KINDS);
+        const now = await store.versionsOf(kinds);
         if (now !== known) await reload();
         known = now;
       } catch (error) {

@@ -1,5 +1,6 @@
 import type { MembershipChange } from "@tessera/xdm";
 import { Arg, Ctx, Field, ID, ObjectType, Resolver, Root, Subscription } from "type-graphql";
+import { followMemberships } from "../../workers/follow-memberships.ts";
 import type { Job } from "../../jobs.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand } from "../failure.ts";
@@ -34,7 +35,7 @@ interface Request {
 export class SubscriptionResolver {
   @Subscription(() => MembershipChangeType, {
     description:
-      "Every membership change of the sandbox after its commit; only of some audiences with audienceIds. Permission: View Profiles.",
+      "Every membership change of the sandbox after its commit; of other processes that share the store within two seconds; only of some audiences with audienceIds. Permission: View Profiles.",
     subscribe: ({ context, args }: Request) => membershipChanges(context, args.audienceIds),
   })
   membershipChanged(
@@ -69,9 +70,13 @@ function membershipChanges(
   const wanted = audienceIds ? new Set(audienceIds) : undefined;
   return changesOf<MembershipChange>(
     (listener) =>
-      context.sandbox.follow((changes) => {
-        for (const change of changes) if (wanted?.has(change.audienceId) ?? true) listener(change);
-      }),
+      followMemberships(
+        context.sandbox,
+        (change) => {
+          if (wanted?.has(change.audienceId) ?? true) listener(change);
+        },
+        (error) => context.gateway.log.error({ err: error }, "following memberships failed"),
+      ),
     context.signal,
   );
 }
