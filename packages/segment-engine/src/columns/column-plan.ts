@@ -4,7 +4,7 @@ import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
 import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts";
 import { EventDispatch } from "../rows/dispatch.ts";
-import { EventFold, type EventSteps } from "../rows/event-fold.ts";
+import { EventFold } from "../rows/event-fold.ts";
 import { plainPath } from "../rows/item-condition.ts";
 import { type Program, programOf } from "../rows/program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "../rows/sliced.ts";
@@ -136,15 +136,15 @@ class ColumnReader {
   readonly #fold: EventFold;
   readonly #sliced: SlicedProgram;
   readonly #audiences: number;
-  readonly #ofKind: (EventSteps | null | undefined)[] = [];
+  /** For each kind of event what it does, as far as kinds are known. */
+  #startOf: Int32Array = new Int32Array(64);
+  #kindsKnown = 1;
   /** The codes of a column of the chunk at hand, all of one width. */
   readonly #codes: readonly Int32Array[];
   readonly #looksAtEvents: boolean;
   /** For each folded value its column, -1 when the kind tells it. */
   readonly #valueColumns: readonly number[];
   readonly #numbers: (readonly number[] | undefined)[][];
-  #kind = 0;
-  #place = 0;
   #chunk: ColumnChunk | undefined;
 
   constructor(program: Program, columns: Columns) {
@@ -163,7 +163,7 @@ class ColumnReader {
     this.#fold = new EventFold(leaves, conditions.length, {
       context: this.#context,
       nodes: this.#sliced.nodes,
-      numbers: (value) => this.#numbersOf(value),
+      numbers: (value, place) => this.#numbersOf(value, place),
     });
     this.#audiences = program.audiences.length;
     this.#looksAtEvents = conditions.length > 0;
@@ -177,6 +177,7 @@ class ColumnReader {
     const bits = audienceBits(this.#audiences, chunk.persons);
     this.#chunk = chunk;
     this.#fold.begin(now);
+    if (this.#looksAtEvents) this.#learnKinds();
     this.#decided.forEach((decided, index) => this.#prepare(decided, chunk, this.#codes[index]));
     for (let first = 0; first < chunk.persons; first += 32) {
       const end = Math.min(first + 32, chunk.persons);
@@ -189,7 +190,7 @@ class ColumnReader {
         else this.#joined(decided, chunk, { first, end });
       }
       for (let person = first; person < end; person++) {
-        if (this.#looksAtEvents) this.#events(chunk, person, now);
+        if (this.#looksAtEvents) this.#events(chunk, person);
         if (this.#clocks.length > 0) this.#clock(chunk, person, now);
       }
       this.#sliced.run(bits, first >>> 5);
@@ -275,9 +276,10 @@ class ColumnReader {
     }
   }
 
-  #numbersOf(value: number): readonly number[] {
+  #numbersOf(value: number, place: number): readonly number[] {
     const column = this.#valueColumns[value] ?? -1;
-    const code = column < 0 ? this.#kind : (this.#chunk?.values[column]?.[this.#place] ?? 0);
+    const codes = column < 0 ? this.#chunk?.kinds : this.#chunk?.values[column];
+    const code = codes?.[place] ?? 0;
     return this.#numbers[value]?.[code] ?? this.#learnNumbers(value, code);
   }
 
@@ -307,30 +309,26 @@ class ColumnReader {
     return objectOf(this.#columns.layout.events, this.#columns.kinds.value(kind) as readonly unknown[]);
   }
 
-  #events(chunk: ColumnChunk, person: number, now: number): void {
+  #events(chunk: ColumnChunk, person: number): void {
     const fold = this.#fold;
-    const { times, kinds } = chunk;
     const start = chunk.start[person] ?? 0;
-    const end = start + (chunk.length[person] ?? 0);
     fold.person(1 << (person & 31));
-    for (let place = start; place < end; place++) {
-      const time = times[place] ?? 0;
-      if (time > now) break;
-      const kind = kinds[place] ?? 0;
-      let steps = this.#ofKind[kind];
-      if (steps === undefined) steps = this.#learnKind(kind);
-      if (steps === null) continue;
-      this.#kind = kind;
-      this.#place = place;
-      fold.take(steps, time);
-    }
+    fold.run(
+      { times: chunk.times, kinds: chunk.kinds, startOf: this.#startOf },
+      start,
+      start + (chunk.length[person] ?? 0),
+    );
     fold.end();
   }
 
-  #learnKind(kind: number): EventSteps | null {
-    const count = this.#dispatch.match(this.#eventOf(kind));
-    const steps = count === 0 ? null : this.#fold.stepsOf(this.#dispatch.found.subarray(0, count));
-    return (this.#ofKind[kind] = steps);
+  /** Learns what the kinds of events do that came since. */
+  #learnKinds(): void {
+    const { size } = this.#columns.kinds;
+    if (size > this.#startOf.length) this.#startOf = longer(this.#startOf, size);
+    for (; this.#kindsKnown < size; this.#kindsKnown++) {
+      const count = this.#dispatch.match(this.#eventOf(this.#kindsKnown));
+      this.#startOf[this.#kindsKnown] = this.#fold.startOf(this.#dispatch.found.slice(0, count));
+    }
   }
 }
 

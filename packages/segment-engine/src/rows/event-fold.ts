@@ -1,7 +1,8 @@
 import type { EvaluationContext } from "../evaluate/context.ts";
 import { type Held, keptWindows, type KeptWindows, type LeafNow } from "../stream/kept.ts";
-import type { FoldLeaf, Leaf, SequenceLeaf, SequenceStep } from "./leaf.ts";
+import type { FoldLeaf, Leaf } from "./leaf.ts";
 import { countsOf } from "./event-counts.ts";
+import { pairOf, type Pairs, pairsOf } from "./event-pairs.ts";
 import { earliestIn, type Window } from "./window.ts";
 
 interface Fold {
@@ -15,33 +16,18 @@ interface Fold {
   readonly holdsEmpty: boolean;
 }
 
-/** A step of a sequence of two: the first is remembered, the second looks for it. */
-interface PairStep {
-  readonly pair: number;
-  readonly second: boolean;
-  readonly leaf: number;
-  readonly earliest: SequenceStep["earliest"];
-  readonly firstWindow: number;
-  readonly secondWindow: number;
+/** Events of one person in order of time, and for the kind of each where what it does begins in the code (0: nothing). */
+export interface EventRun {
+  readonly times: Float64Array;
+  readonly kinds: Int32Array;
+  readonly startOf: Int32Array;
 }
 
-/** All that an event which fulfils some conditions does, taken together once for all events that fulfil the same ones. */
-export interface EventSteps {
-  /** Counters with the windows they stand for, the widest window first. */
-  readonly counters: Int32Array;
-  readonly windows: Int32Array;
-  /** The earliest time that lies in the window of each counter, as of the moment `now`. */
-  readonly from: Float64Array;
-  now: number;
-  /** An event before this does nothing. */
-  oldest: number;
-  readonly folds: readonly Fold[];
-  readonly pairs: readonly PairStep[];
-  readonly feeds: KeptWindows["feeds"][number];
-}
+/** Numbers before the parts of what an event does: which it is, and how many counters, seconds, firsts, folds, feeds. */
+const HEAD = 6;
 
-/** Gives the numbers that a folded value stands for in the event at hand. */
-export type Numbers = (value: number) => readonly number[];
+/** Gives the numbers that a folded value stands for in the event at a place of the run. */
+export type Numbers = (value: number, place: number) => readonly number[];
 
 /**
  * Answers all leaves on events of one person at one moment, in one pass over the events. The earliest time that lies
@@ -58,6 +44,8 @@ export class EventFold {
   readonly #countStart: Int32Array;
   readonly #countWindow: Int32Array;
   readonly #counters: Int32Array;
+  /** The earliest time that each counter counts. */
+  readonly #counterFrom: Float64Array;
   /** The leaves of counter i are `leafStart[i]` to `leafStart[i + 1] - 1`. */
   readonly #leafStart: Int32Array;
   readonly #leafOf: Int32Array;
@@ -66,13 +54,20 @@ export class EventFold {
   readonly #allFolds: readonly Fold[];
   readonly #sums: Float64Array;
   readonly #folded: Int32Array;
-  readonly #pairs: readonly (readonly PairStep[])[];
-  /** For each sequence of two the latest time of its first step, and the latest before that. */
+  readonly #pairs: Pairs;
+  readonly #pairFrom: Float64Array;
+  readonly #secondFrom: Float64Array;
+  /** For each first step of a sequence of two its latest time, and the latest before that. */
   readonly #firsts: Float64Array;
   readonly #longer: KeptWindows;
   readonly #held: readonly Held[];
-  /** What an event that fulfils a condition does. */
-  readonly #steps: readonly EventSteps[];
+  readonly #feeds: KeptWindows["feeds"][number][number][] = [];
+  /** What events do, one after the other in the form of `HEAD`; none begins at 0. */
+  #code: Int32Array = new Int32Array(256);
+  #length = 1;
+  /** Where each begins, and the time before which it does nothing. */
+  readonly #starts: number[] = [];
+  #oldest: Float64Array = new Float64Array(16);
   readonly #touched: Uint8Array;
   readonly #longerList: number[] = [];
   readonly #result: LeafNow = { holds: false, changesAt: Infinity };
@@ -99,10 +94,9 @@ export class EventFold {
     this.#leafOf = counts.leafOf;
     this.#leastOf = counts.leastOf;
     this.#counters = new Int32Array(counts.window.length);
+    this.#counterFrom = new Float64Array(counts.window.length);
     const values = new Map<string, FoldLeaf["value"]>();
     const folds: Fold[] = [];
-    const pairs: PairStep[][] = Array.from({ length: conditions }, () => []);
-    let pair = 0;
     leaves.forEach((leaf, number) => {
       if (leaf.kind === "fold") {
         if (!values.has(leaf.value.key)) values.set(leaf.value.key, leaf.value);
@@ -117,20 +111,11 @@ export class EventFold {
           holdsEmpty,
         });
       }
-      const steps = pairOf(leaf);
-      if (steps === undefined) return;
-      const [first, second] = steps;
-      const own = {
-        pair,
-        leaf: number,
-        earliest: second.earliest,
-        firstWindow: numberOf(first.window),
-        secondWindow: numberOf(second.window),
-      };
-      pairs[second.condition]?.push({ ...own, second: true });
-      pairs[first.condition]?.push({ ...own, second: false });
-      pair++;
     });
+    this.#pairs = pairsOf(leaves, conditions, numberOf);
+    this.#pairFrom = new Float64Array(this.#pairs.leaf.length);
+    this.#secondFrom = new Float64Array(this.#pairs.leaf.length);
+    this.#firsts = new Float64Array(2 * this.#pairs.firsts);
     this.values = [...values.values()];
     this.#windows = [...windows.values()];
     this.#from = new Float64Array(this.#windows.length);
@@ -140,17 +125,12 @@ export class EventFold {
     this.#allFolds = folds;
     this.#sums = new Float64Array(folds.length);
     this.#folded = new Int32Array(folds.length);
-    this.#pairs = pairs;
-    this.#firsts = new Float64Array(2 * pair);
     const longer = leaves.map((leaf): Leaf =>
       leaf.kind === "sequence" && pairOf(leaf) === undefined ? leaf : NOT_KEPT,
     );
     this.#longer = keptWindows(longer, conditions, into.context);
     this.#held = this.#longer.kept.map(({ empty }) => ({ cells: [...empty], lists: [] }));
     this.#touched = new Uint8Array(this.#held.length);
-    this.#steps = Array.from({ length: conditions }, (_, condition) =>
-      this.stepsOf(Int32Array.of(condition)),
-    );
   }
 
   /** Begins with a moment. */
@@ -160,6 +140,14 @@ export class EventFold {
     this.#windows.forEach((window, number) => {
       this.#from[number] = window === undefined ? -Infinity : earliestIn(window, now);
     });
+    for (let counter = 0; counter < this.#counterFrom.length; counter++)
+      this.#counterFrom[counter] = this.#from[this.#countWindow[counter] ?? 0] ?? 0;
+    const { firstWindow, secondWindow } = this.#pairs;
+    for (let pair = 0; pair < firstWindow.length; pair++) {
+      this.#pairFrom[pair] = this.#from[firstWindow[pair] ?? 0] ?? 0;
+      this.#secondFrom[pair] = this.#from[secondWindow[pair] ?? 0] ?? 0;
+    }
+    this.#starts.forEach((start, number) => (this.#oldest[number] = this.#oldestOf(start)));
   }
 
   /** Begins with a person, whose bit in the words is `lane`. */
@@ -179,125 +167,144 @@ export class EventFold {
     this.#longerList.length = 0;
   }
 
-  /** An event at `time` fulfils the first `count` conditions of a list. */
-  event(list: Int32Array, count: number, time: number): void {
-    for (let index = 0; index < count; index++) {
-      const steps = this.#steps[list[index] ?? 0];
-      if (steps !== undefined) this.take(steps, time);
-    }
-  }
-
-  /** What `event` does for these conditions, in the form that `take` takes. */
-  stepsOf(conditions: Int32Array): EventSteps {
-    const counters: number[] = [];
-    const folds: Fold[] = [];
-    const pairs: PairStep[] = [];
-    const feeds: KeptWindows["feeds"][number][number][] = [];
+  /** Writes down what an event does that fulfils these conditions; gives where it begins, 0 for nothing. */
+  startOf(conditions: Int32Array): number {
+    const [counters, seconds, firsts, folds, feeds]: [number[], number[], number[], number[], number[]] = [
+      [],
+      [],
+      [],
+      [],
+      [],
+    ];
     for (const condition of conditions) {
       const end = this.#countStart[condition + 1] ?? 0;
       for (let counter = this.#countStart[condition] ?? 0; counter < end; counter++) counters.push(counter);
-      folds.push(...(this.#folds[condition] ?? []));
-      pairs.push(...(this.#pairs[condition] ?? []));
-      feeds.push(...(this.#longer.feeds[condition] ?? []));
+      seconds.push(...(this.#pairs.secondsOf[condition] ?? []));
+      firsts.push(...(this.#pairs.firstsOf[condition] ?? []));
+      folds.push(...(this.#folds[condition] ?? []).map(({ number }) => number));
+      for (const feed of this.#longer.feeds[condition] ?? []) feeds.push(this.#feeds.push(feed) - 1);
     }
-    return {
-      counters: Int32Array.from(counters),
-      windows: Int32Array.from(counters, (counter) => this.#countWindow[counter] ?? 0),
-      from: new Float64Array(counters.length),
-      now: Number.NaN,
-      oldest: -Infinity,
-      folds,
-      pairs,
-      feeds,
-    };
+    const parts = [...counters, ...seconds, ...firsts, ...folds, ...feeds];
+    if (parts.length === 0) return 0;
+    const number = this.#starts.length;
+    const lengths = [counters.length, seconds.length, firsts.length, folds.length, feeds.length];
+    const start = this.#length;
+    this.#length += HEAD + parts.length;
+    if (this.#length > this.#code.length) {
+      const longer = new Int32Array(2 * this.#length);
+      longer.set(this.#code);
+      this.#code = longer;
+    }
+    this.#code.set([number, ...lengths, ...parts], start);
+    this.#starts.push(start);
+    if (number >= this.#oldest.length) {
+      const longer = new Float64Array(2 * this.#oldest.length);
+      longer.set(this.#oldest);
+      this.#oldest = longer;
+    }
+    this.#oldest[number] = this.#oldestOf(start);
+    return start;
   }
 
-  /** An event at `time` does these steps. */
-  take(steps: EventSteps, time: number): void {
-    if (steps.now !== this.#now) this.#arrange(steps);
-    if (time < steps.oldest) return;
-    const { counters, from, folds, pairs, feeds } = steps;
-    for (let index = 0; index < counters.length; index++) {
-      if (time < (from[index] ?? 0)) break;
-      this.#count(counters[index] ?? 0);
+  /** Events from place `first` to `end - 1`, as far as they have happened. */
+  run({ times, kinds, startOf }: EventRun, first: number, end: number): void {
+    const code = this.#code;
+    const oldest = this.#oldest;
+    const counters = this.#counters;
+    const counterFrom = this.#counterFrom;
+    const leafStart = this.#leafStart;
+    const leafOf = this.#leafOf;
+    const leastOf = this.#leastOf;
+    const nodes = this.#nodes;
+    const lane = this.#lane;
+    const firsts = this.#firsts;
+    const { place: firstOf, back, earliest, leaf: pairLeaf } = this.#pairs;
+    const pairFrom = this.#pairFrom;
+    const secondFrom = this.#secondFrom;
+    const now = this.#now;
+    for (let place = first; place < end; place++) {
+      const start = startOf[kinds[place] ?? 0] ?? 0;
+      if (start === 0) continue;
+      const time = times[place] ?? 0;
+      if (time > now) return;
+      if (time < (oldest[code[start] ?? 0] ?? 0)) continue;
+      let at = start + HEAD;
+      for (const stop = at + (code[start + 1] ?? 0); at < stop; at++) {
+        const counter = code[at] ?? 0;
+        if (time < (counterFrom[counter] ?? 0)) continue;
+        const counted = (counters[counter] ?? 0) + 1;
+        counters[counter] = counted;
+        const last = leafStart[counter + 1] ?? 0;
+        for (let leaf = leafStart[counter] ?? 0; leaf < last; leaf++) {
+          if (leastOf[leaf] !== counted) continue;
+          const node = leafOf[leaf] ?? 0;
+          nodes[node] = (nodes[node] ?? 0) | lane;
+        }
+      }
+      for (const stop = at + (code[start + 2] ?? 0); at < stop; at++) {
+        // The second step of a sequence of two has come: does the first lie where it must?
+        const pair = code[at] ?? 0;
+        const own = firstOf[pair] ?? 0;
+        const latest = firsts[own] ?? 0;
+        // An event of the same moment does not follow.
+        let since = time - (back[pair] ?? 0);
+        if (since !== since) since = earliest[pair]?.(time) ?? -Infinity;
+        const limit = Math.max(since, pairFrom[pair] ?? 0);
+        const then = latest < time ? latest : (firsts[own + 1] ?? 0);
+        if (then < limit || time < (secondFrom[pair] ?? 0)) continue;
+        const node = pairLeaf[pair] ?? 0;
+        nodes[node] = (nodes[node] ?? 0) | lane;
+      }
+      for (const stop = at + (code[start + 3] ?? 0); at < stop; at++) {
+        const own = code[at] ?? 0;
+        const latest = firsts[own] ?? 0;
+        if (latest === time || time === -Infinity) continue;
+        firsts[own + 1] = latest;
+        firsts[own] = time;
+      }
+      for (const stop = at + (code[start + 4] ?? 0); at < stop; at++) this.#fold(code[at] ?? 0, time, place);
+      for (const stop = at + (code[start + 5] ?? 0); at < stop; at++) this.#feed(code[at] ?? 0, time);
     }
-    if (folds.length > 0) this.#fold(folds, time);
-    if (pairs.length > 0) this.#pair(pairs, time);
-    if (feeds.length > 0) this.#feed(feeds, time);
   }
 
-  #arrange(steps: EventSteps): void {
-    const { counters, windows, from } = steps;
-    const order = [...counters]
-      .map((counter, index) => ({ counter, window: windows[index] ?? 0 }))
-      .sort((a, b) => (this.#from[a.window] ?? 0) - (this.#from[b.window] ?? 0));
-    order.forEach(({ counter, window }, index) => {
-      counters[index] = counter;
-      windows[index] = window;
-      from[index] = this.#from[window] ?? 0;
-    });
-    let oldest = steps.pairs.length + steps.feeds.length > 0 ? -Infinity : (from[0] ?? Infinity);
-    for (const { window } of steps.folds) oldest = Math.min(oldest, this.#from[window] ?? -Infinity);
-    steps.oldest = oldest;
-    steps.now = this.#now;
-  }
-
-  #count(counter: number): void {
-    const counted = (this.#counters[counter] ?? 0) + 1;
-    this.#counters[counter] = counted;
-    const end = this.#leafStart[counter + 1] ?? 0;
-    for (let at = this.#leafStart[counter] ?? 0; at < end; at++) {
-      if (this.#leastOf[at] === counted) this.#hit(this.#leafOf[at] ?? 0);
+  #oldestOf(start: number): number {
+    const code = this.#code;
+    const always = [2, 3, 5].some((part) => (code[start + part] ?? 0) > 0);
+    if (always) return -Infinity;
+    let oldest = Infinity;
+    const counters = code[start + 1] ?? 0;
+    const end = start + HEAD + counters + (code[start + 4] ?? 0);
+    for (let at = start + HEAD; at < end; at++) {
+      const isCounter = at < start + HEAD + counters;
+      const own = code[at] ?? 0;
+      const from = isCounter ? this.#counterFrom[own] : this.#from[this.#allFolds[own]?.window ?? 0];
+      oldest = Math.min(oldest, from ?? -Infinity);
     }
+    return oldest;
   }
 
   #hit(leaf: number): void {
     this.#nodes[leaf] = (this.#nodes[leaf] ?? 0) | this.#lane;
   }
 
-  #fold(folds: readonly Fold[], time: number): void {
-    for (let index = 0; index < folds.length; index++) {
-      const fold = folds[index];
-      if (fold === undefined || time < (this.#from[fold.window] ?? 0)) continue;
-      const numbers = this.#numbers(fold.value);
-      for (let at = 0; at < numbers.length; at++) {
-        this.#sums[fold.number] = (this.#sums[fold.number] ?? 0) + (numbers[at] ?? 0);
-        this.#folded[fold.number] = (this.#folded[fold.number] ?? 0) + 1;
-      }
+  #fold(number: number, time: number, place: number): void {
+    const fold = this.#allFolds[number];
+    if (fold === undefined || time < (this.#from[fold.window] ?? 0)) return;
+    const numbers = this.#numbers(fold.value, place);
+    for (let at = 0; at < numbers.length; at++) {
+      this.#sums[number] = (this.#sums[number] ?? 0) + (numbers[at] ?? 0);
+      this.#folded[number] = (this.#folded[number] ?? 0) + 1;
     }
   }
 
-  #pair(pairs: readonly PairStep[], time: number): void {
-    for (let index = 0; index < pairs.length; index++) {
-      const step = pairs[index];
-      if (step === undefined || time === -Infinity) continue;
-      // Found once, found for good: later events do not take it back.
-      if (((this.#nodes[step.leaf] ?? 0) & this.#lane) !== 0) continue;
-      const place = 2 * step.pair;
-      const latest = this.#firsts[place] ?? -Infinity;
-      if (!step.second) {
-        if (latest === time) continue;
-        this.#firsts[place + 1] = latest;
-        this.#firsts[place] = time;
-        continue;
-      }
-      // An event of the same moment does not follow.
-      const first = latest < time ? latest : (this.#firsts[place + 1] ?? -Infinity);
-      if (first === -Infinity || time < (this.#from[step.secondWindow] ?? 0)) continue;
-      if (first < (this.#from[step.firstWindow] ?? 0)) continue;
-      if (step.earliest === undefined || first >= step.earliest(time)) this.#hit(step.leaf);
-    }
-  }
-
-  #feed(feeds: KeptWindows["feeds"][number], time: number): void {
-    for (const { kept, add } of feeds) {
-      const held = this.#held[kept];
-      if (held === undefined) continue;
-      add(held, 0, time, EMPTY);
-      if (this.#touched[kept] === 1) continue;
-      this.#touched[kept] = 1;
-      this.#longerList.push(kept);
-    }
+  #feed(number: number, time: number): void {
+    const feed = this.#feeds[number];
+    const held = feed && this.#held[feed.kept];
+    if (feed === undefined || held === undefined) return;
+    feed.add(held, 0, time, EMPTY);
+    if (this.#touched[feed.kept] === 1) return;
+    this.#touched[feed.kept] = 1;
+    this.#longerList.push(feed.kept);
   }
 
   /** After the last event of a person. */
@@ -323,13 +330,6 @@ export class EventFold {
 }
 
 const EMPTY = {};
-
-function pairOf(leaf: Leaf): readonly [SequenceStep, SequenceStep] | undefined {
-  if (leaf.kind !== "sequence") return undefined;
-  const { steps, never }: SequenceLeaf = leaf;
-  const [first, second, third] = steps;
-  return first && second && third === undefined && never.length === 0 ? [first, second] : undefined;
-}
 
 /** Stands for a leaf that no window is kept for. */
 const NOT_KEPT: Leaf = { kind: "history", decide: () => false, reason: "" };

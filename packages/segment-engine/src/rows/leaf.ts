@@ -45,6 +45,8 @@ export interface SequenceStep {
   readonly window: Window | undefined;
   /** The earliest that the event before may lie, for an event at `time`. */
   readonly earliest: ((time: number) => number) | undefined;
+  /** When `earliest` is a fixed length before the event: that length. */
+  readonly back?: number;
 }
 
 /** Events in strict order of time; none of the `never` conditions is fulfilled after the last of them. */

@@ -28,7 +28,7 @@ export function lowerChain(lowering: Lowering, chain: ChainExpression): Formula 
     sequence.push({
       condition: lowering.condition(read.source),
       window: read.window,
-      earliest: read.earliest,
+      ...read.follows,
     });
   }
   const never: number[] = [];
@@ -92,23 +92,28 @@ function sourceOf(step: ChainStep): EventSource | undefined {
 interface ReadStep {
   readonly source: EventSource;
   readonly window: Window | undefined;
-  readonly earliest: ((time: number) => number) | undefined;
+  readonly follows: Follows;
 }
+
+/** How soon after the step before. */
+type Follows = Pick<SequenceStep, "earliest" | "back">;
+
+const ANY_TIME: Follows = { earliest: undefined };
 
 function stepOf(step: ChainStep, previous: string | undefined): ReadStep | undefined {
   const source = narrowed({ conditions: [], window: undefined }, step.what, { plain: true, name: undefined });
   if (source === undefined) return undefined;
   let { window } = source;
-  let earliest: ((time: number) => number) | undefined;
+  let follows: Follows = ANY_TIME;
   for (const when of step.when) {
     const own = windowOf(when);
     if (own !== undefined) {
       window = bothOf(window, own);
       continue;
     }
-    const after = earliest === undefined ? soonAfter(when, previous) : undefined;
+    const after = follows === ANY_TIME ? soonAfter(when, previous) : undefined;
     if (after !== undefined) {
-      earliest = after;
+      follows = after;
       continue;
     }
     return undefined;
@@ -116,20 +121,20 @@ function stepOf(step: ChainStep, previous: string | undefined): ReadStep | undef
   return {
     source: { conditions: source.conditions, window: undefined },
     window: bothOf(window, DATED),
-    earliest,
+    follows,
   };
 }
 
 /** `<= 7 days after A`, where A is the step before: the earliest that A may lie. */
-function soonAfter(when: Occurrence, previous: string | undefined): ((time: number) => number) | undefined {
+function soonAfter(when: Occurrence, previous: string | undefined): Follows | undefined {
   if (when.kind !== "within" || when.direction !== "after" || !isStep(when.from, previous)) return undefined;
   const { op, amount, unit } = when;
   if (amount < 0 || (op !== "<=" && op !== "<")) return undefined;
   const least = op === "<" ? 1 : 0;
   const length = fixedLength(unit);
-  if (length === undefined) return (time) => addUnits(time, -amount, unit) + least;
+  if (length === undefined) return { earliest: (time) => addUnits(time, -amount, unit) + least };
   const back = amount * length - least;
-  return (time) => time - back;
+  return { earliest: (time) => time - back, back };
 }
 
 function isStep(node: Pql, name: string | undefined): boolean {

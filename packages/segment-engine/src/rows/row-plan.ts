@@ -40,7 +40,12 @@ class Rows implements RowPlan {
   readonly #ids: readonly string[];
   readonly #found: Int32Array;
   readonly #looksAtEvents: boolean;
-  #event: JsonObject = {};
+  /** For each condition what an event does that fulfils it. */
+  readonly #startOf: Int32Array;
+  /** The events of a person that fulfil a condition: their times, the condition, the events themselves. */
+  #times: Float64Array = new Float64Array(64);
+  #kinds: Int32Array = new Int32Array(64);
+  readonly #matched: JsonObject[] = [];
 
   constructor(plan: AudiencePlan) {
     this.#plan = plan;
@@ -53,8 +58,11 @@ class Rows implements RowPlan {
     this.#fold = new EventFold(leaves, conditions.length, {
       context: this.#context,
       nodes: this.#sliced.nodes,
-      numbers: (value) => this.#numbers(value),
+      numbers: (value, place) => this.#numbers(value, place),
     });
+    this.#startOf = Int32Array.from(conditions, (_, condition) =>
+      this.#fold.startOf(Int32Array.of(condition)),
+    );
     this.#others = leaves.flatMap((leaf, number) =>
       leaf.kind === "clock" || leaf.kind === "history" ? [[number, leaf] as const] : [],
     );
@@ -104,10 +112,10 @@ class Rows implements RowPlan {
     if (this.#others.length > 0) this.#rest(person, now, lane);
   }
 
-  #numbers(value: number): readonly number[] {
+  #numbers(value: number, place: number): readonly number[] {
     const folded = this.#fold.values[value];
     if (folded === undefined) return [];
-    this.#context.env[folded.slot] = this.#event;
+    this.#context.env[folded.slot] = this.#matched[place];
     const taken = folded.code.run(this.#context);
     if (typeof taken === "number") return [taken];
     return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
@@ -119,6 +127,7 @@ class Rows implements RowPlan {
     fold.person(lane);
     const { events } = person;
     // In order of time: when the last one has happened all have, and the time of those that fulfil nothing is not read.
+    let places = 0;
     const allHappened = timeOf(events[events.length - 1]) <= now;
     for (let index = 0; index < events.length; index++) {
       const event = events[index];
@@ -127,10 +136,24 @@ class Rows implements RowPlan {
       const count = dispatch.match(event);
       if (count === 0) continue;
       const time = timeOf(event);
-      this.#event = event;
-      fold.event(dispatch.found, count, time === time ? time : -Infinity);
+      if (places + count > this.#times.length) this.#widen(places + count);
+      for (let own = 0; own < count; own++) {
+        this.#times[places] = time === time ? time : -Infinity;
+        this.#kinds[places] = dispatch.found[own] ?? 0;
+        this.#matched[places++] = event;
+      }
     }
+    fold.run({ times: this.#times, kinds: this.#kinds, startOf: this.#startOf }, 0, places);
     fold.end();
+  }
+
+  #widen(least: number): void {
+    const times = new Float64Array(2 * least);
+    times.set(this.#times);
+    this.#times = times;
+    const kinds = new Int32Array(2 * least);
+    kinds.set(this.#kinds);
+    this.#kinds = kinds;
   }
 
   /** What is worked out by the plan's own code. */
