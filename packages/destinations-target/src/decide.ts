@@ -27,6 +27,8 @@ export interface ActivityIndex {
   /** Names of views that any activity has an offer for. */
   readonly views: readonly string[];
   readonly byId: ReadonlyMap<number, Activity>;
+  /** The workspace that all live activities belong to; `undefined` where there are several. */
+  readonly onlyWorkspace?: string | undefined;
 }
 
 /** What is shown at one location, and why. */
@@ -74,8 +76,11 @@ export function indexActivities(activities: readonly Activity[]): ActivityIndex 
       else byLocation.set(key, [activity]);
     }
   }
+  const workspaces = new Set(live.map(workspaceOf));
+  const [onlyWorkspace] = workspaces;
   return {
     byLocation,
+    ...(workspaces.size === 1 && { onlyWorkspace }),
     views: [...views].sort(),
     byId: new Map(activities.map((activity) => [activity.id, activity])),
   };
@@ -88,9 +93,12 @@ export function indexActivities(activities: readonly Activity[]): ActivityIndex 
 export function decide(index: ActivityIndex, request: DecideRequest): readonly Decision[] {
   const chosen = new Map<Activity, Experience | undefined>();
   const membersIn = membersByWorkspace(request);
+  const { onlyWorkspace } = index;
+  const everyones = onlyWorkspace === undefined ? undefined : membersIn(onlyWorkspace);
+  if (onlyWorkspace !== undefined && everyones === undefined) return [];
   const experienceOf = (activity: Activity): Experience | undefined => {
     if (!chosen.has(activity)) {
-      const members = membersIn(workspaceOf(activity));
+      const members = everyones ?? membersIn(workspaceOf(activity));
       chosen.set(activity, members && choose(activity, members, request));
     }
     return chosen.get(activity);
@@ -172,14 +180,20 @@ function fits(condition: AudienceCondition, members: ReadonlySet<string>): boole
 /** Whom each served workspace knows the visitor to be; `undefined` for a workspace that is not served. */
 function membersByWorkspace({
   visitor,
-  workspaces = new Map([[DEFAULT_WORKSPACE, visitor.memberships]]),
+  workspaces,
 }: DecideRequest): (workspace: string) => ReadonlySet<string> | undefined {
-  const known = new Map<string, ReadonlySet<string>>();
+  const known = new Map<string, ReadonlySet<string> | undefined>();
+  // Activities of one workspace mostly follow one another.
+  let last: string | undefined;
+  let members: ReadonlySet<string> | undefined;
   return (workspace) => {
-    const memberships = workspaces.get(workspace);
-    if (memberships === undefined) return undefined;
-    let members = known.get(workspace);
-    if (members === undefined) known.set(workspace, (members = memberIds(memberships)));
+    if (workspace === last) return members;
+    last = workspace;
+    if (known.has(workspace)) return (members = known.get(workspace));
+    const own = workspace === DEFAULT_WORKSPACE ? visitor.memberships : undefined;
+    const memberships = workspaces === undefined ? own : workspaces.get(workspace);
+    members = memberships && memberIds(memberships);
+    known.set(workspace, members);
     return members;
   };
 }
