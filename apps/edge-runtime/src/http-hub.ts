@@ -10,7 +10,24 @@ export interface HttpHubOptions {
   readonly token: string;
   /** The region this edge asks for. */
   readonly region: string;
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** Sends one request and reads its whole answer; rejects when there is none. */
+  readonly ask: (url: string, request: HubRequest) => Promise<HubResponse>;
+}
+
+/** A request to the hub. */
+export interface HubRequest {
+  readonly method?: "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** An answer of the hub, read to its end. */
+export interface HubResponse {
+  readonly status: number;
+  /** The value of a header by its lower-case name. */
+  readonly header: (name: string) => string | null;
+  readonly text: string;
 }
 
 /** The hub over HTTP. */
@@ -39,14 +56,14 @@ export function createHttpHub(options: HttpHubOptions): HttpHub {
     send: (batch) => sendBatch(options, headers, batch),
     snapshot: async (version, waitMs) => {
       try {
-        const { response, text } = await ask(
+        const { status, text } = await inTime(
           options,
           `${options.url}/edge/snapshot?wait=${waitMs}`,
           { headers: version === undefined ? headers : { ...headers, "if-none-match": `"${version}"` } },
           waitMs + LOOKUP_TIMEOUT,
         );
-        if (response.status === 304) return { kind: "unchanged" };
-        if (response.status !== 200) return { kind: "unavailable", status: response.status };
+        if (status === 304) return { kind: "unchanged" };
+        if (status !== 200) return { kind: "unavailable", status };
         return { kind: "snapshot", json: JSON.parse(text), text };
       } catch {
         return { kind: "unavailable" };
@@ -56,20 +73,19 @@ export function createHttpHub(options: HttpHubOptions): HttpHub {
 }
 
 /**
- * One request and the text of its answer, given up after `ms`. The timer ends with the answer: one that runs on would
- * keep what was sent in memory.
+ * One request and its answer, given up after `ms`. The timer ends with the answer: one that runs on would keep what
+ * was sent in memory.
  */
-async function ask(
-  options: Pick<HttpHubOptions, "fetch">,
+async function inTime(
+  { ask }: Pick<HttpHubOptions, "ask">,
   url: string,
-  init: RequestInit,
+  request: Omit<HubRequest, "signal">,
   ms: number,
-): Promise<{ readonly response: Response; readonly text: string }> {
+): Promise<HubResponse> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), ms);
   try {
-    const response = await options.fetch(url, { ...init, signal: controller.signal });
-    return { response, text: await response.text() };
+    return await ask(url, { ...request, signal: controller.signal });
   } finally {
     clearTimeout(timer);
   }
@@ -81,14 +97,14 @@ async function askPerson(
   identity: Identity,
 ): Promise<LookupAnswer> {
   try {
-    const init = {
-      method: "POST",
+    const request = {
+      method: "POST" as const,
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify({ identity, region: options.region }),
     };
-    const { response, text } = await ask(options, `${options.url}/edge/lookup`, init, LOOKUP_TIMEOUT);
+    const { status, text } = await inTime(options, `${options.url}/edge/lookup`, request, LOOKUP_TIMEOUT);
     const body: unknown = JSON.parse(text);
-    if (response.status !== 200 || !isObject(body)) return { outcome: "unavailable" };
+    if (status !== 200 || !isObject(body)) return { outcome: "unavailable" };
     if (body["found"] !== true) return { outcome: "not-found" };
     const person = parseHubPerson(body);
     return person.ok ? { outcome: "found", person: person.value } : { outcome: "unavailable" };
@@ -117,16 +133,15 @@ async function sendBatch(
   const parameter = kind === "told" ? "destinationId" : "datasetId";
   const url = `${options.url}${PATHS[kind]}?${parameter}=${encodeURIComponent(datasetId)}`;
   try {
-    const init = {
-      method: "POST",
+    const request = {
+      method: "POST" as const,
       headers: { ...headers, "content-type": "application/x-ndjson" },
       body: bodies.join("\n"),
     };
-    const { response, text } = await ask(options, url, init, SEND_TIMEOUT);
+    const { status, header, text } = await inTime(options, url, request, SEND_TIMEOUT);
     // A hub that keeps no such log is told nothing more of it: events must not wait behind.
-    if (kind === "told" && (response.status === 404 || response.status === 405))
-      return { kind: "refused", status: response.status };
-    return interpret(response.status, response.headers.get("retry-after"), text);
+    if (kind === "told" && (status === 404 || status === 405)) return { kind: "refused", status };
+    return interpret(status, header("retry-after"), text);
   } catch {
     return { kind: "retry" };
   }

@@ -14,6 +14,7 @@ import { createHttpHub } from "./http-hub.ts";
 import { createSigner } from "./identity-cookie.ts";
 import { createMemoryProfiles } from "./memory-profiles.ts";
 import { openFileQueue } from "./node/file-queue.ts";
+import { createHubRequester } from "./node/hub-request.ts";
 import { createListener } from "./node/listener.ts";
 import { loadProfiles, saveProfiles } from "./node/profile-file.ts";
 import { refreshDelivered } from "./projections.ts";
@@ -83,7 +84,13 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
     throw new Error("The secret that signs identity cookies needs at least 16 characters.");
   await mkdir(options.dataDir, { recursive: true });
   const random = (): number => randomBytes(4).readUInt32BE() / 2 ** 32;
-  const hub = createHttpHub({ url: options.hubUrl, token: options.token, region: region.hint, fetch });
+  const requester = createHubRequester();
+  const hub = createHttpHub({
+    url: options.hubUrl,
+    token: options.token,
+    region: region.hint,
+    ask: requester.ask,
+  });
   const profiles = createMemoryProfiles({ capacity: options.maxProfiles ?? 200_000 });
   const profileFile = join(options.dataDir, "profiles.ndjson");
   await loadProfiles(profileFile, profiles);
@@ -161,6 +168,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
       snapshots.stop();
       await Promise.all(underWay);
       await forwarder.stop();
+      requester.close();
       await queue.close();
       await saveProfiles(profileFile, profiles);
     },

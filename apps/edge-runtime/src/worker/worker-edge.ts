@@ -1,7 +1,7 @@
 import { tokenAuthenticator } from "../access.ts";
 import { compileSnapshot } from "../compile.ts";
 import type { Edge, EdgeNotice } from "../edge.ts";
-import { createHttpHub } from "../http-hub.ts";
+import { createHttpHub, type HubRequest, type HubResponse } from "../http-hub.ts";
 import { createSigner } from "../identity-cookie.ts";
 import { refreshDelivered } from "../projections.ts";
 import { regionOfHint } from "../region.ts";
@@ -26,7 +26,7 @@ export function createWorkerEdge(env: WorkerEnv, clock: () => number): WorkerEdg
     url: env.TESSERA_HUB_URL.replace(/\/+$/, ""),
     token: env.TESSERA_EDGE_TOKEN,
     region: region.hint,
-    fetch: (url, init) => fetch(url, init),
+    ask: askByFetch,
   });
   const scope = env.TESSERA_HUB_URL;
   const profiles = durableProfiles(env.EDGE_PROFILES, () => scope, clock);
@@ -71,6 +71,15 @@ export function createWorkerEdge(env: WorkerEnv, clock: () => number): WorkerEdg
       hub,
       delivered: (entries) => refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries),
     },
+  };
+}
+
+async function askByFetch(url: string, request: HubRequest): Promise<HubResponse> {
+  const response = await fetch(url, request);
+  return {
+    status: response.status,
+    header: (name) => response.headers.get(name),
+    text: await response.text(),
   };
 }
 
