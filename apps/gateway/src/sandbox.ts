@@ -4,6 +4,8 @@ import type { HubStore, PersonFinder, PersonProjection } from "@tessera/profile-
 import type { MongoStore } from "@tessera/store-mongodb";
 import { formatInstant, type MembershipChange } from "@tessera/xdm";
 import { withTraces } from "./observe/tracing.ts";
+import { createTurns, type Turns } from "./turns.ts";
+import { takingTurns } from "./taking-turns.ts";
 import { type LabelledFields, openLabelledFields } from "./access/field-labels.ts";
 
 /** One sandbox at work: its store, its hub, and those who follow its membership changes. */
@@ -17,6 +19,8 @@ export interface Sandbox {
   readonly follow: (listener: MembershipListener) => () => void;
   /** The store as processes share it; undefined where this one has it for itself. */
   readonly shared: MongoStore | undefined;
+  /** Lets a few searches look at persons at once; the others wait, and too many are turned away. */
+  readonly searches: Turns;
   /** Calls back with the persons of every commit, once it is durable, until the returned function is called. */
   readonly followPersons: (listener: PersonsListener) => () => void;
   /** Does something while no other process that shares the store does it; waits for its turn. */
@@ -62,10 +66,13 @@ export interface SandboxOptions {
 /** How often due persons are looked for, in milliseconds. */
 const TIMER_PERIOD = 1_000;
 const TIMER_PAGE = 500;
+/** Searches at once, and those that may wait for them. */
+const SEARCHES = { atOnce: 4, waiting: 50 };
 
 /** Opens a sandbox and keeps its timers going: persons whose window lapsed are followed without a new event. */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { name, organisation, store, projection, catalog, clock, newId, onError } = options;
+  const { name, organisation, projection, catalog, clock, newId, onError } = options;
+  const store = takingTurns(options.store);
   const listeners = new Set<MembershipListener>();
   const personsListeners = new Set<PersonsListener>();
   const made = await createHub({
@@ -124,6 +131,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     projection,
     labels,
     shared: options.shared,
+    searches: createTurns(SEARCHES),
     alone: options.alone ?? ((_name, work) => work()),
     follow: (listener) => {
       listeners.add(listener);

@@ -6,6 +6,8 @@ import { fromStored, toStored } from "@tessera/profile-store";
 
 const REMEMBERED = 50_000;
 const MOST_ABSENT = 100_000;
+/** Longer keys are not remembered as absent. */
+const LONGEST_ABSENT = 300;
 /** Begins what stands in the place of an erased key; no key is without a namespace. */
 const BLOT = "\u0000";
 
@@ -147,7 +149,9 @@ export class IdentityRows {
     if (this.#absent.has(key)) return undefined;
     const row = this.#select.get(toStored(key)) as unknown as readonly [number, number | null] | undefined;
     if (row !== undefined) return this.#know(key, row[0], row[1]);
-    // A batch asks for what is new to it when it is loaded, and again when it is committed.
+    // A batch asks for what is new to it when it is loaded, and again when it is committed. Whoever asks for long keys that
+    // nobody has leaves nothing behind.
+    if (key.length > LONGEST_ABSENT) return undefined;
     if (this.#absent.size >= MOST_ABSENT) this.#absent.clear();
     this.#absent.add(key);
     return undefined;

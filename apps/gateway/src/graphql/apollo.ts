@@ -2,6 +2,7 @@ import { ApolloServer } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import type { Logger } from "pino";
 import type { GatewayContext } from "./context.ts";
+import { createDocumentStore } from "./document-store.ts";
 import { gatewaySchema } from "./schema.ts";
 import { toldError } from "./told-error.ts";
 
@@ -18,6 +19,8 @@ export function createApollo({
     introspection,
     includeStacktraceInErrorResponses: false,
     csrfPrevention: true,
+    // its own store counts what a document is as text, and holds several times that
+    documentStore: createDocumentStore(),
     allowBatchedHttpRequests: false,
     stopOnTerminationSignals: false,
     hideSchemaDetailsFromClientErrors: !introspection,

@@ -25,6 +25,7 @@ import { profileOf } from "./profile.mapper.ts";
 import { Profile } from "./profile.type.ts";
 
 const LIST = "profiles";
+const WHERE_MAX = 20_000;
 /** Persons that a search may look at before it is worth a hint. */
 const CHEAP = 500;
 
@@ -97,7 +98,9 @@ class ProfileConnection {
 /** What is searched for. */
 @ArgsType()
 class SearchArgs {
-  @Field(() => String, { description: 'PQL over attributes, such as person.name.lastName = "Ada".' })
+  @Field(() => String, {
+    description: 'PQL over attributes, such as person.name.lastName = "Ada", at most 20,000 characters.',
+  })
   readonly where!: string;
 
   @Field(() => Int, { defaultValue: 20, description: "Persons on this page, 1 to 1,000." })
@@ -119,12 +122,17 @@ export class SearchResolver {
   ): Promise<ProfileConnection> {
     demand(context, "view-profiles");
     demandFirst(first);
+    if (where.length > WHERE_MAX)
+      throw failure("TOO_MUCH", `where: expected at most ${WHERE_MAX} characters, got ${where.length}.`);
     const { gateway, sandbox, principal } = context;
     demandAttributes(where, context);
     gateway.audit(context, { action: "profile.search", subject: "attributes" });
     const [behind = ""] = after ? placeOfCursor(after, LIST) : [];
     const asked = { where, after: String(behind), limit: first };
-    const { views, examined, last, hasMore, plan } = valueOf(await sandbox.hub.searchPersons(asked));
+    const turn = await sandbox.searches.take(() => sandbox.hub.searchPersons(asked));
+    if (turn === undefined)
+      throw failure("UNAVAILABLE", "Too many searches wait already. Try again in a few seconds.");
+    const { views, examined, last, hasMore, plan } = valueOf(turn.value);
     const hidden = sandbox.labels.hiddenFrom(principal);
     const edges = views.map((view) => {
       const attributes = sandbox.labels.visibleTo(principal, view.attributes);
