@@ -13,6 +13,7 @@ import {
   createRelayedOutbox,
   type DeliveryJournal,
   type DeliveryStore,
+  type FinishedItem,
   httpProfileExport,
   type OutboxItem,
   type OutboxSource,
@@ -38,6 +39,10 @@ const TIERS = ["gold", "none", "gold"] as const;
 const CHANGES = PERSONS * TIERS.length;
 const AT_ONCE = 500;
 const CONCURRENCY = 8;
+/** Persons with so many lines in their logs already, and so many more. */
+const LOGS = 40;
+const LINES = 500;
+const MORE = 30;
 
 const gateway = (file: string): string =>
   new URL(`../../apps/gateway/src/delivery/${file}`, import.meta.url).href;
@@ -212,6 +217,47 @@ async function round(batchSize: number, synchronous: "full" | "normal"): Promise
   }
 }
 
+/** What a line costs once the logs of persons are full: they are told of for years. */
+async function fullLogs(): Promise<Took> {
+  const folder = mkdtempSync(join(tmpdir(), "tessera-bench-"));
+  const store = openSqliteStore({ path: join(folder, "tessera.db"), synchronous: "normal" });
+  try {
+    const journal = createJournal(store);
+    const line = (person: number, n: number): FinishedItem => {
+      const id = `i${person}-${n}`;
+      const personId = `p${person}`;
+      const at = new Date(START + n * 1000).toISOString();
+      const identities = [{ namespace: "CRMID", id: "C", target: "CRMID" }];
+      const changes = [{ audienceId: "gold", namespace: "ups", status: "realized", at }] as const;
+      const told = {
+        id,
+        personId,
+        trigger: "membership",
+        at,
+        identities,
+        attributes: { first: "N" },
+      } as const;
+      const payload = { kind: "profile", item: { ...told, changes, memberships: {} } } as const;
+      const item = { id, destinationId: "d1", dataflowId: "f1", lanes: [personId], enqueuedAt: at, payload };
+      return { item, at, outcome: { kind: "delivered" } };
+    };
+    for (let n = 0; n < LINES; n += 50) {
+      for (let person = 0; person < LOGS; person += 1)
+        await journal.record(Array.from({ length: 50 }, (_, k) => line(person, n + k)));
+    }
+    const took = await timed(async () => {
+      for (let n = LINES; n < LINES + MORE; n += 1)
+        await journal.record(Array.from({ length: LOGS }, (_, person) => line(person, n)));
+    });
+    const [newest] = await journal.deliveries({ personIds: ["p0"], limit: 1 });
+    mustEqual("newest line", newest?.itemId, `i0-${LINES + MORE - 1}`);
+    return took;
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const median = (numbers: readonly number[]): number => percentile(numbers, 0.5);
 for (const [batchSize, synchronous] of [
   [100, "full"],
@@ -238,3 +284,14 @@ for (const [batchSize, synchronous] of [
     figures,
   );
 }
+
+const full: Took[] = [];
+for (let n = 0; n < ROUNDS; n += 1) full.push(await fullLogs());
+print(`The delivery log of persons with ${LINES} lines (synchronous normal)`, [
+  { what: "lines added", value: (LOGS * MORE) / median(full.map(({ seconds }) => seconds)), unit: "/s" },
+  {
+    what: "processor time of a line",
+    value: (median(full.map(({ cpuSeconds }) => cpuSeconds)) / (LOGS * MORE)) * 1e6,
+    unit: "µs",
+  },
+]);

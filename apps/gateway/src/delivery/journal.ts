@@ -10,17 +10,15 @@ import {
   personOf,
   rowKey,
 } from "@tessera/destinations";
-import type { DocumentWrite, HubStore, StoredDocument } from "@tessera/profile-store";
+import type { DocumentWrite, HubStore } from "@tessera/profile-store";
 import { insist, jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
+import { addToLog, logOf, readLog } from "./delivery-log.ts";
 
-/** Kinds of the documents that delivery keeps. The log is one document a person, dead letters and references one an item. */
-const DELIVERY_LOG = "deliveryLog";
+/** Kinds of the documents that delivery keeps beside the log: one an item, an audience, a destination. */
 const PAUSE = "deliveryPause";
 const letterKind = (destinationId: string): string => `deadLetter:${destinationId}`;
 const referenceKind = (destinationId: string): string => `audienceReference:${destinationId}`;
 
-/** Lines of the delivery log that are kept of one person; the oldest go first. */
-const LINES_MAX = 500;
 /** Documents that are deleted in one commit. */
 const FORGOTTEN_AT_ONCE = 500;
 
@@ -64,19 +62,7 @@ export function createJournal(store: HubStore): DeliveryJournal {
         );
       });
     },
-    deliveries: async (query) => {
-      const documents = await Promise.all(query.personIds.map((id) => store.document(DELIVERY_LOG, id)));
-      return documents
-        .flatMap((document) => linesOf(document))
-        .filter(
-          (line) =>
-            (query.destinationId === undefined || line.destinationId === query.destinationId) &&
-            (query.before === undefined || line.at < query.before),
-        )
-        .reverse()
-        .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
-        .slice(0, query.limit);
-    },
+    deliveries: (query) => readLog(store, query),
     setPause: async (destinationId, pause) => {
       const change = { kind: PAUSE, id: destinationId, ...(pause && { body: pause }) };
       await persist(() => writeDocuments(store, [change]));
@@ -105,10 +91,9 @@ export async function eraseDeliveries(
 ): Promise<number> {
   let count = 0;
   for (const id of new Set(about.personIds)) {
-    const log = await store.document(DELIVERY_LOG, id);
-    if (log === undefined) continue;
-    count += linesOf(log).length;
-    await persist(() => writeDocuments(store, [{ kind: DELIVERY_LOG, id }]));
+    const log = await logOf(store, id);
+    count += log.lines;
+    for (const page of log.ids) await persist(() => writeDocuments(store, [{ kind: log.kind, id: page }]));
   }
   for (const destinationId of about.destinationIds) {
     const kind = letterKind(destinationId);
@@ -154,12 +139,14 @@ async function record(store: HubStore, finished: readonly FinishedItem[]): Promi
     } else if (rowKey(item) !== undefined) letters.set(letterId(item), [item, undefined]);
   }
   await persist(async () => {
-    const writes = await Promise.all([
-      ...[...added].map(([personId, lines]) => logWrite(store, personId, lines)),
-      ...[...letters.values()].map(([item, letter]) => letterWrite(store, item, letter)),
-      ...[...referred(finished).values()].map((told) => referenceWrite(store, told)),
+    const [lines, writes] = await Promise.all([
+      Promise.all([...added].map(([personId, own]) => addToLog(store, personId, own))),
+      Promise.all([
+        ...[...letters.values()].map(([item, letter]) => letterWrite(store, item, letter)),
+        ...[...referred(finished).values()].map((told) => referenceWrite(store, told)),
+      ]),
     ]);
-    const documents = writes.filter((write) => write !== undefined);
+    const documents = [...lines.flat(), ...writes.filter((write) => write !== undefined)];
     return documents.length === 0 || (await store.commit({ ...NOTHING, documents })).ok;
   });
 }
@@ -197,19 +184,6 @@ async function referenceWrite(
   return { kind, id: key, expectedVersion: before?.version ?? 0, ...(body && { body }) };
 }
 
-async function logWrite(
-  store: HubStore,
-  personId: string,
-  lines: readonly DeliveryLogEntry[],
-): Promise<DocumentWrite> {
-  const before = await store.document(DELIVERY_LOG, personId);
-  // An item is told again when a process ended before it was acknowledged: its line stands once.
-  const again = new Set(lines.map(({ itemId }) => itemId));
-  const kept = linesOf(before).filter(({ itemId }) => !again.has(itemId));
-  const body = jsonObjectOf({ lines: [...kept, ...lines].slice(-LINES_MAX) });
-  return { kind: DELIVERY_LOG, id: personId, expectedVersion: before?.version ?? 0, body };
-}
-
 /** A letter stands under the id of its item; that of a row under what it has in common with earlier ones. */
 function letterId(item: OutboxItem): string {
   return rowKey(item) ?? item.id;
@@ -226,10 +200,6 @@ async function letterWrite(
   if (letter === undefined && before === undefined) return undefined;
   const write = { kind, id, expectedVersion: before?.version ?? 0 };
   return letter === undefined ? write : { ...write, body: jsonObjectOf(letter) };
-}
-
-function linesOf(document: StoredDocument | undefined): readonly DeliveryLogEntry[] {
-  return (document?.body["lines"] ?? []) as unknown as readonly DeliveryLogEntry[];
 }
 
 function withoutKind<T extends { readonly kind: string }>({ kind: _kind, ...rest }: T): Omit<T, "kind"> {
