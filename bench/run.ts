@@ -1,4 +1,4 @@
-// Runs the benchmarks of an area: npm run bench -- <area> [--json]
+// Runs the benchmarks of an area: npm run bench -- <area> [--json] [--quick]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";

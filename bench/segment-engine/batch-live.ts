@@ -1,4 +1,4 @@
-//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/batch-live.ts [--json] [--persons=10000]
+//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/batch-live.ts [--json] [--quick] [--persons=10000]
 // The hub on SQLite: batch audiences for everyone while events come in, with the projection and person by person.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,11 +7,10 @@ import { createHub, type Hub } from "@tessera/hub";
 import { openSqliteStore } from "@tessera/store-sqlite";
 import { bars } from "./chart.ts";
 import { definitions } from "./forms.ts";
-import { circumstances, keep, median, percentile, report, ROUNDS } from "./measure.ts";
+import { circumstances, keep, median, percentile, personsAsked, report, ROUNDS } from "./measure.ts";
 import { audiences, eventAt, NOW, type ProfileEvent, profiles, random } from "./workload.ts";
 
-const asked = process.argv.find((argument) => argument.startsWith("--persons="));
-const PERSONS = Number(asked?.slice("--persons=".length) ?? 10_000);
+const PERSONS = personsAsked(10_000, 1_000);
 const EVENTS = 10;
 const AUDIENCES = 40;
 const PAUSE = 10;

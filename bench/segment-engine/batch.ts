@@ -1,6 +1,7 @@
-//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/batch.ts [--json] [--persons=50000]
+//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/batch.ts [--json] [--quick] [--persons=1000000]
 // All persons of a store decided for 200 audiences by the projection on two threads, beside DuckDB over the same data in its
 // own format, on two threads. The data are made by the first run and kept in the folder for temporary files.
+import { statSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { DEFAULT_MERGE_POLICY, type ProjectionRequest } from "@tessera/profile-store";
 import { openSqliteStore } from "@tessera/store-sqlite";
@@ -9,13 +10,12 @@ import { batchData } from "./batch-data.ts";
 import { statementsOf } from "./batch-sql.ts";
 import { bars } from "./chart.ts";
 import { definitions } from "./forms.ts";
-import { circumstances, keep, median, report, ROUNDS } from "./measure.ts";
+import { circumstances, keep, median, personsAsked, report, ROUNDS } from "./measure.ts";
 import { type Audience, audiences, NOW } from "./workload.ts";
 
 const THREADS = 2;
 const MEMORY_MIB = 4_096;
-const asked = process.argv.find((argument) => argument.startsWith("--persons="));
-const PERSONS = Number(asked?.slice("--persons=".length) ?? 50_000);
+const PERSONS = personsAsked(50_000, 10_000);
 const all = audiences(200);
 const workloads = [
   { name: "200 audiences", list: all },
@@ -25,6 +25,7 @@ const about = {
   ...circumstances(["@duckdb/node-api"]),
   persons: PERSONS.toLocaleString("en-US"),
   threads: String(THREADS),
+  "memory for columns, MiB": String(MEMORY_MIB),
 };
 
 const seconds = (from: number): number => (performance.now() - from) / 1_000;
@@ -158,11 +159,35 @@ for (let round = 0; round < ROUNDS; round++) {
   backfills.push(seconds(from));
   found = counts[0] ?? 0;
 }
+const rss = process.memoryUsage.rss();
 await projection.close();
 await store.close();
+const backfill = Number(median(backfills).toPrecision(3));
 report(
   "A new audience over everyone, exact count",
-  [{ members: found, s: Number(median(backfills).toPrecision(3)) }],
+  [
+    {
+      members: found,
+      s: backfill,
+      range: `${Math.min(...backfills).toPrecision(2)}..${Math.max(...backfills).toPrecision(2)}`,
+    },
+  ],
   about,
 );
+const columns = Array.from(
+  { length: THREADS },
+  (_, shard) => statSync(`${data.store}.columns-${shard}`).size,
+);
+report(
+  "Memory",
+  [
+    {
+      "whole process, MiB": Math.round(rss / 2 ** 20),
+      "columns on disk, bytes a person": Math.round(columns.reduce((sum, size) => sum + size, 0) / PERSONS),
+      "store, bytes a person": Math.round(statSync(data.store).size / PERSONS),
+    },
+  ],
+  about,
+);
+groups.push({ heading: "a new audience, exact count: seconds", rows: [["Tessera", backfill]] });
 keep("segment-engine-batch.svg", bars(`${about.persons} persons of a store, two threads`, groups, about));

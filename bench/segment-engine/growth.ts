@@ -1,4 +1,4 @@
-//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/growth.ts [--json]
+//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/growth.ts [--json] [--quick]
 // What more audiences cost: an event in streaming, a profile in batch, memory, compiling.
 import {
   compileAudiences,
@@ -11,10 +11,10 @@ import {
 } from "@tessera/segment-engine";
 import { lines } from "./chart.ts";
 import { definitions } from "./forms.ts";
-import { circumstances, keep, median, mustAgree, report, ROUNDS } from "./measure.ts";
+import { circumstances, keep, median, mustAgree, QUICK, report, ROUNDS } from "./measure.ts";
 import { audiences, eventAt, NOW, profiles, random } from "./workload.ts";
 
-const COUNTS = [10, 100, 1_000, 4_000];
+const COUNTS = QUICK ? [10, 100, 1_000] : [10, 100, 1_000, 4_000];
 const PERSONS = 2_000;
 const EVENTS = 20_000;
 const views = profiles(PERSONS, { events: 40 }) as unknown as readonly PersonView[];

@@ -6,6 +6,15 @@ import { fileURLToPath } from "node:url";
 export const RESULTS: string = fileURLToPath(new URL("../results/", import.meta.url));
 export const ROUNDS = 5;
 
+/** With `--quick` there is less to measure, in as many rounds: for a look, not for figures to keep. */
+export const QUICK: boolean = process.argv.includes("--quick");
+
+/** How many persons: as `--persons=` says, else `usual`, or `quick` with `--quick`. */
+export function personsAsked(usual: number, quick: number): number {
+  const asked = process.argv.find((argument) => argument.startsWith("--persons="));
+  return asked === undefined ? (QUICK ? quick : usual) : Number(asked.slice("--persons=".length));
+}
+
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

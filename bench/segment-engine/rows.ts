@@ -1,4 +1,4 @@
-//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/rows.ts [--json]
+//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/rows.ts [--json] [--quick]
 // Decoded profiles in memory, one thread: all 200 audiences, and the 150 on attributes alone.
 import {
   Columns,
@@ -11,7 +11,7 @@ import {
 import { bars } from "./chart.ts";
 import { type Contender, CONTENDERS, growthbook, siftJs } from "./contenders.ts";
 import { definitions } from "./forms.ts";
-import { circumstances, keep, median, mustAgree, perSecond, report, ROUNDS } from "./measure.ts";
+import { circumstances, keep, median, mustAgree, perSecond, QUICK, report, ROUNDS } from "./measure.ts";
 import { type Audience, audiences, holds, NOW, type Profile, profiles } from "./workload.ts";
 
 const PERSONS = 4_096;
@@ -115,12 +115,12 @@ const about = circumstances([
 const groups: { heading: string; rows: (readonly [string, number])[] }[] = [];
 for (const { heading, list, makers } of workloads) {
   const contenders = await timed(list, makers);
-  for (const { size, run } of contenders) await perSecond(size, 400, run);
+  for (const { size, run } of contenders) await perSecond(size, QUICK ? 100 : 400, run);
   const speeds = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const { name, size, run } of contenders) {
       globalThis.gc?.();
-      speeds.get(name)?.push(await perSecond(size, 300, run));
+      speeds.get(name)?.push(await perSecond(size, QUICK ? 60 : 300, run));
     }
   }
   const own = contenders.filter(({ name }) => name.startsWith("Tessera"));

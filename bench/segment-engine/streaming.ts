@@ -1,4 +1,4 @@
-//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/streaming.ts [--json]
+//   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/streaming.ts [--json] [--quick]
 // One event arrives for a person with 40 past events, 200 audiences: in memory, and durable from compact rows.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { compileAudiences, compileStream, type PersonView, type StreamState } fr
 import { bars } from "./chart.ts";
 import { CONTENDERS } from "./contenders.ts";
 import { definitions } from "./forms.ts";
-import { circumstances, keep, median, mustAgree, percentile, report, ROUNDS } from "./measure.ts";
+import { circumstances, keep, median, mustAgree, percentile, QUICK, report, ROUNDS } from "./measure.ts";
 import {
   audiences,
   eventAt,
@@ -144,7 +144,7 @@ async function others(): Promise<readonly (Latency & { readonly name: string; re
           if (own[index] !== before[number]?.[index]) changes++;
         times.push((tick() - from) / 1_000);
         before[number] = own;
-        if (changes > own.length || performance.now() - began > 700) break;
+        if (changes > own.length || performance.now() - began > (QUICK ? 150 : 700)) break;
       }
       rounds.push(summary(Float64Array.from(times)));
     }
