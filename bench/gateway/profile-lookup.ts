@@ -188,7 +188,7 @@ const contextOf = (): GatewayContext =>
     principal: ADMINISTRATOR,
     sandbox: { name: "prod", hub, store, labels },
     gateway: { audit: () => undefined },
-    loaders: createLoaders?.(hub),
+    loaders: createLoaders?.({ hub, store }),
   }) as never;
 const document = parse(QUERY);
 const execution = async (identity: object): Promise<unknown> =>

@@ -51,7 +51,7 @@ export function graphqlRoute(
       return refuse(context, 400, guarded.error);
     }
     const stop = new AbortController();
-    const loaders = createLoaders(sandbox.hub);
+    const loaders = createLoaders(sandbox);
     const graphqlContext = { principal, sandbox, gateway, requestId, loaders, signal: stop.signal };
     if (context.req.header("accept")?.includes("text/event-stream") === true) {
       if (streams.size >= STREAMS_MAX) {

@@ -86,7 +86,7 @@ export function serveWebSockets(
         const context: GatewayContext = {
           ...entered,
           gateway,
-          loaders: createLoaders(entered.sandbox.hub),
+          loaders: createLoaders(entered.sandbox),
           signal: connection.stop.signal,
           requestId: gateway.newId(),
         };

@@ -66,7 +66,7 @@ export class ProfileResolver {
   ): Promise<IdentityGraph | undefined> {
     demand(context, "view-identity-graph");
     const [first] = identities;
-    const view = first && (await context.sandbox.hub.identityGraph({ ...first }));
+    const view = first && (await context.loaders.identityGraph({ ...first }));
     return view && identityGraphOf(view);
   }
 
@@ -76,10 +76,10 @@ export class ProfileResolver {
   async events(
     @Root() { identities, asOf }: Profile & { readonly asOf?: Date },
     @Args(() => EventsArgs) { first, after, eventTypes, from, to }: EventsArgs,
-    @Ctx() { sandbox, principal }: GatewayContext,
+    @Ctx() { sandbox, principal, loaders }: GatewayContext,
   ): Promise<ProfileEventConnection> {
     demandFirst(first);
-    const all = await sandbox.store.events(identities.map(identityKey), from?.getTime());
+    const all = await loaders.events(identities.map(identityKey), from?.getTime());
     const events = asOf === undefined ? all : all.filter(({ at }) => at <= asOf.getTime());
     return eventPage(events, {
       first,
