@@ -2,6 +2,7 @@ import {
   type DeliveryProfile,
   handleDelivery,
   propositionEvents,
+  type TargetClient,
   workspacesOfProperty,
 } from "@tessera/destinations-target";
 import {
@@ -54,6 +55,7 @@ export function createDelivery(): Mount {
         workspacesOf: (property) => workspacesOfProperty(compiled.target.workspaces, property),
         now: formatInstant(edge.clock()),
         newId: edge.newId,
+        caller: callerOf(request, query),
         query: given({
           imsOrgId: query.get("imsOrgId"),
           client: query.get("client"),
@@ -93,6 +95,11 @@ async function forward(
     const detail = "What a call showed could not be kept for the hub.";
     edge.notice({ level: "error", event: "target.forward", detail });
   });
+}
+
+/** at.js names its version in the address; the SDKs name themselves in a header. */
+function callerOf(request: EdgeRequest, query: URLSearchParams): TargetClient {
+  return query.has("version") && request.header("x-exc-sdk") === undefined ? "at.js" : "server";
 }
 
 function given(query: Readonly<Record<string, string | null>>): Record<string, string> {

@@ -199,6 +199,25 @@ describe("the Target Node.js SDK against the edge and the gateway as they run", 
     expect(await shown({ customerIds }, "hero")).toBe("<b>Hi you</b>");
     const marketingCloudVisitorId = ADA.replace(/1$/, "2");
     expect(await shown({ marketingCloudVisitorId, customerIds }, "hero")).toEqual({ hello: "Ada & Co" });
+    // at.js is known by its version in the address, and knows the ECID alone.
+    const atJs = async (id: object): Promise<unknown> => {
+      const url = `${edgeUrl}/rest/v1/delivery?client=tessera&sessionId=at&version=2.11.4`;
+      const body = JSON.stringify({ context, id, execute: { mboxes: [{ index: 0, name: "hero" }] } });
+      const answer = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "text/plain; charset=UTF-8" },
+        body,
+      });
+      const { execute } = (await answer.json()) as {
+        readonly execute: {
+          readonly mboxes: readonly { readonly options?: readonly { content: unknown }[] }[];
+        };
+      };
+      return execute.mboxes[0]?.options?.[0]?.content;
+    };
+    const stranger = ADA.replace(/1$/, "3");
+    expect(await atJs({ marketingCloudVisitorId: stranger, customerIds })).toBe("<b>Hi you</b>");
+    expect(await atJs({ marketingCloudVisitorId: ADA })).toEqual({ hello: "Ada & Co" });
   });
 
   it("getOffers prefetch and sendNotifications: what was seen reaches the hub as an event of the person", async () => {

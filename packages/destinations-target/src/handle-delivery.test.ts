@@ -95,6 +95,10 @@ describe("handleDelivery", () => {
       { ...body, id: { customerIds, marketingCloudVisitorId: "9" } },
       { ...context, profileLookup },
     );
-    expect(asked).toEqual([["ECID:9", "crm:1"]]);
+    await handleDelivery(
+      { ...body, id: { customerIds, marketingCloudVisitorId: "9" } },
+      { ...context, profileLookup, caller: "at.js" },
+    );
+    expect(asked).toEqual([["ECID:9", "crm:1"], ["ECID:9"]]);
   });
 });

@@ -9,6 +9,7 @@ import {
   type LocationRequest,
   parseDeliveryRequest,
 } from "./delivery-request.ts";
+import type { TargetClient } from "./mode.ts";
 import { DEFAULT_WORKSPACE } from "./workspace.ts";
 
 /** What a profile lookup gives: mapped memberships and attributes. */
@@ -38,6 +39,8 @@ export interface DeliveryContext {
   readonly newId: () => string;
   /** The workspaces that a call of this property is served from; the default one without it. */
   readonly workspacesOf?: (property: string | undefined) => readonly string[];
+  /** What calls. at.js knows the ECID alone: customer ids that it sends count for nothing. A server-side SDK without it. */
+  readonly caller?: TargetClient;
   /** Query parameters of the call. */
   readonly query: { readonly imsOrgId?: string; readonly client?: string; readonly sessionId?: string };
   /** Size of the body in bytes, where known. */
@@ -142,14 +145,14 @@ function refused({ status, message }: DeliveryRefusal): DeliveryAnswer {
   return { status, body: { status, message }, shown: [], notifications: [] };
 }
 
-/** Customer ids count beside an ECID alone, and only when authenticated. */
+/** Customer ids count beside an ECID alone, and only when authenticated; those of at.js never. */
 async function lookup(
   ids: DeliveryIds,
-  { profileLookup }: DeliveryContext,
+  { profileLookup, caller = "server" }: DeliveryContext,
   workspaces: readonly string[],
 ): Promise<DeliveryProfile | undefined> {
   if (ids.marketingCloudVisitorId === undefined) return undefined;
-  const customers = ids.customerIds.filter(({ authenticated }) => authenticated);
+  const customers = ids.customerIds.filter(({ authenticated }) => authenticated && caller !== "at.js");
   const identities = customers.map(({ integrationCode, id }) => ({ namespace: integrationCode, id }));
   return profileLookup([{ namespace: "ECID", id: ids.marketingCloudVisitorId }, ...identities], workspaces);
 }
