@@ -38,6 +38,8 @@ export interface EdgeNotice {
 
 /** Everything an edge works with: the ports a runtime brings, and the settings. */
 export interface Edge {
+  /** The sandbox it serves, where one was named; else the hub's default one. */
+  readonly sandbox: string | undefined;
   readonly snapshot: SnapshotSource;
   readonly profiles: EdgeProfileStore;
   readonly hub: HubLink;

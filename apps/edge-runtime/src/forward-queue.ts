@@ -22,6 +22,7 @@ export interface QueuedEntry {
 export interface ForwardBatch {
   readonly kind: ForwardEntry["kind"];
   readonly datasetId: string;
+  readonly sandbox?: string | undefined;
   /** JSON texts. */
   readonly bodies: readonly string[];
 }
@@ -39,7 +40,7 @@ export interface DrainPorts {
   /** Told of each entry the hub will never take, with the hub's status. */
   readonly refuse: (queued: QueuedEntry, status: number) => Promise<void> | void;
   /** Told of entries that arrived and asked for the person to be fetched again. */
-  readonly delivered: (entries: readonly Pick<ForwardEntry, "refresh">[]) => void;
+  readonly delivered: (entries: readonly QueuedEntry["entry"][]) => void;
 }
 
 /** What one step of draining did. */
@@ -91,8 +92,11 @@ async function sendOneByOne(
   return { kind: "sent", count };
 }
 
-function batchOf({ kind, datasetId }: QueuedEntry["entry"], run: readonly QueuedEntry[]): ForwardBatch {
-  return { kind, datasetId, bodies: run.map(({ text }) => text) };
+function batchOf(
+  { kind, datasetId, sandbox }: QueuedEntry["entry"],
+  run: readonly QueuedEntry[],
+): ForwardBatch {
+  return { kind, datasetId, sandbox, bodies: run.map(({ text }) => text) };
 }
 
 function sameDatasetRun(head: readonly QueuedEntry[]): readonly QueuedEntry[] {
@@ -101,7 +105,8 @@ function sameDatasetRun(head: readonly QueuedEntry[]): readonly QueuedEntry[] {
   let bytes = 0;
   const end = head.findIndex(({ entry, text }, index) => {
     bytes += text.length;
-    const isOther = entry.kind !== first.kind || entry.datasetId !== first.datasetId;
+    const isOther =
+      entry.kind !== first.kind || entry.datasetId !== first.datasetId || entry.sandbox !== first.sandbox;
     return isOther || (index > 0 && bytes > MAX_BATCH_BYTES);
   });
   return end < 0 ? head : head.slice(0, end);

@@ -4,13 +4,7 @@ import { plainAnswer, preflightAnswer, problemAnswer } from "./answer.ts";
 import { collect } from "./collect.ts";
 import type { Edge, Mount } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
-import {
-  type EdgeContext,
-  type EdgeReply,
-  type EdgeRequest,
-  fromWebRequest,
-  toWebResponse,
-} from "./exchange.ts";
+import type { EdgeContext, EdgeReply, EdgeRequest } from "./exchange.ts";
 import { type Exchange, interact } from "./interact.ts";
 import { takeProjections } from "./projections.ts";
 import { parseRoute, type Route } from "./route.ts";
@@ -97,10 +91,4 @@ function act(edge: Edge, exchange: Exchange): Promise<Result<EdgeReply, EdgeErro
         error: { code: "EXEG-0105", detail: "This edge does not serve that path." },
       });
   }
-}
-
-/** The edge as a fetch handler: `(Request, context) -> Promise<Response>`, on Web standards only. */
-export function createEdge(edge: Edge): (request: Request, context: EdgeContext) => Promise<Response> {
-  return async (request, context) =>
-    toWebResponse(await answerRequest(edge, fromWebRequest(request), context));
 }

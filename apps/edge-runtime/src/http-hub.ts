@@ -8,6 +8,8 @@ export interface HttpHubOptions {
   /** `http://127.0.0.1:4000`, without a slash at the end. */
   readonly url: string;
   readonly token: string;
+  /** The sandbox it asks for; the hub's default one without. */
+  readonly sandbox?: string | undefined;
   /** The region this edge asks for. */
   readonly region: string;
   /** Sends one request and reads its whole answer; rejects when there is none. */
@@ -50,7 +52,10 @@ const SEND_TIMEOUT = 30_000;
 
 /** Speaks the hub's edge endpoints: `/edge/lookup`, `/edge/snapshot`, `/edge/told`, `/collect/events`, `/collect/records`. */
 export function createHttpHub(options: HttpHubOptions): HttpHub {
-  const headers = { authorization: `Bearer ${options.token}` };
+  const headers = {
+    authorization: `Bearer ${options.token}`,
+    ...(options.sandbox === undefined ? {} : { "x-sandbox-name": options.sandbox }),
+  };
   return {
     lookup: (identity, budgetMs) => withinBudget(askPerson(options, headers, identity), budgetMs),
     send: (batch) => sendBatch(options, headers, batch),

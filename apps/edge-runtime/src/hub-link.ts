@@ -23,6 +23,8 @@ export interface ForwardEntry {
   readonly orderKey: string;
   /** The event with its `_id`, the profile record, or the line of the log. */
   readonly body: JsonObject;
+  /** Where one queue serves several sandboxes: the one it is for. */
+  readonly sandbox?: string;
   /** Set when the event brings identities together: once it has arrived, the person behind this identity is asked for again. */
   readonly refresh?: Identity;
 }

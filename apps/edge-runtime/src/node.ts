@@ -1,27 +1,16 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { tokenAuthenticator } from "./access.ts";
-import { compileSnapshot } from "./compile.ts";
-import type { CompiledSnapshot } from "./compiled-snapshot.ts";
-import type { Edge, EdgeNotice } from "./edge.ts";
-import { createForwarder } from "./forwarder.ts";
-import { createHttpHub } from "./http-hub.ts";
-import { createSigner } from "./identity-cookie.ts";
-import { createMemoryProfiles } from "./memory-profiles.ts";
-import { openFileQueue } from "./node/file-queue.ts";
+import type { EdgeNotice } from "./edge.ts";
 import { createHubRequester } from "./node/hub-request.ts";
 import { createListener } from "./node/listener.ts";
-import { loadProfiles, saveProfiles } from "./node/profile-file.ts";
-import { refreshDelivered } from "./projections.ts";
+import { openSandbox } from "./node/sandbox.ts";
 import { REGIONS, regionOfHint } from "./region.ts";
 import { createUnitMeter, type UnitLimits } from "./request-units.ts";
-import { createMounts } from "./mounts.ts";
-import { followSnapshots } from "./snapshot-poll.ts";
+import { readSandboxes } from "./sandboxes.ts";
 
 /** How an edge on Node is started. */
 export interface EdgeNodeOptions {
@@ -30,6 +19,11 @@ export interface EdgeNodeOptions {
   readonly host?: string;
   /** Where the hub's gateway listens, `http://127.0.0.1:4000`. */
   readonly hubUrl: string;
+  /**
+   * The sandboxes it serves, each with its datastreams, profiles and queue in a folder of its own; the hub's default one,
+   * in `dataDir` itself, when none is named.
+   */
+  readonly sandboxes?: readonly string[];
   /** What hub and edge prove themselves with to each other. */
   readonly token: string;
   /** Tokens of server-side callers; the edge's own token counts too. */
@@ -70,117 +64,49 @@ export interface EdgeNode {
   readonly stop: () => Promise<void>;
 }
 
-/** Events wait this long for others to travel with, in milliseconds; a delivery costs as much as deciding ten pages. */
-const GATHER_MS = 30;
-
 /** Starts an edge in this process. Resolves when it listens. */
 export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode> {
-  const clock = options.clock ?? Date.now;
-  const notice = options.notice ?? (() => undefined);
   const region = regionOfHint(options.region ?? "va6");
   if (region === undefined)
     throw new Error(`EDGE_REGION: expected one of ${REGIONS.map(({ hint }) => hint).join(", ")}.`);
   if (options.cookieSecret !== undefined && options.cookieSecret.length < 16)
     throw new Error("The secret that signs identity cookies needs at least 16 characters.");
-  await mkdir(options.dataDir, { recursive: true });
-  const random = (): number => randomBytes(4).readUInt32BE() / 2 ** 32;
-  const requester = createHubRequester();
-  const hub = createHttpHub({
-    url: options.hubUrl,
-    token: options.token,
-    region: region.hint,
-    ask: requester.ask,
-  });
-  const profiles = createMemoryProfiles({ capacity: options.maxProfiles ?? 200_000 });
-  const profileFile = join(options.dataDir, "profiles.ndjson");
-  await loadProfiles(profileFile, profiles);
-  const queue = await openFileQueue(join(options.dataDir, "queue"), { sync: options.sync === true });
+  const [first, ...more] = readSandboxes(options.sandboxes?.join(","));
   const underWay = new Set<Promise<unknown>>();
-  const waitUntil = (work: Promise<unknown>): void => {
-    const tracked = work.catch(() => undefined).finally(() => underWay.delete(tracked));
-    underWay.add(tracked);
-  };
-  const forwarder = createForwarder({
-    queue,
-    send: hub.send,
-    delivered: (entries) => waitUntil(refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries)),
-    refuse: ({ entry, text }, status) =>
-      appendFile(
-        join(options.dataDir, "refused.ndjson"),
-        `${JSON.stringify({ status, entry: { ...entry, body: JSON.parse(text) } })}\n`,
-      ),
-    notice,
-    random,
-    gatherMs: GATHER_MS,
-  });
-  const compile = (json: unknown): CompiledSnapshot | undefined => compileSnapshot(json, notice);
-  const snapshots = followSnapshots({
-    hub,
-    compile,
-    save: (text) => waitUntil(writeWhole(join(options.dataDir, "snapshot.json"), text)),
-    notice,
-    clock,
-    random,
-    initial: await loadSnapshot(options.dataDir, compile),
-  });
-  const secret = options.cookieSecret;
-  const signer = (organisation: string): ReturnType<typeof createSigner> =>
-    createSigner(new TextEncoder().encode(secret), organisation);
-  const edge: Edge = {
-    mounts: createMounts(),
-    snapshot: snapshots,
-    profiles,
-    hub: {
-      lookup: hub.lookup,
-      forward: async (entries) => {
-        await queue.append(entries);
-        forwarder.wake(entries.some(({ refresh }) => refresh !== undefined));
-      },
-    },
-    clock,
-    newId: randomUUID,
-    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+  const shared = {
     region,
-    authenticate: tokenAuthenticator([options.token, ...(options.apiTokens ?? [])]),
-    internalToken: options.token,
-    basePath: "ee",
-    lookupBudgetMs: options.lookupBudgetMs ?? 50,
-    lookupRetryMs: 2000,
-    signer: secret === undefined ? undefined : remember(signer),
-    tcfVendorId: options.tcfVendorId,
+    requester: createHubRequester(),
     units: createUnitMeter(options.unitLimits ?? {}),
-    notice,
+    waitUntil: (work: Promise<unknown>): void => {
+      const tracked = work.catch(() => undefined).finally(() => underWay.delete(tracked));
+      underWay.add(tracked);
+    },
   };
-  const listener = createListener(edge, { trustProxy: options.trustProxy === true, waitUntil });
+  const main = await openSandbox(options, { ...shared, sandbox: first });
+  const others = await Promise.all(more.map((sandbox) => openSandbox(options, { ...shared, sandbox })));
+  const all = [main, ...others];
+  const listener = createListener([main.edge, ...others.map(({ edge }) => edge)], {
+    trustProxy: options.trustProxy === true,
+    waitUntil: shared.waitUntil,
+  });
   const { tls } = options;
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   const port = await listen(server, options.port, options.host ?? "127.0.0.1");
-  forwarder.wake();
+  for (const { start } of all) start();
   return {
     port,
     url: `${tls === undefined ? "http" : "https"}://${options.host ?? "127.0.0.1"}:${port}`,
     listener,
-    isReady: () => snapshots.current() !== undefined,
-    snapshotVersion: () => snapshots.current()?.snapshot.version,
-    queued: queue.size,
+    isReady: () => all.every(({ snapshots }) => snapshots.current() !== undefined),
+    snapshotVersion: () => main.snapshots.current()?.snapshot.version,
+    queued: () => all.reduce((sum, { queued }) => sum + queued(), 0),
     stop: async () => {
       await close(server);
-      snapshots.stop();
+      for (const { snapshots } of all) snapshots.stop();
       await Promise.all(underWay);
-      await forwarder.stop();
-      requester.close();
-      await queue.close();
-      await saveProfiles(profileFile, profiles);
+      await Promise.all(all.map(({ stop }) => stop()));
+      shared.requester.close();
     },
-  };
-}
-
-function remember<T>(make: (organisation: string) => T): (organisation: string) => T {
-  const made = new Map<string, T>();
-  return (organisation) => {
-    const held = made.get(organisation) ?? make(organisation);
-    made.set(organisation, held);
-    return held;
   };
 }
 
@@ -199,25 +125,6 @@ function close(server: Server): Promise<void> {
   });
 }
 
-async function loadSnapshot(
-  dataDir: string,
-  compile: (json: unknown) => CompiledSnapshot | undefined,
-): Promise<CompiledSnapshot | undefined> {
-  const text = await readFile(join(dataDir, "snapshot.json"), "utf8").catch(() => undefined);
-  try {
-    return text === undefined ? undefined : compile(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Replaces a file by another one, whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.new`;
-  await writeFile(temporary, text);
-  await rename(temporary, path);
-}
-
 /** The command: settings from the environment, one line when it listens, a clean stop on SIGTERM and SIGINT. */
 async function main(): Promise<void> {
   const env = process.env;
@@ -228,6 +135,8 @@ async function main(): Promise<void> {
     return;
   }
   const text = (name: string): string | undefined => (env[name] === "" ? undefined : env[name]);
+  const list = (name: string): readonly string[] =>
+    (text(name) ?? "").split(",").filter((item) => item !== "");
   const cookieSecret = text("TESSERA_EDGE_COOKIE_SECRET");
   const region = text("EDGE_REGION");
   const budget = text("TESSERA_EDGE_LOOKUP_MS");
@@ -238,8 +147,9 @@ async function main(): Promise<void> {
     host: text("EDGE_HOST") ?? "127.0.0.1",
     hubUrl: (text("TESSERA_HUB_URL") ?? "http://127.0.0.1:4000").replace(/\/+$/, ""),
     token,
-    apiTokens: (text("TESSERA_EDGE_API_TOKENS") ?? "").split(",").filter((item) => item !== ""),
+    apiTokens: list("TESSERA_EDGE_API_TOKENS"),
     dataDir: text("TESSERA_EDGE_DATA") ?? "./data/edge",
+    sandboxes: list("TESSERA_EDGE_SANDBOXES"),
     trustProxy: text("TESSERA_EDGE_TRUST_PROXY") === "1",
     sync: text("TESSERA_EDGE_SYNC") === "1",
     ...(cookieSecret === undefined ? {} : { cookieSecret }),

@@ -32,8 +32,10 @@ export async function takeProjections(edge: Edge, exchange: Exchange): Promise<R
   const sandbox = request.header("x-sandbox-name");
   const own = (await edge.snapshot.current(exchange.context.waitUntil))?.snapshot.sandbox;
   // Another sandbox may know somebody under the same identity: nothing of it belongs here.
-  if (sandbox !== undefined && own !== undefined && sandbox !== own)
-    return ok(report({ applied: 0, forgotten: 0 }));
+  if (sandbox !== undefined && own !== undefined && sandbox !== own) {
+    const issue = `x-sandbox-name: this edge serves the sandbox ${own}. What was sent is left aside; name the other sandbox in TESSERA_EDGE_SANDBOXES as well to have it served here.`;
+    return ok(report({ applied: 0, forgotten: 0, issues: [issue] }));
+  }
   let applied = 0;
   const issues: string[] = [];
   for (const [index, item] of (projections as unknown[]).entries()) {

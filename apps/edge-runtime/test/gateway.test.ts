@@ -196,7 +196,9 @@ function pushesOf({ answer }: Seen): readonly unknown[] {
   const { handle } = answer.body as {
     readonly handle: { readonly type: string; readonly payload: unknown[] }[];
   };
-  return handle.flatMap(({ type, payload }) => (type === "activation:push" ? payload : []));
+  const pushes = handle.flatMap(({ type, payload }) => (type === "activation:push" ? payload : []));
+  // Destinations come in the order of their ids, which are random.
+  return pushes.map((push) => push as { type: string }).sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
 describe("the edge as a process", () => {

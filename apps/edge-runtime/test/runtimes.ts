@@ -23,6 +23,7 @@ interface EdgeUnderTest {
   readonly cookieSecret?: string;
   readonly apiTokens?: readonly string[];
   readonly tls?: { readonly key: string; readonly cert: string };
+  readonly sandboxes?: readonly string[];
   /** Where state is kept; a fresh folder when absent, removed at the end. */
   readonly dataDir?: string;
 }
@@ -49,6 +50,7 @@ async function startOnNode(options: EdgeUnderTest): Promise<RunningEdge> {
     clock: () => Date.now() + shift,
     ...(lookupBudgetMs === undefined ? {} : { lookupBudgetMs }),
     ...(cookieSecret === undefined ? {} : { cookieSecret }),
+    ...(options.sandboxes === undefined ? {} : { sandboxes: options.sandboxes }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
   if (options.token === undefined) await ready(node.url);
@@ -89,6 +91,7 @@ async function startOnWorkerd(options: EdgeUnderTest): Promise<RunningEdge> {
       TESSERA_EDGE_API_TOKENS: (options.apiTokens ?? ["server-token"]).join(","),
       TESSERA_EDGE_LOOKUP_MS: String(lookupBudgetMs ?? 50),
       TESSERA_EDGE_COOKIE_SECRET: cookieSecret ?? "",
+      TESSERA_EDGE_SANDBOXES: (options.sandboxes ?? []).join(","),
     },
   });
   const url = await miniflare.ready;

@@ -1,8 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { Edge } from "../edge.ts";
 import type { BodyOutcome, EdgeContext, EdgeReply } from "../exchange.ts";
-import { answerRequest } from "../handler.ts";
+import { answerFor, type Edges } from "../sandboxes.ts";
 
 /** Settings of the Node rim. */
 export interface ListenerOptions {
@@ -12,8 +11,8 @@ export interface ListenerOptions {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** The edge as a listener of `node:http` and `node:https`, without building Web requests in between. */
-export function createListener(edge: Edge, options: ListenerOptions): RequestListener {
+/** The edges as a listener of `node:http` and `node:https`, without building Web requests in between. */
+export function createListener(edges: Edges, options: ListenerOptions): RequestListener {
   return (message, response) => {
     const ip = clientAddress(message, options.trustProxy);
     const context: EdgeContext =
@@ -24,7 +23,7 @@ export function createListener(edge: Edge, options: ListenerOptions): RequestLis
       header: (name: string) => headerOf(message, name),
       body: (maxBytes: number) => readBody(message, maxBytes),
     };
-    void answerRequest(edge, request, context).then((reply) => {
+    void answerFor(edges, request, context).then((reply) => {
       write(message, response, reply);
     });
   };

@@ -1,7 +1,8 @@
 import type { EdgeContext } from "../exchange.ts";
-import { createEdge } from "../handler.ts";
+import { fromWebRequest, toWebResponse } from "../exchange.ts";
+import { answerFor } from "../sandboxes.ts";
 import { ForwardQueueObject } from "./queue-object.ts";
-import { createWorkerEdge, type WorkerEdge } from "./worker-edge.ts";
+import { createWorkerEdges, type WorkerEdges } from "./worker-edge.ts";
 import type { DurableState, WorkerContext, WorkerEnv } from "./workers-types.ts";
 
 /** What a worker module exports. */
@@ -13,22 +14,18 @@ export interface EdgeWorker {
 
 /** The edge as a worker. Everything an isolate holds is built with its first request. */
 export function createWorker(clock: () => number): EdgeWorker {
-  let built: { readonly worker: WorkerEdge; readonly handle: ReturnType<typeof createEdge> } | undefined;
-  const edgeOf = (env: WorkerEnv): NonNullable<typeof built> => {
-    if (built !== undefined) return built;
-    const worker = createWorkerEdge(env, clock);
-    return (built = { worker, handle: createEdge(worker.edge) });
-  };
+  let built: WorkerEdges | undefined;
+  const edgesOf = (env: WorkerEnv): WorkerEdges => (built ??= createWorkerEdges(env, clock));
   return {
-    fetch: (request, env, context) => {
+    fetch: async (request, env, context) => {
       const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
       const ip = request.headers.get("cf-connecting-ip");
       const edgeContext: EdgeContext = ip === null ? { waitUntil } : { waitUntil, ip };
-      return edgeOf(env).handle(request, edgeContext);
+      return toWebResponse(await answerFor(edgesOf(env).edges, fromWebRequest(request), edgeContext));
     },
     EdgeForwardQueue: class extends ForwardQueueObject {
       constructor(state: DurableState, env: WorkerEnv) {
-        super(state, edgeOf(env).worker.queueServices);
+        super(state, edgesOf(env).queueServices);
       }
     },
   };

@@ -25,7 +25,7 @@ const PAGE = 64;
 /** What a queue object needs of the edge it belongs to. */
 export interface QueueServices {
   readonly hub: Pick<HttpHub, "send">;
-  readonly delivered: (entries: readonly Pick<ForwardEntry, "refresh">[]) => Promise<void>;
+  readonly delivered: (entries: readonly QueuedEntry["entry"][]) => Promise<void>;
 }
 
 /**

@@ -2,7 +2,6 @@ import type { CompiledSnapshot, SnapshotSource } from "../compiled-snapshot.ts";
 import type { HttpHub } from "../http-hub.ts";
 import type { KeyValueNamespace } from "./workers-types.ts";
 
-const KEY = "snapshot";
 /** The hub is asked at most this often, in milliseconds. */
 const ASK_EVERY_MS = 700;
 /** The request that asks waits this long at most while it has a snapshot to go on with, in milliseconds. */
@@ -13,6 +12,8 @@ export interface SnapshotCachePorts {
   readonly hub: Pick<HttpHub, "snapshot">;
   readonly compile: (json: unknown) => CompiledSnapshot | undefined;
   readonly cache: KeyValueNamespace | undefined;
+  /** The key it is kept under there. */
+  readonly key: string;
   readonly clock: () => number;
 }
 
@@ -35,9 +36,9 @@ export function createSnapshotCache(ports: SnapshotCachePorts): SnapshotSource["
       if (compiled === undefined) return;
       held = compiled;
       // Other isolates write the same; the platform takes one of them a second.
-      await ports.cache?.put(KEY, answer.text).catch(() => undefined);
+      await ports.cache?.put(ports.key, answer.text).catch(() => undefined);
     } else if (held === undefined) {
-      const text = await ports.cache?.get(KEY);
+      const text = await ports.cache?.get(ports.key);
       if (typeof text === "string") held ??= ports.compile(JSON.parse(text));
     }
   };

@@ -1,52 +1,99 @@
 import { tokenAuthenticator } from "../access.ts";
 import { compileSnapshot } from "../compile.ts";
 import type { Edge, EdgeNotice } from "../edge.ts";
-import { createHttpHub, type HubRequest, type HubResponse } from "../http-hub.ts";
+import { createHttpHub, type HttpHub, type HubRequest, type HubResponse } from "../http-hub.ts";
 import { createSigner } from "../identity-cookie.ts";
 import { refreshDelivered } from "../projections.ts";
 import { regionOfHint } from "../region.ts";
 import { createUnitMeter } from "../request-units.ts";
 import { createMounts } from "../mounts.ts";
+import { type Edges, readSandboxes } from "../sandboxes.ts";
 import { durableProfiles } from "./profile-object.ts";
 import { appendToQueues, type QueueServices, shardCount } from "./queue-object.ts";
 import { createSnapshotCache } from "./snapshot-cache.ts";
 import type { WorkerEnv } from "./workers-types.ts";
 
-/** An edge over the bindings of a worker, and what its queue objects need. */
-export interface WorkerEdge {
-  readonly edge: Edge;
+/** The edges over the bindings of a worker, one a sandbox, and what their queue objects need. */
+export interface WorkerEdges {
+  readonly edges: Edges;
   readonly queueServices: QueueServices;
 }
 
-/** Builds the edge of an isolate. The clock is an argument so that time can be moved in tests. */
-export function createWorkerEdge(env: WorkerEnv, clock: () => number): WorkerEdge {
+/** Builds the edges of an isolate. The clock is an argument so that time can be moved in tests. */
+export function createWorkerEdges(env: WorkerEnv, clock: () => number): WorkerEdges {
+  const units = createUnitMeter({});
+  const [first, ...more] = readSandboxes(env.TESSERA_EDGE_SANDBOXES);
+  const build = (sandbox: string | undefined): SandboxParts => {
+    // By name, whatever their order: nobody is ever held for a sandbox they do not belong to.
+    const scope = sandbox === undefined ? env.TESSERA_HUB_URL : `${env.TESSERA_HUB_URL}\n${sandbox}`;
+    return buildEdge(env, clock, { sandbox, scope, units });
+  };
+  const main = build(first);
+  const others = more.map(build);
+  const of = (sandbox: string | undefined): SandboxParts =>
+    others.find(({ edge }) => edge.sandbox === sandbox) ?? main;
+  return {
+    edges: [main.edge, ...others.map(({ edge }) => edge)],
+    queueServices: {
+      hub: { send: (batch) => of(batch.sandbox).hub.send(batch) },
+      delivered: async (entries) => {
+        for (const entry of entries) await of(entry.sandbox).delivered([entry]);
+      },
+    },
+  };
+}
+
+/** What one sandbox has of its own. */
+interface SandboxParts {
+  readonly edge: Edge;
+  readonly hub: HttpHub;
+  readonly delivered: QueueServices["delivered"];
+}
+
+function buildEdge(
+  env: WorkerEnv,
+  clock: () => number,
+  of: {
+    readonly sandbox: string | undefined;
+    readonly scope: string;
+    readonly units: Edge["units"];
+  },
+): SandboxParts {
+  const { sandbox, scope, units } = of;
   const region = regionOfHint(env.EDGE_REGION ?? "va6");
   if (region === undefined) throw new Error("EDGE_REGION: expected the location hint of an edge region.");
   const hub = createHttpHub({
     url: env.TESSERA_HUB_URL.replace(/\/+$/, ""),
     token: env.TESSERA_EDGE_TOKEN,
+    sandbox,
     region: region.hint,
     ask: askByFetch,
   });
-  const scope = env.TESSERA_HUB_URL;
   const profiles = durableProfiles(env.EDGE_PROFILES, () => scope, clock);
   const secret = env.TESSERA_EDGE_COOKIE_SECRET;
   const vendor = Number(env.TESSERA_EDGE_TCF_VENDOR ?? Number.NaN);
   const apiTokens = (env.TESSERA_EDGE_API_TOKENS ?? "").split(",").filter((token) => token !== "");
+  const current = createSnapshotCache({
+    hub,
+    compile: (json) => compileSnapshot(json, log),
+    cache: env.EDGE_CACHE,
+    key: sandbox === undefined ? "snapshot" : `snapshot:${sandbox}`,
+    clock,
+  });
+  const queues = { shards: shardCount(env), scope };
   const edge: Edge = {
+    sandbox,
     mounts: createMounts(),
-    snapshot: {
-      current: createSnapshotCache({
-        hub,
-        compile: (json) => compileSnapshot(json, log),
-        cache: env.EDGE_CACHE,
-        clock,
-      }),
-    },
+    snapshot: { current },
     profiles,
     hub: {
       lookup: hub.lookup,
-      forward: (entries) => appendToQueues(env.FORWARD_QUEUE, { shards: shardCount(env), scope }, entries),
+      forward: (entries) =>
+        appendToQueues(
+          env.FORWARD_QUEUE,
+          queues,
+          sandbox === undefined ? entries : entries.map((entry) => ({ ...entry, sandbox })),
+        ),
     },
     clock,
     newId: () => crypto.randomUUID(),
@@ -62,16 +109,11 @@ export function createWorkerEdge(env: WorkerEnv, clock: () => number): WorkerEdg
         ? undefined
         : (organisation) => createSigner(new TextEncoder().encode(secret), organisation),
     tcfVendorId: Number.isInteger(vendor) ? vendor : undefined,
-    units: createUnitMeter({}),
+    units,
     notice: log,
   };
-  return {
-    edge,
-    queueServices: {
-      hub,
-      delivered: (entries) => refreshDelivered({ profiles, clock, lookup: hub.lookup }, entries),
-    },
-  };
+  const lookup = hub.lookup;
+  return { edge, hub, delivered: (entries) => refreshDelivered({ profiles, clock, lookup }, entries) };
 }
 
 async function askByFetch(url: string, request: HubRequest): Promise<HubResponse> {

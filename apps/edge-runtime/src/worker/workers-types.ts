@@ -60,6 +60,8 @@ export interface WorkerEnv {
   readonly TESSERA_EDGE_LOOKUP_MS?: string;
   readonly TESSERA_EDGE_TCF_VENDOR?: string;
   readonly EDGE_REGION?: string;
+  /** The sandboxes it serves, with commas between; the hub's default one without. */
+  readonly TESSERA_EDGE_SANDBOXES?: string;
   /** How many forward queues share the visitors; 8 by default. */
   readonly FORWARD_SHARDS?: string;
 }
