@@ -170,7 +170,7 @@ export function createAudiences(options: AudiencesOptions): Audiences {
       newId,
       configuration,
       reload,
-      retire: () => everyone.follow(),
+      retire: (id) => afterwards(`follow composition ${id}`, everyone.follow),
     }),
     audiences: async () =>
       Promise.all(

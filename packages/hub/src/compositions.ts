@@ -42,8 +42,8 @@ export function createCompositions(options: {
   readonly newId: () => string;
   readonly configuration: () => Configuration;
   readonly reload: () => Promise<void>;
-  /** Ends the memberships of audiences that are gone. */
-  readonly retire: () => Promise<void>;
+  /** Ends the memberships of audiences that are gone with a composition. */
+  readonly retire: (id: string) => Promise<void>;
 }): Compositions {
   const { store, clock, newId, configuration, reload, retire } = options;
   const commit = async (documents: readonly DocumentWrite[]): Promise<boolean> => {
@@ -74,7 +74,7 @@ export function createCompositions(options: {
         body: jsonOf(body),
       };
       if (!(await commit([document, ...audiences.map(audienceWrite)]))) return err([CONFLICT]);
-      if (audiences.some(({ status }) => status === "deleted")) await retire();
+      if (audiences.some(({ status }) => status === "deleted")) await retire(composition.id);
       return ok(configuration().compositions.get(composition.id) ?? composition);
     },
     deleteComposition: async (id) => {
@@ -86,7 +86,7 @@ export function createCompositions(options: {
       const document = { kind: COMPOSITION, id, expectedVersion: composition.revision };
       const deleted = audiences.map((audience) => audienceWrite(deletedOf(audience, clock())));
       if (!(await commit([document, ...deleted]))) return err([CONFLICT]);
-      await retire();
+      await retire(id);
       return ok(composition);
     },
   };

@@ -23,6 +23,8 @@ import { PageArgs, PageInfo } from "../page.type.ts";
 import { DateTime, Json } from "../scalars.ts";
 
 const ITEMS_MAX = 1_000;
+/** Items that one page looks at for those that pass a filter; it goes on behind the cursor. */
+const LOOKED_AT_MAX = 50_000;
 const LIST = "quarantine";
 
 @ObjectType({ description: "Something that could not be taken, kept with its reason." })
@@ -74,7 +76,10 @@ class QuarantineConnection {
   @Field(() => [QuarantinedItem], { description: "The items alone." })
   readonly nodes!: readonly QuarantinedItem[];
 
-  @Field(() => PageInfo, { description: "Where this page stands." })
+  @Field(() => PageInfo, {
+    description:
+      "Where this page stands. With a filter a page ends early after 50,000 items were looked at: with hasNextPage, go on behind endCursor.",
+  })
   readonly pageInfo!: PageInfo;
 }
 
@@ -127,26 +132,32 @@ export class QuarantineResolver {
     const found: Quarantined[] = [];
     const [behind] = after ? placeOfCursor(after, LIST) : [];
     let last = behind === undefined ? undefined : String(behind);
-    // one more than asked for tells whether there is another page
-    while (found.length <= first) {
+    let [looked, hasMore] = [0, true];
+    while (hasMore && found.length < first && looked < LOOKED_AT_MAX) {
       const read = await context.sandbox.hub.quarantined(ITEMS_MAX, last);
-      last = read.at(-1)?.id;
-      for (const item of read)
+      hasMore = read.length === ITEMS_MAX;
+      for (const [index, item] of read.entries()) {
+        looked += 1;
+        last = item.id;
         if ((!datasetId || item.datasetId === datasetId) && (!codes || codes.includes(item.code)))
           found.push(item);
-      if (read.length < ITEMS_MAX) break;
+        if (found.length < first) continue;
+        hasMore ||= index < read.length - 1;
+        break;
+      }
     }
-    const edges = found
-      .slice(0, first)
-      .map((item) => ({ cursor: cursorOf(LIST, [item.id]), node: quarantinedOf(item, context) }));
+    const edges = found.map((item) => ({
+      cursor: cursorOf(LIST, [item.id]),
+      node: quarantinedOf(item, context),
+    }));
     return {
       edges,
       nodes: edges.map(({ node }) => node),
       pageInfo: {
-        hasNextPage: found.length > first,
+        hasNextPage: hasMore,
         hasPreviousPage: Boolean(after),
         startCursor: edges[0]?.cursor,
-        endCursor: edges.at(-1)?.cursor,
+        endCursor: last === undefined ? undefined : cursorOf(LIST, [last]),
       },
     };
   }
