@@ -162,6 +162,11 @@ describe("dead letters and the circuit, through the API", () => {
     await ingest(...Array.from({ length: 30 }, (_, n) => [`X${n}`, "Xenia"] as const));
     await expect.poll(backlog, { timeout: 10_000 }).toMatchObject({ waiting: 30, circuit: "open" });
     const before = await backlog();
+    const circuit = async (): Promise<string | undefined> =>
+      new RegExp(`tessera_delivery\\{[^}]*destination="${hook}",what="circuitOpen"} (\\d)`).exec(
+        await (await harness.request("/metrics")).text(),
+      )?.[1];
+    expect(await circuit()).toBe("1");
     mode = "takes";
     await expect
       .poll(
@@ -175,6 +180,7 @@ describe("dead letters and the circuit, through the API", () => {
       .toMatchObject({ waiting: 0, circuit: "closed", counts: { deadLettered: 1 } });
     const { counts } = await backlog();
     expect(counts.delivered - before.counts.delivered).toBe(30);
+    expect(await circuit()).toBe("0");
   });
 
   it("checks the lines of a mapping against a destination, over a real person", async () => {

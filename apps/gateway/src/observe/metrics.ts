@@ -77,7 +77,7 @@ export function createMetrics(): Metrics {
     }),
     deliveries: new Gauge({
       name: "tessera_delivery",
-      help: "Since the start, for each destination: requests, failedRequests, delivered, accepted, retried, deadLettered.",
+      help: "Since the start, for each destination: requests, failedRequests, delivered, accepted, retried, deadLettered; and now: circuitOpen, 1 or 0.",
       labelNames: ["sandbox", "destination", "what"],
       registers,
     }),

@@ -23,6 +23,8 @@ export async function readGauges(gateway: Gateway): Promise<void> {
       for (const what of DELIVERED) {
         metrics.deliveries.set({ sandbox: name, destination: told.destinationId, what }, told[what]);
       }
+      const circuit = { sandbox: name, destination: told.destinationId, what: "circuitOpen" };
+      metrics.deliveries.set(circuit, told.circuit === "closed" ? 0 : 1);
     }
     await readLags(gateway, sandbox);
     for (const { id: audience, status, count, evaluatedAt } of await hub.audiences()) {
