@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { err, type Issue, ok, type Result } from "@tessera/xdm";
 import { type EdgeAddress, parseEdgeAddresses } from "./edge/edge-address.ts";
+import { parseTracesConfig, type TracesConfig } from "./observe/traces-config.ts";
 
 /** Where persons, events and definitions are kept. */
 export type StoreAddress =
@@ -67,6 +68,8 @@ export interface GatewayConfig {
   /** Threads that evaluate batch audiences on the embedded store (one for each core, at most 8). */
   readonly batchThreads: number;
   readonly logLevel: LogLevel;
+  /** How traces are exported; not at all without it. */
+  readonly traces?: TracesConfig;
 }
 
 const ROLES = ["collect", "derive", "timers", "batch", "deliver"] as const;
@@ -170,6 +173,8 @@ export function parseConfig(env: {
     "an http or https address, or one a region: va6=https://…,irl1=https://…",
   );
   const trustedDocuments = optional("TESSERA_TRUSTED_DOCUMENTS", anyText, "the path of a JSON file");
+  const traces = parseTracesConfig(env);
+  if (!traces.ok) issues.push(...traces.error);
   const auditLog = optional("TESSERA_AUDIT_LOG", anyText, "the path of a file");
   const config: GatewayConfig = {
     adminToken,
@@ -231,6 +236,7 @@ export function parseConfig(env: {
     changeWaitMs: whole("TESSERA_CHANGE_WAIT_MS", DEFAULT_CONFIG.changeWaitMs, [0, 600_000]),
     backupsFolder: read("TESSERA_BACKUPS", DEFAULT_CONFIG.backupsFolder, anyText, "the path of a folder"),
     ...(auditLog === undefined ? {} : { auditLog }),
+    ...(traces.ok && traces.value !== undefined ? { traces: traces.value } : {}),
     filesFolder: read("TESSERA_FILES", DEFAULT_CONFIG.filesFolder, anyText, "the path of a folder"),
     roles: read(
       "TESSERA_ROLES",

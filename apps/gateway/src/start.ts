@@ -11,6 +11,7 @@ import {
   parseStoreAddress,
 } from "./config.ts";
 import { keepEdgeRunning } from "./edge/edge-process.ts";
+import { createLogger } from "./observe/logger.ts";
 import { type RunningGateway, secretOfEnvironment, startGateway } from "./server.ts";
 import { describeStore } from "./store.ts";
 
@@ -78,6 +79,14 @@ const { token, origin } = await keptSecret("TESSERA_ADMIN_TOKEN", { folder, name
 const salt = await keptSecret("TESSERA_SECRET_PRIVACY_SALT", { folder, name: "privacy-salt" });
 const config = configure(token);
 for (const warning of configWarnings(config)) process.stderr.write(`Warning: ${warning}\n`);
+const { traces: exporting } = config;
+const log = createLogger(config.logLevel);
+const traces =
+  exporting === undefined
+    ? undefined
+    : await import("./observe/otlp-traces.ts").then(({ startTraces }) =>
+        startTraces(exporting, (message) => log.error({ message }, "traces")),
+      );
 const gateway = await startOrFail(config, salt.token);
 const edge = existsSync(EDGE_ENTRY)
   ? keepEdgeRunning({
@@ -115,6 +124,7 @@ const stop = async (): Promise<void> => {
   process.stdout.write("Stopping: finishing what is under way.\n");
   await edge?.stop();
   await gateway.close();
+  await traces?.close();
   process.exit(0);
 };
 process.on("SIGINT", () => void stop());

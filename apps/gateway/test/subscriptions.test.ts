@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createClient as createStreamClient } from "graphql-sse";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
 import { dataOf, type Harness, NOW, startHarness, TOKEN } from "./harness.ts";
@@ -164,6 +165,25 @@ describe("subscriptions", () => {
     store.owners = owners;
     expect(told.at(-1)).toMatchObject({ id, status: "done" });
     expect(new Set(told.map((job) => job.id))).toEqual(new Set([id]));
+  });
+
+  it("serves the client that others use for event streams", async () => {
+    const client = createStreamClient({
+      url: `${harness.url}/graphql`,
+      headers: { authorization: `Bearer ${TOKEN}` },
+      retryAttempts: 0,
+    });
+    const results = client.iterate({ query: QUERY, variables: { a: [audienceId] } });
+    const first = results.next();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await enter("G1");
+    expect((await first).value).toMatchObject({
+      data: { membershipChanged: { audienceId, to: "realized" } },
+    });
+    await results.return?.();
+    const once = await client.iterate({ query: "{audiences{id}}" }).next();
+    expect(once.value).toMatchObject({ data: { audiences: [{ id: audienceId }] } });
+    client.dispose();
   });
 
   it("ends a stream of which nothing is wanted", async () => {

@@ -15,8 +15,8 @@ import type { OutboxItem, Send } from "@tessera/destinations";
 import type { HubStore, OutboxEntry } from "@tessera/profile-store";
 
 /**
- * Traces by the OpenTelemetry API: nothing is recorded, and next to nothing spent, until the operator registers an SDK
- * (`node --import ./tracing.js …`). Spans carry numbers and names of things, never values of persons.
+ * Traces by the OpenTelemetry API: nothing is recorded, and next to nothing spent, until an SDK is registered: by
+ * OTEL_EXPORTER_OTLP_ENDPOINT, or by the operator (`node --import ./tracing.js …`). Spans carry numbers and names of things, never values of persons.
  */
 const tracer = trace.getTracer("tessera-gateway");
 
@@ -77,7 +77,7 @@ export function withTraces(store: HubStore, committed?: (ok: boolean) => void): 
 /** Remembers which trace caused which item, from the outbox to its delivery. */
 export interface DeliveryTraces {
   readonly note: (item: OutboxItem) => void;
-  /** The same way out, each call in a span that is linked to the traces its items were caused in. */
+  /** The same way out, each call in a span that is linked to the traces its items were caused in; of one trace it is part. */
   readonly traced: (send: Send) => Send;
 }
 
@@ -111,7 +111,13 @@ export function createDeliveryTraces(sandbox: string): DeliveryTraces {
       const links = [...linksOf(request.items)];
       const attributes = { "tessera.sandbox": sandbox, "tessera.items": request.items.length };
       const options = { kind: SpanKind.CLIENT, attributes, links };
-      return tracer.startActiveSpan("destination.deliver", options, (span) =>
+      // what one trace caused belongs to it; what several caused, to none
+      const [only, ...others] = links;
+      const parent =
+        only !== undefined && others.length === 0
+          ? trace.setSpanContext(ROOT_CONTEXT, only.context)
+          : ROOT_CONTEXT;
+      return tracer.startActiveSpan("destination.deliver", options, parent, (span) =>
         ended(span, async () => {
           const answer = await send(request, signal);
           if (answer.kind === "http") span.setAttribute("http.response.status_code", answer.status);
