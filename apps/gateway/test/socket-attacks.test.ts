@@ -160,4 +160,57 @@ describe("attacks over sockets and event streams", () => {
       ':\n\nevent: next\ndata: {"data":{"totals":{"persons":0}}}\n\nevent: complete\ndata:\n\n',
     );
   });
+
+  it("end with a credential that was revoked, and with other roles", async () => {
+    const { graphql, url, request } = await start();
+    const made = await graphql(`
+      mutation {
+        saveRole(input: { id: "ops", name: "Ops", permissions: ["view-segments"], sandboxes: ["prod"] }) {
+          id
+        }
+        a: createApiKey(name: "a", roleIds: ["ops"]) {
+          id
+          secret
+        }
+        b: createApiKey(name: "b", roleIds: ["ops"]) {
+          id
+          secret
+        }
+      }
+    `);
+    const { a, b } = dataOf<Record<"a" | "b", { id: string; secret: string }>>(made);
+    const query = "subscription{jobChanged{id}}";
+    const socket = connect(a.secret).iterate({ query }).next();
+    const other = connect(b.secret).iterate({ query }).next();
+    const streamed = await request("/graphql", {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${a.secret}`,
+        "content-type": "application/json",
+        accept: "text/event-stream",
+      },
+      body: JSON.stringify({ query }),
+    });
+    const text = streamed.text();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await graphql(
+      `
+        mutation ($id: ID!) {
+          revokeApiKey(id: $id)
+        }
+      `,
+      { id: a.id },
+    );
+    await expect(socket).rejects.toMatchObject({ code: 4403 });
+    expect(await text).toContain("event: complete");
+    await graphql(`
+      mutation {
+        saveRole(input: { id: "ops", name: "Ops", permissions: ["view-profiles"], sandboxes: ["prod"] }) {
+          id
+        }
+      }
+    `);
+    await expect(other).rejects.toMatchObject({ code: 4403 });
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  }, 30_000);
 });

@@ -1,10 +1,12 @@
 import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { isObject } from "@tessera/xdm";
 import type { Context } from "hono";
+import { clientAddress, type Gatekeeper } from "../access/failed-logins.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../graphql/context.ts";
 import { createLoaders } from "../graphql/loaders.ts";
 import type { QueryGuard } from "../graphql/query-guard.ts";
+import { watchCredential } from "./credential-watch.ts";
 import { eventStream } from "./event-stream.ts";
 import { readBody } from "./read-body.ts";
 import { refuse, type RouteEnv } from "./request-scope.ts";
@@ -16,13 +18,14 @@ const STREAMS_MAX = 1_000;
 export interface GraphqlParts {
   readonly apollo: ApolloServer<GatewayContext>;
   readonly guard: QueryGuard;
+  readonly authenticate: Gatekeeper;
   readonly streams: Set<AbortController>;
 }
 
 /** `POST /graphql`: reads the body within its limit, lets the guard look at the document, and runs it. */
 export function graphqlRoute(
   gateway: Gateway,
-  { apollo, guard, streams }: GraphqlParts,
+  { apollo, guard, streams, authenticate }: GraphqlParts,
 ): (context: Context<RouteEnv>) => Promise<Response> {
   return async (context) => {
     const { principal, sandbox, requestId } = context.var;
@@ -59,7 +62,20 @@ export function graphqlRoute(
         return refuse(context, 429, { code: "BUSY", message, retryAfter: 10 });
       }
       streams.add(stop);
-      stop.signal.addEventListener("abort", () => streams.delete(stop));
+      const unwatch = watchCredential({
+        authenticate,
+        credentials: {
+          authorization: context.req.header("authorization"),
+          apiKey: context.req.header("x-api-key"),
+        },
+        address: clientAddress(context.env.incoming, gateway.config.proxies),
+        principal,
+        end: () => stop.abort(),
+      });
+      stop.signal.addEventListener("abort", () => {
+        unwatch();
+        streams.delete(stop);
+      });
       return eventStream(guarded.value, graphqlContext, stop);
     }
     const answer = await apollo.executeHTTPGraphQLRequest({

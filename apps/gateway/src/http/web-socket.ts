@@ -4,6 +4,7 @@ import { GraphQLError } from "graphql";
 import { CloseCode } from "graphql-ws";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
+import type { Credentials } from "../access/authenticator.ts";
 import { clientAddress, type Gatekeeper } from "../access/failed-logins.ts";
 import { mayEnter, type Principal } from "../access/principal.ts";
 import type { RateLimit } from "../access/rate-limit.ts";
@@ -15,6 +16,7 @@ import type { QueryGuard } from "../graphql/query-guard.ts";
 import { gatewaySchema } from "../graphql/schema.ts";
 import { toldErrors } from "../graphql/told-error.ts";
 import type { Sandbox } from "../sandbox.ts";
+import { watchCredential } from "./credential-watch.ts";
 
 const MESSAGE_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000;
@@ -64,7 +66,16 @@ export function serveWebSockets(
         const entered = await enter(parts, given, address);
         if (entered === "limited") extra.socket.close(LIMITED, "Too many wrong credentials");
         if (entered === undefined || entered === "limited") return false;
-        connections.set(extra.socket, { given, address, stop: new AbortController() });
+        const stop = new AbortController();
+        connections.set(extra.socket, { given, address, stop });
+        const unwatch = watchCredential({
+          authenticate: parts.authenticate,
+          credentials: credentialsIn(given),
+          address,
+          principal: entered.principal,
+          end: () => extra.socket.close(CloseCode.Forbidden, "Forbidden"),
+        });
+        stop.signal.addEventListener("abort", unwatch);
         return true;
       },
       onSubscribe: async ({ extra, subscriptions }, _id, payload) => {
@@ -124,6 +135,15 @@ function credentialsOf(
   return { ...headers, ...params };
 }
 
+function textIn(given: Record<string, unknown>, name: string): string | undefined {
+  const value = given[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function credentialsIn(given: Record<string, unknown>): Credentials {
+  return { authorization: textIn(given, "authorization"), apiKey: textIn(given, "x-api-key") };
+}
+
 /**
  * Who the credentials are, and the sandbox they may enter; `undefined` when they are let in nowhere, and `limited` when
  * too many wrong ones came from their address.
@@ -133,19 +153,14 @@ async function enter(
   given: Record<string, unknown>,
   address: string,
 ): Promise<Entered | "limited" | undefined> {
-  const text = (name: string): string | undefined =>
-    typeof given[name] === "string" ? given[name] : undefined;
-  const known = await authenticate(
-    { authorization: text("authorization"), apiKey: text("x-api-key") },
-    address,
-  );
+  const known = await authenticate(credentialsIn(given), address);
   if (!known.ok) {
     gateway.metrics.refusals.inc({ code: known.error.code });
     return known.error.status === 429 ? "limited" : undefined;
   }
-  const organisation = text("x-gw-ims-org-id");
+  const organisation = textIn(given, "x-gw-ims-org-id");
   if (organisation !== undefined && organisation !== gateway.config.organisation) return undefined;
-  const name = text("x-sandbox-name") ?? gateway.config.defaultSandbox;
+  const name = textIn(given, "x-sandbox-name") ?? gateway.config.defaultSandbox;
   const sandbox = mayEnter(known.value, name) ? await gateway.sandbox(name) : undefined;
   return sandbox === undefined ? undefined : { principal: known.value, sandbox };
 }
