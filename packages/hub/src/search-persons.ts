@@ -12,6 +12,7 @@ import {
 import type { Configuration } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
 import { emptyCommit } from "./empty-commit.ts";
+import { isStitched } from "./evaluation-view.ts";
 import { type ProfileView, viewOf } from "./profile-view.ts";
 
 /** An attribute by which persons are found without looking at everyone. `createdAt` in milliseconds. */
@@ -114,14 +115,18 @@ export function createPersonSearch(options: {
   ): Promise<{ readonly condition?: AttributeCondition; readonly plan: SearchPlan }> => {
     const parsed = parsePql(where);
     const whole = parsed.ok ? necessaryCondition(parsed.value) : undefined;
+    // Indexes hold what is said of whole persons; without a graph each identity stands for itself.
+    const isHeld = isStitched(configuration().policy);
     const ready = new Set(
-      whole === undefined || finder === undefined
+      whole === undefined || finder === undefined || !isHeld
         ? []
         : (await searchIndexes()).flatMap(({ path, isReady }) => (isReady ? [path] : [])),
     );
     const condition = parsed.ok ? necessaryCondition(parsed.value, (path) => ready.has(path)) : undefined;
     const indexes = condition === undefined ? [] : pathsOfCondition(condition);
-    const missing = (whole === undefined ? [] : pathsOfCondition(whole)).filter((path) => !ready.has(path));
+    const missing = (whole === undefined || !isHeld ? [] : pathsOfCondition(whole)).filter(
+      (path) => !ready.has(path),
+    );
     const plan = {
       method: condition === undefined ? "scan" : "index",
       indexes,
