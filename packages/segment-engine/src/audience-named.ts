@@ -16,22 +16,27 @@ export function audienceNamed(node: Pql): NamedAudience | undefined {
     const [id, namespace] = node.args.map((arg) => (arg.kind === "literal" ? String(arg.value) : undefined));
     return id === undefined ? undefined : { id, namespace: namespace ?? UPS };
   }
-  if (node.kind !== "field" && (node.kind !== "call" || node.name !== "get")) return undefined;
-  const outer = entryOf(node);
-  if (outer === undefined) return undefined;
-  if (isMemberships(outer.of)) return { namespace: outer.key };
-  const inner = entryOf(outer.of);
-  return inner !== undefined && isMemberships(inner.of) ? { namespace: inner.key, id: outer.key } : undefined;
+  const key = keyOf(node);
+  const outer = key === undefined ? undefined : beneath(node);
+  if (key === undefined || outer === undefined) return undefined;
+  if (isMemberships(outer)) return { namespace: key };
+  const namespace = keyOf(outer);
+  const inner = namespace === undefined ? undefined : beneath(outer);
+  if (namespace === undefined || inner === undefined || !isMemberships(inner)) return undefined;
+  return { namespace, id: key };
 }
 
-/** A field, or a `get` of a written key. */
-function entryOf(node: Pql): { readonly of: Pql; readonly key: string } | undefined {
-  if (node.kind === "field") return { of: node.object, key: node.name };
+/** The name of a field, or of a `get` of a written key. */
+function keyOf(node: Pql): string | undefined {
+  if (node.kind === "field") return node.name;
   if (node.kind !== "call" || node.name !== "get") return undefined;
-  const [of, key] = node.args;
-  return of !== undefined && key?.kind === "literal" && typeof key.value === "string"
-    ? { of, key: key.value }
-    : undefined;
+  const key = node.args[1];
+  return key?.kind === "literal" && typeof key.value === "string" ? key.value : undefined;
+}
+
+/** What a field or a `get` is of. */
+function beneath(node: Pql): Pql | undefined {
+  return node.kind === "field" ? node.object : node.kind === "call" ? node.args[0] : undefined;
 }
 
 function isMemberships(node: Pql): boolean {

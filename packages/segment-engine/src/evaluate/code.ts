@@ -19,7 +19,9 @@ const NONE: ReadonlySet<number> = new Set();
 
 /** Joins what several parts read. */
 export function joinFree(...parts: readonly ReadonlySet<number>[]): ReadonlySet<number> {
-  if (parts.every((part) => part.size === 0)) return NONE;
+  let isNone = true;
+  for (const part of parts) if (part.size > 0) isNone = false;
+  if (isNone) return NONE;
   const filled = parts.filter((part) => part.size > 0);
   const [only] = filled;
   if (only === undefined) return NONE;

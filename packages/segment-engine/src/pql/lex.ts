@@ -32,6 +32,8 @@ const JOINS: ReadonlyMap<string, Joins> = new Map([
 ]);
 const PAIRS: ReadonlySet<string> = new Set(["=>", "!=", "<=", ">="]);
 const SYMBOLS = "()[]{},.:^=<>+-*/%!";
+const SINGLE: readonly string[] = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+const JOINS_OF: readonly Joins[] = SINGLE.map((symbol) => JOINS.get(symbol) ?? 0);
 const IS_BLANK = 1;
 const IS_DIGIT = 2;
 const BEGINS_WORD = 4;
@@ -76,8 +78,12 @@ export function lex(text: string, report: (fault: Fault) => void): Token[] {
       at = end;
     } else if (is === IS_DIGIT) at = lexNumber(text, at, tokens, report);
     else if (code === 34 || code === 96) at = lexQuoted(text, at, tokens, report);
-    else if (is === IS_SYMBOL) at = lexSymbol(text, at, tokens, report);
-    else at = lexRest(text, at, tokens, report);
+    else if (is === IS_SYMBOL) {
+      // Only before = or > a symbol may be one of two characters.
+      const next = text.charCodeAt(at + 1);
+      if (next !== 61 && next !== 62) tokens.push(single(code, at++));
+      else at = lexSymbol(text, at, tokens, report);
+    } else at = lexRest(text, at, tokens, report);
   }
   tokens.push(token("end", "", text.length));
   return tokens;
@@ -89,6 +95,12 @@ function token(kind: Token["kind"], text: string, at: number): Token {
 
 function word(text: string, at: number): Token {
   return { kind: "word", text, lower: text.toLowerCase(), at, value: 0, integer: false, joins: 0 };
+}
+
+/** The symbol of one ASCII character. */
+function single(code: number, at: number): Token {
+  const text = SINGLE[code] ?? "";
+  return { kind: "symbol", text, lower: text, at, value: 0, integer: false, joins: JOINS_OF[code] ?? 0 };
 }
 
 function symbolOf(text: string, at: number): Token {

@@ -15,14 +15,14 @@ export interface ReadCall {
 
 /** How arguments are read, and whether a lambda begins at the cursor. */
 export interface ArgumentReaders {
-  readonly expression: () => Pql;
-  readonly atLambda: () => boolean;
+  readonly expression: (cursor: Cursor) => Pql;
+  readonly atLambda: (cursor: Cursor) => boolean;
 }
 
 /** Reads the arguments in brackets. An argument that is worked out for each item becomes a lambda. */
 export function parseArguments(
   cursor: Cursor,
-  call: { readonly name: string; readonly receiver?: Pql } & ArgumentReaders,
+  call: { readonly name: string; readonly receiver?: Pql; readonly readers: ArgumentReaders },
 ): readonly Pql[] {
   const spec = functionNamed(call.name);
   const args: Pql[] = call.receiver ? [call.receiver] : [];
@@ -32,7 +32,7 @@ export function parseArguments(
   try {
     cursor.nested(() => {
       if (cursor.isSymbol(")")) return;
-      do args.push(parseArgument(cursor, kindOf(spec, args.length), call));
+      do args.push(parseArgument(cursor, kindOf(spec, args.length), call.readers));
       while (cursor.takeSymbol(","));
     });
   } finally {
@@ -47,7 +47,7 @@ function kindOf(spec: FunctionSpec | undefined, index: number): ArgumentKind {
 }
 
 function parseArgument(cursor: Cursor, kind: ArgumentKind, readers: ArgumentReaders): Pql {
-  if (kind !== "each" || readers.atLambda()) return readers.expression();
+  if (kind !== "each" || readers.atLambda(cursor)) return readers.expression(cursor);
   const at = cursor.peek().at;
   const body = cursor.inItem(readers.expression);
   return cursor.make({ kind: "lambda", params: [], body }, at, [body]);

@@ -3,13 +3,13 @@ import type { Cursor } from "./cursor.ts";
 
 /** The readers that the forms with brackets of their own need. */
 export interface FormReaders {
-  readonly expression: () => Pql;
+  readonly expression: (cursor: Cursor) => Pql;
   /** An expression that, when it breaks, is skipped. */
-  readonly guarded: () => Pql;
+  readonly guarded: (cursor: Cursor) => Pql;
 }
 
 /** Reads inside brackets, where `in` is an operator again. */
-export function open<T>(cursor: Cursor, read: () => T): T {
+export function open<T>(cursor: Cursor, read: (cursor: Cursor) => T): T {
   const pending = cursor.letPending;
   cursor.letPending = false;
   try {
@@ -29,7 +29,7 @@ export function objectLiteral(cursor: Cursor, readers: FormReaders): Pql {
       const token = cursor.peek();
       const name = token.kind === "string" ? cursor.next().text : cursor.expectName("a field name");
       cursor.expectSymbol(":", 'An object is {"field": value}.');
-      fields.push({ name, value: readers.guarded() });
+      fields.push({ name, value: readers.guarded(cursor) });
     } while (cursor.takeSymbol(","));
   });
   cursor.expectSymbol("}", "Close the object.");
@@ -56,11 +56,11 @@ export function conditional(cursor: Cursor, readers: FormReaders): Pql {
   const at = cursor.next().at;
   cursor.next();
   return open(cursor, () => {
-    const test = readers.guarded();
+    const test = readers.guarded(cursor);
     cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
-    const then = readers.guarded();
+    const then = readers.guarded(cursor);
     cursor.expectSymbol(",", "if takes three parts: if(test, then, otherwise).");
-    const otherwise = readers.guarded();
+    const otherwise = readers.guarded(cursor);
     cursor.expectSymbol(")", "Close the bracket.");
     return cursor.make({ kind: "if", test, then, otherwise }, at, [test, then, otherwise]);
   });
@@ -92,4 +92,14 @@ export function lambdaNames(cursor: Cursor): readonly string[] | undefined {
     if (cursor.isSymbol(")", ahead + 1)) return cursor.isSymbol("=>", ahead + 2) ? names : undefined;
     if (!cursor.isSymbol(",", ahead + 1)) return undefined;
   }
+}
+
+/** Reads a name: a variable, or a field of what surrounds it. */
+export function named(cursor: Cursor): Pql {
+  const token = cursor.next();
+  if (cursor.variables.includes(token.text)) {
+    return cursor.make({ kind: "variable", name: token.text }, token.at, []);
+  }
+  const object = cursor.here(token.at);
+  return cursor.make({ kind: "field", object, name: token.text }, token.at, [object]);
 }

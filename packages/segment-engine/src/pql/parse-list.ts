@@ -13,9 +13,9 @@ import { bindImplicit } from "./scope.ts";
 
 /** The readers of the levels of the grammar that the forms over lists need. */
 export interface Readers {
-  readonly expression: () => Pql;
+  readonly expression: (cursor: Cursor) => Pql;
   /** A value without comparison or connective. */
-  readonly value: () => Pql;
+  readonly value: (cursor: Cursor) => Pql;
 }
 
 const QUANTIFIERS: Readonly<Record<string, Quantifier>> = {
@@ -49,10 +49,10 @@ export function parseDeclarations(cursor: Cursor, readers: Readers): readonly Va
       if (!cursor.takeWord("from")) {
         return cursor.broken("from", "Say which list the variable runs over: X from xEvent.");
       }
-      const from = readers.value();
+      const from = readers.value(cursor);
       cursor.variables.push(name);
       const conditional = cursor.takeWord("where") || cursor.takeSymbol(":");
-      const where = conditional ? bindImplicit(readers.expression(), name) : undefined;
+      const where = conditional ? bindImplicit(readers.expression(cursor), name) : undefined;
       declarations.push(where ? { name, from, where } : { name, from });
     } while (declaresMore(cursor) && cursor.takeSymbol(","));
   } finally {
@@ -120,7 +120,7 @@ export function partsOf(variables: readonly VariableDeclaration[]): readonly (Pq
 export function parseChain(cursor: Cursor, readers: Readers): ChainExpression {
   const at = cursor.next().at;
   cursor.expectSymbol("(", "A chain is CHAIN(xEvent, timestamp, [steps]).");
-  const source = readers.value();
+  const source = readers.value(cursor);
   cursor.expectSymbol(",", "A chain takes the list, the time field and the steps.");
   const timestamp = [cursor.expectName("the field of the time")];
   while (cursor.takeSymbol(".")) timestamp.push(cursor.expectName("a field name"));

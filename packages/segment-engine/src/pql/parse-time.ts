@@ -32,7 +32,7 @@ export interface Distance {
 }
 
 /** Reads `3 days before <time>`. */
-export function parseDistance(cursor: Cursor, time: () => Pql): Distance {
+export function parseDistance(cursor: Cursor, time: (cursor: Cursor) => Pql): Distance {
   const amount = cursor.peek();
   if (amount.kind !== "number" || !amount.integer) {
     return cursor.broken("a whole number", "Write how many units of time, such as 3 days.");
@@ -45,7 +45,7 @@ export function parseDistance(cursor: Cursor, time: () => Pql): Distance {
   const direction = takeDirection(cursor);
   if (direction === undefined)
     return cursor.broken("before, after or from", "Say before or after what time.");
-  return { amount: amount.value, unit, direction, from: time() };
+  return { amount: amount.value, unit, direction, from: time(cursor) };
 }
 
 function takeDirection(cursor: Cursor): TimeDirection | undefined {
@@ -56,16 +56,16 @@ function takeDirection(cursor: Cursor): TimeDirection | undefined {
 }
 
 /** Reads what follows `occurs`, or stands in `WHEN(…)`. */
-export function parseOccurrence(cursor: Cursor, time: () => Pql): Occurrence {
+export function parseOccurrence(cursor: Cursor, time: (cursor: Cursor) => Pql): Occurrence {
   const op = takeComparison(cursor);
   if (op !== undefined) return { kind: "within", op, ...parseDistance(cursor, time) };
   const direction = takeDirection(cursor);
-  if (direction !== undefined) return { kind: "side", direction, time: time() };
+  if (direction !== undefined) return { kind: "side", direction, time: time(cursor) };
   if (cursor.takeWord("between")) {
-    const start = time();
+    const start = time(cursor);
     if (!cursor.takeWord("and")) return cursor.broken("and", "between takes two times: between A and B.");
-    return { kind: "between", start, end: time() };
+    return { kind: "between", start, end: time(cursor) };
   }
   cursor.takeWord("on");
-  return { kind: "on", time: time() };
+  return { kind: "on", time: time(cursor) };
 }

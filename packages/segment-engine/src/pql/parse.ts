@@ -10,6 +10,7 @@ import {
   conditional,
   type FormReaders,
   lambdaNames,
+  named,
   objectLiteral,
   open,
   parameter,
@@ -25,7 +26,7 @@ import {
   type Readers,
 } from "./parse-list.ts";
 import { isOffset, parseDistance, parseOccurrence, takeComparison } from "./parse-time.ts";
-import { RESERVED, unitOf } from "./words.ts";
+import { mayBeName, RESERVED, unitOf } from "./words.ts";
 
 const MAX_ISSUES = 50;
 
@@ -94,13 +95,10 @@ function guarded(cursor: Cursor, read: (cursor: Cursor) => Pql = expression): Pq
   }
 }
 
-function forms(cursor: Cursor): FormReaders {
-  return { expression: () => expression(cursor), guarded: () => guarded(cursor) };
-}
-
-function readers(cursor: Cursor): Readers {
-  return { expression: () => expression(cursor), value: () => additive(cursor) };
-}
+/** What the forms are read with, made once for all texts. */
+const FORMS: FormReaders = { expression, guarded };
+const READERS: Readers = { expression, value: additive };
+const ARGUMENTS: ArgumentReaders = { expression, atLambda: (cursor) => lambdaNames(cursor) !== undefined };
 
 function expression(cursor: Cursor): Pql {
   const { kind, text } = cursor.peek();
@@ -110,10 +108,6 @@ function expression(cursor: Cursor): Pql {
     if (names !== undefined) return lambda(cursor, names);
   }
   return disjunction(cursor);
-}
-
-function argumentReaders(cursor: Cursor): ArgumentReaders {
-  return { expression: () => expression(cursor), atLambda: () => lambdaNames(cursor) !== undefined };
 }
 
 function lambda(cursor: Cursor, names: readonly string[]): Pql {
@@ -175,7 +169,7 @@ function comparison(cursor: Cursor): Pql {
   if (lower === "and" || lower === "or") return left;
   if (lower === "occurs") {
     cursor.next();
-    const when = parseOccurrence(cursor, () => additive(cursor));
+    const when = parseOccurrence(cursor, additive);
     return cursor.make({ kind: "occurs", subject: left, when }, at, [left, ...partsOfOccurrence(when)]);
   }
   const notIn = lower === "not" && cursor.isWord("in", 1);
@@ -242,7 +236,7 @@ function member(cursor: Cursor, object: Pql): Pql {
   const token = cursor.peek();
   const name = cursor.expectName("a field or a function");
   if (token.kind === "word" && cursor.isSymbol("(")) {
-    const args = parseArguments(cursor, { name, receiver: object, ...argumentReaders(cursor) });
+    const args = parseArguments(cursor, { name, receiver: object, readers: ARGUMENTS });
     return parseCall(cursor, { name, at: token.at, came: token, args });
   }
   return cursor.make({ kind: "field", object, name }, token.at, [object]);
@@ -260,7 +254,7 @@ function bracket(cursor: Cursor, value: Pql, at: number): Pql {
     cursor.next();
     return cursor.make({ kind: "item", list: value, index: token.value }, at, [value]);
   }
-  const body = open(cursor, () => cursor.inItem(disjunction));
+  const body = open(cursor, filterBody);
   cursor.expectSymbol("]", "Close the filter.");
   const condition = cursor.make({ kind: "lambda", params: [], body }, token.at, [body]);
   return cursor.make({ kind: "call", name: "filter", args: [value, condition] }, at, [value, condition]);
@@ -274,7 +268,7 @@ function primary(cursor: Cursor): Pql {
       return cursor.make({ kind: "literal", type: "String", value: token.text }, token.at, []);
     case "number":
       if (isOffset(cursor)) {
-        const distance = parseDistance(cursor, () => additive(cursor));
+        const distance = parseDistance(cursor, additive);
         return cursor.make({ kind: "offset", ...distance }, token.at, [distance.from]);
       }
       cursor.next();
@@ -294,11 +288,23 @@ function primary(cursor: Cursor): Pql {
   }
 }
 
+function declarations(cursor: Cursor): ReturnType<typeof parseDeclarations> {
+  return parseDeclarations(cursor, READERS);
+}
+
+function chain(cursor: Cursor): Pql {
+  return parseChain(cursor, READERS);
+}
+
+function filterBody(cursor: Cursor): Pql {
+  return cursor.inItem(disjunction);
+}
+
 function symbolic(cursor: Cursor, symbol: string): Pql {
   const at = cursor.peek().at;
   if (symbol === "(") {
     cursor.next();
-    const inner = open(cursor, () => expression(cursor));
+    const inner = open(cursor, expression);
     cursor.expectSymbol(")", "Close the bracket.");
     return inner;
   }
@@ -313,7 +319,7 @@ function symbolic(cursor: Cursor, symbol: string): Pql {
     cursor.expectSymbol("]", "Separate the items of a list with commas and close it with ].");
     return cursor.make({ kind: "list", items }, at, items);
   }
-  if (symbol === "{") return objectLiteral(cursor, forms(cursor));
+  if (symbol === "{") return objectLiteral(cursor, FORMS);
   if (symbol === "^") return outer(cursor, at);
   return cursor.broken("a value", "Write a field, a value or a function.");
 }
@@ -334,15 +340,6 @@ function outer(cursor: Cursor, at: number): Pql {
   return member(cursor, context);
 }
 
-function named(cursor: Cursor): Pql {
-  const token = cursor.next();
-  if (cursor.variables.includes(token.text)) {
-    return cursor.make({ kind: "variable", name: token.text }, token.at, []);
-  }
-  const object = cursor.here(token.at);
-  return cursor.make({ kind: "field", object, name: token.text }, token.at, [object]);
-}
-
 const WORDS: Readonly<Record<string, Literal>> = {
   true: { kind: "literal", type: "Boolean", value: true },
   false: { kind: "literal", type: "Boolean", value: false },
@@ -351,25 +348,28 @@ const WORDS: Readonly<Record<string, Literal>> = {
 
 function worded(cursor: Cursor, text: string): Pql {
   const { at, lower } = cursor.peek();
+  const after = cursor.peek(1);
+  // Most words stand before a dot or a comparison, and can be nothing but a name there.
+  if ((after.joins === 3 || (after.text === "." && after.kind === "symbol")) && mayBeName(lower))
+    return named(cursor);
   if (cursor.variables.includes(text) && !cursor.isSymbol("(", 1)) return named(cursor);
   const quantifier = quantifierAt(cursor);
   if (quantifier !== undefined) {
     cursor.next();
-    const variables = cursor.nested(() => parseDeclarations(cursor, readers(cursor)));
+    const variables = cursor.nested(declarations);
     const node: Pql =
       quantifier === "select" ? { kind: "select", variables } : { kind: "quantifier", quantifier, variables };
     return cursor.make(node, at, partsOf(variables));
   }
   const aggregation = aggregationAt(cursor);
-  if (aggregation !== undefined) return parseAggregate(cursor, aggregation, readers(cursor));
-  if (lower === "chain" && cursor.isSymbol("(", 1))
-    return open(cursor, () => parseChain(cursor, readers(cursor)));
-  if (lower === "if" && cursor.isSymbol("(", 1)) return conditional(cursor, forms(cursor));
-  if (lower === "let" && cursor.isSymbol("=", 2)) return binding(cursor, forms(cursor));
+  if (aggregation !== undefined) return parseAggregate(cursor, aggregation, READERS);
+  if (lower === "chain" && cursor.isSymbol("(", 1)) return open(cursor, chain);
+  if (lower === "if" && cursor.isSymbol("(", 1)) return conditional(cursor, FORMS);
+  if (lower === "let" && cursor.isSymbol("=", 2)) return binding(cursor, FORMS);
   if (text.startsWith("$")) return parameter(cursor);
   if (cursor.isSymbol("(", 1)) {
     const token = cursor.next();
-    const args = parseArguments(cursor, { name: text, ...argumentReaders(cursor) });
+    const args = parseArguments(cursor, { name: text, readers: ARGUMENTS });
     return parseCall(cursor, { name: text, at, came: token, args });
   }
   const literal = Object.hasOwn(WORDS, lower) ? WORDS[lower] : undefined;

@@ -45,3 +45,20 @@ export const RESERVED: ReadonlySet<string> = new Set([
   "over",
   "occurs",
 ]);
+
+const OWN_MEANING: ReadonlySet<string> = new Set([
+  ...RESERVED,
+  "true",
+  "false",
+  "null",
+  "now",
+  "today",
+  "yesterday",
+  "tomorrow",
+  "let",
+]);
+
+/** Whether a word before a dot or a comparison is a name: most are, whatever they mean elsewhere. */
+export function mayBeName(lower: string): boolean {
+  return !OWN_MEANING.has(lower) && !lower.startsWith("$");
+}
