@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -85,11 +85,27 @@ test("a restore refuses to overwrite, and a damaged backup; the file stays as it
   expect((await kept.totals()).persons).toBe(2);
   await kept.close();
   await restoreSqliteStore(backup, path, { replace: true });
+  // The backup stays as it is, and nothing is left beside it.
+  for (const end of ["-wal", "-shm"]) expect(existsSync(`${backup}${end}`)).toBe(false);
   const back = openSqliteStore({ path });
   expect((await back.totals()).persons).toBe(1);
   expect(back.stats()).toMatchObject({ schemaVersion: MIGRATIONS.length });
   expect(back.stats().bytes).toBeGreaterThan(0);
   await back.close();
+});
+
+test("a copy of a store that was not closed is restored with what its log holds", async () => {
+  const path = join(folder, "open.db");
+  const store = openSqliteStore({ path });
+  for (const number of [1, 2, 3]) await store.commit(commitOf(number));
+  const taken = join(folder, "taken.db");
+  for (const end of ["", "-wal"]) copyFileSync(`${path}${end}`, `${taken}${end}`);
+  const back = join(folder, "taken-back.db");
+  await restoreSqliteStore(taken, back);
+  const restored = openSqliteStore({ path: back });
+  expect((await restored.totals()).persons).toBe(3);
+  await restored.close();
+  await store.close();
 });
 
 test("the backup command copies a store and restores it, and says what it needs", async () => {

@@ -1,5 +1,6 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { backup, DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { SqliteStoreError } from "./errors.ts";
 import { openDatabase } from "./open-database.ts";
 import { dropProjection } from "./projection/projection-files.ts";
@@ -39,7 +40,7 @@ export async function restoreSqliteStore(
   }
   const partial = `${to}.partial`;
   rmSync(partial, { force: true });
-  const source = new DatabaseSync(from, { readOnly: true });
+  const source = new DatabaseSync(readAlone(from), { readOnly: true });
   try {
     const verdict = verdictOf(source);
     if (verdict !== "ok") throw new SqliteStoreError("sqlite.open", `The backup is damaged: ${verdict}.`);
@@ -57,6 +58,15 @@ export async function restoreSqliteStore(
   for (const end of ["", "-wal", "-shm"]) rmSync(`${to}${end}`, { force: true });
   dropProjection(to);
   renameSync(partial, to);
+}
+
+/** A file without a log is read without making one beside it; what a log holds is part of the store. */
+function readAlone(file: string): string | URL {
+  const log = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (log > 0) return file;
+  const alone = pathToFileURL(file);
+  alone.searchParams.set("immutable", "1");
+  return alone;
 }
 
 function verdictOf(database: DatabaseSync): string {
