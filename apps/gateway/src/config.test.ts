@@ -45,18 +45,30 @@ describe("parseConfig", () => {
       ok: true,
       value: { adminToken: "dev" },
     });
-    expect(configWarnings({ adminToken: TOKEN })).toEqual([]);
-    const [warning = ""] = configWarnings({ adminToken: "hunter2" });
+    expect(configWarnings({ ...DEFAULT_CONFIG, adminToken: TOKEN })).toEqual([]);
+    const [warning = ""] = configWarnings({ ...DEFAULT_CONFIG, adminToken: "hunter2" });
     expect(warning).toContain("TESSERA_ADMIN_TOKEN");
     expect(warning).not.toContain("hunter2");
   });
 
   it("warns of tokens that were made for others", () => {
     const jwksUrl = "https://keys.example/jwks";
-    expect(configWarnings({ adminToken: TOKEN, jwt: { jwksUrl, audience: "tessera" } })).toEqual([]);
-    expect(configWarnings({ adminToken: TOKEN, jwt: { jwksUrl } })).toEqual([
+    expect(
+      configWarnings({ ...DEFAULT_CONFIG, adminToken: TOKEN, jwt: { jwksUrl, audience: "tessera" } }),
+    ).toEqual([]);
+    expect(configWarnings({ ...DEFAULT_CONFIG, adminToken: TOKEN, jwt: { jwksUrl } })).toEqual([
       expect.stringContaining("TESSERA_JWT_AUDIENCE"),
     ]);
+  });
+
+  it("warns of an audit log that nobody keeps", () => {
+    const given = {
+      ...DEFAULT_CONFIG,
+      adminToken: TOKEN,
+      store: { kind: "mongodb", uri: "mongodb://a" },
+    } as const;
+    expect(configWarnings(given)).toEqual([expect.stringContaining("TESSERA_AUDIT_LOG")]);
+    expect(configWarnings({ ...given, auditLog: "./audit.ndjson" })).toEqual([]);
   });
 
   it("reads the roles of a process", () => {

@@ -266,7 +266,9 @@ export function parseConfig(env: {
 export function configWarnings({
   adminToken,
   jwt,
-}: Pick<GatewayConfig, "adminToken" | "jwt">): readonly string[] {
+  store,
+  auditLog,
+}: Pick<GatewayConfig, "adminToken" | "jwt" | "store" | "auditLog">): readonly string[] {
   const warnings: string[] = [];
   if (adminToken.length < TOKEN_SAFE) {
     warnings.push(
@@ -276,6 +278,11 @@ export function configWarnings({
   if (jwt !== undefined && jwt.audience === undefined) {
     warnings.push(
       "TESSERA_JWT_AUDIENCE is not set: tokens that the same keys signed for other services are taken as well.",
+    );
+  }
+  if (store.kind === "mongodb" && auditLog === undefined) {
+    warnings.push(
+      "TESSERA_AUDIT_LOG is not set: the newest 10,000 lines of the audit log are kept in memory, and are gone when this process ends.",
     );
   }
   return warnings;

@@ -59,6 +59,39 @@ describe("access", () => {
     harness.graphql(query, {}, { authorization: `Bearer ${secret}`, ...headers });
   const PROFILE = `{profile(identity:{namespace:"CRMID",id:"C1"}){attributes provenance events{nodes{body}}}}`;
 
+  it("shows and stops jobs to those who may start them, and tells what names persons to them alone", async () => {
+    const role = (id: string, permission: string): Promise<Answer> =>
+      saveRole({ id, name: id, permissions: [permission], sandboxes: ["prod"] });
+    await role("linker", "manage-identity-namespaces");
+    await role("segmenter", "view-segments");
+    await role("opener", "reset-sandboxes");
+    const [linker, segmenter, opener] = [
+      await keyWith(["linker"]),
+      await keyWith(["segmenter"]),
+      await keyWith(["opener"]),
+    ];
+    const rules = `{namespaces:[{namespace:"CRMID",type:"CROSS_DEVICE",unique:false,priority:1}]}`;
+    const started = await asKey(linker, `mutation{rehearseLinkingRules(rules:${rules}){id}}`);
+    const { id } = dataOf<{ rehearseLinkingRules: { id: string } }>(started).rehearseLinkingRules;
+    const evaluation = await harness.graphql("mutation{startEvaluation{id}}");
+    const other = dataOf<{ startEvaluation: { id: string } }>(evaluation).startEvaluation.id;
+    const job = (key: string, of: string): Promise<Answer> => asKey(key, `{job(id:"${of}"){status result}}`);
+    await expect
+      .poll(async () => (await job(linker, id)).data?.["job"])
+      .toMatchObject({ status: "done", result: {} });
+    expect((await job(linker, other)).data).toEqual({ job: null });
+    expect((await job(segmenter, id)).data).toEqual({ job: { status: "done", result: null } });
+    expect((await asKey(linker, "{jobs{id}}")).data).toEqual({ jobs: [{ id }] });
+    expect((await asKey(opener, "{jobs{id}}")).errors?.[0]?.extensions.code).toBe("FORBIDDEN");
+    const cancel = async (key: string, of: string): Promise<unknown> => {
+      const { errors } = await asKey(key, `mutation{cancelJob(id:"${of}"){id}}`);
+      return errors?.[0]?.extensions.code;
+    };
+    expect(await cancel(linker, id)).toBeUndefined();
+    expect(await cancel(linker, other)).toBe("NOT_FOUND");
+    expect(await cancel(segmenter, id)).toBe("FORBIDDEN");
+  });
+
   it("lets a key do what its roles say, and nothing else", async () => {
     await saveRole({
       id: "reader",

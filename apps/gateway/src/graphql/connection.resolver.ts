@@ -8,7 +8,8 @@ import { DeadLetterFilter, DeadLetterType } from "./destination/dead-letter.type
 import { dataflowOf, destinationOf } from "./destination/destination.mapper.ts";
 import { DataflowType, Destination } from "./destination/destination.type.ts";
 import { demand } from "./failure.ts";
-import { jobOf, JobType } from "./job/job.type.ts";
+import { demandJobs, maySee } from "./job/job-permissions.ts";
+import { jobFor, JobType } from "./job/job.type.ts";
 import { inOrder, type Order, type Page, pageOf } from "./page.ts";
 import { PageArgs } from "./page.type.ts";
 
@@ -163,10 +164,10 @@ export class ConnectionResolver {
     @Args(() => JobPageArgs) { statuses, ...page }: JobPageArgs,
     @Ctx() context: GatewayContext,
   ): Promise<Page<JobType>> {
-    demand(context, "view-segments");
+    demandJobs(context);
     const all = (await context.gateway.jobRecords(context.sandbox.name).list())
-      .filter(({ status }) => !statuses || statuses.includes(status))
-      .map(jobOf);
+      .filter((job) => maySee(context, job) && (!statuses || statuses.includes(job.status)))
+      .map((job) => jobFor(context, job));
     return pageOf(inOrder(all, JOBS), JOBS, page);
   }
 

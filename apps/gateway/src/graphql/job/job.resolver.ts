@@ -3,30 +3,34 @@ import type { JobRecords } from "../../job-records.ts";
 import { rebuildSandbox } from "../../rebuild.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, demandRole, failure } from "../failure.ts";
-import { jobOf, JobType } from "./job.type.ts";
+import { demandCancel, demandJobs, maySee } from "./job-permissions.ts";
+import { jobFor, jobOf, JobType } from "./job.type.ts";
 
 @Resolver()
 export class JobResolver {
   @Query(() => [JobType], {
     description:
-      "The jobs of the sandbox, newest first, the last 1,000: of every process that shares the store, and of earlier ones with their end. Permission: View Segments.",
+      "The jobs of the sandbox, newest first, the last 1,000: of every process that shares the store, and of earlier ones with their end. Permission: View Segments, or for jobs of their own kind the one that starts them.",
   })
   async jobs(@Ctx() context: GatewayContext): Promise<JobType[]> {
-    demand(context, "view-segments");
-    return (await recordsOf(context).list()).map(jobOf);
+    demandJobs(context);
+    return (await recordsOf(context).list())
+      .filter((job) => maySee(context, job))
+      .map((job) => jobFor(context, job));
   }
 
   @Query(() => JobType, {
     nullable: true,
-    description: "One job; null when it is not known. Permission: View Segments.",
+    description:
+      "One job; null when it is not known. Permission: View Segments, or the one that starts jobs of its kind.",
   })
   async job(
     @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<JobType | undefined> {
-    demand(context, "view-segments");
+    demandJobs(context);
     const job = await recordsOf(context).get(id);
-    return job === undefined ? undefined : jobOf(job);
+    return job !== undefined && maySee(context, job) ? jobFor(context, job) : undefined;
   }
 
   @Mutation(() => JobType, {
@@ -64,16 +68,19 @@ export class JobResolver {
 
   @Mutation(() => JobType, {
     description:
-      "Stops a job at its next step, whichever process that shares the store is at it; gives it as it stands. Permission: Evaluate a Segment to an Audience.",
+      "Stops a job at its next step, whichever process that shares the store is at it; gives it as it stands. Permission: Evaluate a Segment to an Audience, or the one that the job was started with.",
   })
   async cancelJob(
     @Arg("id", () => ID, { description: "The job." }) id: string,
     @Ctx() context: GatewayContext,
   ): Promise<JobType> {
-    demand(context, "evaluate-segment");
+    demandJobs(context);
     const { gateway } = context;
-    const job = await recordsOf(context).cancel(id);
-    if (job === undefined) throw failure("NOT_FOUND", "No such job in this sandbox.");
+    const known = await recordsOf(context).get(id);
+    if (known === undefined || !maySee(context, known))
+      throw failure("NOT_FOUND", "No such job in this sandbox.");
+    demandCancel(context, known);
+    const job = (await recordsOf(context).cancel(id)) ?? known;
     gateway.audit(context, { action: "job.cancel", subject: id });
     return jobOf(job);
   }

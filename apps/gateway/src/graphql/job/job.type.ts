@@ -2,6 +2,7 @@ import { formatInstant } from "@tessera/xdm";
 import { Field, ID, Int, ObjectType } from "type-graphql";
 import type { Job } from "../../jobs.ts";
 import type { GatewayContext } from "../context.ts";
+import { mayStart } from "./job-permissions.ts";
 import { DateTime, Json } from "../scalars.ts";
 
 @ObjectType("Job", { description: "Long work: where it stands and what came of it." })
@@ -29,7 +30,8 @@ export class JobType {
 
   @Field(() => Json, {
     nullable: true,
-    description: "What came of it; null for one that named persons and was told by another process.",
+    description:
+      "What came of it. What names persons is told by the process that ran the job, to those who could have started it.",
   })
   readonly result!: unknown;
 
@@ -57,4 +59,10 @@ export function runningJob({ gateway, sandbox }: GatewayContext, id: string): Jo
   return gateway.jobs
     .list(sandbox.name)
     .find(({ kind, status }) => status === "running" && kind.split(" ").includes(id));
+}
+
+/** A job as one caller may see it: what names persons is for those alone who could have started it. */
+export function jobFor(context: GatewayContext, job: Job): JobType {
+  const told = jobOf(job);
+  return job.namesPersons === true && !mayStart(context, job) ? { ...told, result: undefined } : told;
 }

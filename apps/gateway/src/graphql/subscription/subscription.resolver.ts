@@ -4,7 +4,8 @@ import { followMemberships } from "../../workers/follow-memberships.ts";
 import type { Job } from "../../jobs.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand } from "../failure.ts";
-import { jobOf, JobType } from "../job/job.type.ts";
+import { demandJobs, maySee } from "../job/job-permissions.ts";
+import { jobFor, JobType } from "../job/job.type.ts";
 import { DateTime } from "../scalars.ts";
 import { changesOf } from "./changes.ts";
 
@@ -48,7 +49,7 @@ export class SubscriptionResolver {
 
   @Subscription(() => JobType, {
     description:
-      "The progress of one job, or of all jobs of the sandbox without id; of jobs of other processes once a second. Permission: View Segments.",
+      "The progress of one job, or of all jobs of the sandbox without id; of jobs of other processes once a second. Permission: View Segments, or for jobs of their own kind the one that starts them.",
     subscribe: ({ context, args }: Request) => jobChanges(context, args.id),
   })
   jobChanged(
@@ -56,9 +57,9 @@ export class SubscriptionResolver {
     @Arg("id", () => ID, { nullable: true, description: "The job; all of the sandbox without it." }) _id:
       | string
       | undefined,
-    @Ctx() _context: GatewayContext,
+    @Ctx() context: GatewayContext,
   ): JobType {
-    return jobOf(job);
+    return jobFor(context, job);
   }
 }
 
@@ -82,12 +83,12 @@ function membershipChanges(
 }
 
 function jobChanges(context: GatewayContext, id: string | null | undefined): AsyncIterable<Job> {
-  demand(context, "view-segments");
+  demandJobs(context);
   const { gateway, sandbox } = context;
   return changesOf<Job>(
     (listener) =>
       gateway.jobRecords(sandbox.name).follow((job) => {
-        if (!id || job.id === id) listener(job);
+        if ((!id || job.id === id) && maySee(context, job)) listener(job);
       }),
     context.signal,
   );
