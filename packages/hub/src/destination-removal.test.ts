@@ -200,6 +200,18 @@ it("removes a destination of files at once", async () => {
   expect(hub.destinations().has(id)).toBe(false);
 });
 
+it("edits nothing that another process has begun to remove", async () => {
+  const { store, hub, destination, reopen } = await setUp();
+  const other = await reopen();
+  await other.deleteDestination(destination, { exits: true, pending: "tell" });
+  expect(await hub.updateDestination(destination, { name: "S" })).toMatchObject({
+    error: [{ code: "destination.leaving" }],
+  });
+  expect((await store.document("destination", destination))?.body).toMatchObject({
+    removal: { exits: true },
+  });
+});
+
 it("edits a destination: its name, its settings, never its type or its age", async () => {
   const { hub, destination, later } = await setUp();
   later(1_000);

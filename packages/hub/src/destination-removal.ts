@@ -1,6 +1,6 @@
 import type { CatalogEntry, Dataflow, OutboxItem } from "@tessera/destinations";
 import type { DocumentWrite, HubStore } from "@tessera/profile-store";
-import { err, type Issue, ok, type Result } from "@tessera/xdm";
+import { err, type Issue, type JsonObject, ok, type Result } from "@tessera/xdm";
 import type { DataflowChanges } from "./dataflow-changes.ts";
 import {
   type DestinationInput,
@@ -136,7 +136,7 @@ const CONFLICT = err([
 ]);
 
 /** Why a destination takes no more changes: it is being removed. */
-export function leavingIssues({ stored }: LiveDestination): readonly Issue[] {
+export function leavingIssues({ stored }: Pick<LiveDestination, "stored">): readonly Issue[] {
   if (stored.removal === undefined) return [];
   const message = "The destination is being removed. Make another one, or wait until it is gone.";
   return [{ code: "destination.leaving", path: ["id"], message }];
@@ -148,17 +148,21 @@ export function createDestinationChanges(setup: DestinationChangesSetup): Destin
   return {
     updateDestination: async (id, input) => {
       const before = live().get(id);
-      if (before === undefined) return NOT_FOUND;
-      const leaving = leavingIssues(before);
+      // What stands in the store: another process may have begun to remove it, or edited it.
+      const document = await store.document("destination", id);
+      if (before === undefined || document === undefined) return NOT_FOUND;
+      const stored = document.body as unknown as LiveDestination["stored"];
+      const leaving = leavingIssues({ stored });
       if (leaving.length > 0) return err(leaving);
-      const { stored } = before;
       const { name = stored.name, settings = stored.settings } = input;
       const planned = planDestination(
         { name, type: stored.type, settings },
         { id, now: stored.createdAt, catalog },
       );
       if (!planned.ok) return planned;
-      if (!(await saveDocument(store, "destination", id, planned.value.stored))) return CONFLICT;
+      const body = planned.value.stored as unknown as JsonObject;
+      const write = { kind: "destination", id, expectedVersion: document.version, body };
+      if (!(await store.commit({ ...emptyCommit, documents: [write] })).ok) return CONFLICT;
       await reload();
       return ok(live().get(id) ?? { ...before, ...planned.value });
     },
