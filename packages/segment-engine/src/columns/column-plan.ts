@@ -86,6 +86,8 @@ export function compileColumns(
 interface Decided {
   readonly columns: readonly number[];
   readonly holding: (attributes: JsonObject) => Int32Array;
+  /** The same by the value of the one column, where that is all that is looked at. */
+  readonly holdingValue: ((value: unknown) => Int32Array) | undefined;
   /** The distinct sets of leaves that hold together. */
   readonly sets: LeafSets;
   /** When one column decides: for each code one more than its set, 0 when that is not known yet. */
@@ -102,7 +104,7 @@ class LeafSets {
   leaves: Int32Array = new Int32Array(64);
 
   numberOf(leaves: Int32Array): number {
-    const key = leaves.join();
+    const key = leaves.length === 0 ? "" : leaves.join();
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.#numbers.size;
@@ -232,6 +234,8 @@ class ColumnReader {
     const [column = 0] = decided.columns;
     const path = this.#columns.layout.attributes[column] ?? "";
     const value = this.#columns.dictionaries[column]?.value(code);
+    if (decided.holdingValue !== undefined && (typeof value !== "object" || value === null))
+      return decided.holdingValue(value);
     return decided.holding(objectOf([path], [value]));
   }
 
@@ -332,6 +336,8 @@ class ColumnReader {
   }
 }
 
+const NOTHING: JsonObject = {};
+
 function decidedBy(group: AttributeGroup, program: Program, layout: ColumnLayout): Decided {
   const paths = new Set<string>();
   for (let leaf = group.first; leaf < group.end; leaf++) {
@@ -341,6 +347,7 @@ function decidedBy(group: AttributeGroup, program: Program, layout: ColumnLayout
   return {
     columns: [...paths].map((path) => layout.attributes.indexOf(path)),
     holding: (attributes) => group.holding(attributes),
+    holdingValue: group.direct ? (value) => group.holdingFor(value, NOTHING) : undefined,
     sets: new LeafSets(),
     byCode: new Int32Array(0),
     byCodes: new Map(),

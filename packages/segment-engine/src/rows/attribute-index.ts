@@ -22,6 +22,8 @@ export interface AttributeGroup {
   readonly end: number;
   /** The numbers of the leaves that hold. Only valid until the next call. */
   readonly holding: (attributes: JsonObject) => Int32Array;
+  /** Whether nothing but the value at the path is looked at: then `holdingFor` needs no attributes. */
+  readonly direct: boolean;
   /** The same for a value of the path that is no object; the answer stays valid. */
   readonly holdingFor: (value: unknown, attributes: JsonObject) => Int32Array;
 }
@@ -69,18 +71,27 @@ function groupOf(
   const end = first + leaves.length;
   const reads = [...new Set(leaves.flatMap((one) => one.reads))];
   const tests = leaves.map((one) => testOf(one, context));
+  const direct =
+    path !== undefined && leaves.every(({ node }) => node !== "refuses" && directTest(node) !== undefined);
   const slow = (attributes: JsonObject, value: unknown): Int32Array => {
     context.attributes = attributes;
     context.generation++;
     const found: number[] = [];
-    tests.forEach((test, index) => {
-      if (test(attributes, value)) found.push(first + index);
-    });
+    for (let index = 0; index < tests.length; index++)
+      if (tests[index]?.(attributes, value) === true) found.push(first + index);
     return found.length === 0 ? NONE : Int32Array.from(found);
   };
   if (path === undefined) {
     const holdingFor = (_value: unknown, attributes: JsonObject): Int32Array => slow(attributes, undefined);
-    return { path, reads, first, end, holding: (attributes) => slow(attributes, undefined), holdingFor };
+    return {
+      path,
+      reads,
+      first,
+      end,
+      direct,
+      holding: (attributes) => slow(attributes, undefined),
+      holdingFor,
+    };
   }
   const cuts = cutsOf(leaves);
   const byInterval: (Int32Array | undefined)[] = [];
@@ -98,7 +109,7 @@ function groupOf(
     return holding;
   };
   const holding = (attributes: JsonObject): Int32Array => holdingFor(valueAt(attributes, path), attributes);
-  return { path, reads, first, end, holding, holdingFor };
+  return { path, reads, first, end, direct, holding, holdingFor };
 }
 
 type Test = (attributes: JsonObject, value: unknown) => boolean;
