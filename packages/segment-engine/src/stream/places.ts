@@ -4,25 +4,28 @@ import type { StreamState } from "./state.ts";
 /** The most numbers that every person has a place for from the start; with more, windows get theirs with their first event. */
 const FULL = 512;
 
-/** Some numbers in a row. */
+/** What one window holds: its numbers in a row. */
 interface Stretch {
-  readonly values: number[];
-  readonly from: number;
-  readonly end: number;
+  key: number;
+  values: readonly number[];
+  from: number;
+  end: number;
 }
 
 /** Says where in a person's cells each kept window of a program has its own. */
 export class Places {
   readonly #kept: readonly Kept[];
-  readonly #words: number;
+  readonly #noBits: readonly number[];
   /** The windows and cells of a person for whom nothing happened yet. */
   readonly #keys: number[];
   readonly #starts: number[];
   readonly #blank: readonly number[];
+  readonly filled: Stretch[] = [];
+  from = 0;
 
   constructor({ kept, feeds }: KeptWindows, words: number) {
     this.#kept = kept;
-    this.#words = words;
+    this.#noBits = Array.from({ length: words }, () => 0);
     const cells = kept.reduce((sum, { empty }) => sum + empty.length, 0);
     this.#keys = [];
     this.#starts = [];
@@ -45,7 +48,7 @@ export class Places {
     return {
       at,
       next: Infinity,
-      bits: Array.from({ length: this.#words }, () => 0),
+      bits: this.#noBits.slice(),
       // Where all windows have their place the list of them never changes: one serves all persons.
       keys: full ? this.#keys : [],
       starts: full ? this.#starts : [],
@@ -74,32 +77,40 @@ export class Places {
     return start;
   }
 
-  /** Whether the window at a place of `keys` holds anything. */
-  fills(state: StreamState, index: number): boolean {
-    const window = this.#kept[state.keys[index] ?? 0];
-    if (window === undefined) return false;
-    const { values, from, end } = this.held(state, index);
-    if (window.holds !== "cells") return end > from;
-    for (let at = from; at < end; at++) if (values[at] !== window.empty[at - from + 1]) return true;
-    return false;
-  }
-
-  /** What the window at a place of `keys` holds. */
-  held({ keys, starts, cells, lists }: StreamState, index: number): Stretch {
-    const window = this.#kept[keys[index] ?? 0];
-    const start = starts[index] ?? 0;
-    if (window?.holds === "list") {
-      const values = lists[cells[start + 1] ?? NO_LIST] ?? [];
-      return { values, from: 0, end: values.length };
+  /** What the windows hold that hold anything is in `filled`, from 0 on, until the next call; gives how many there are. */
+  fill(state: StreamState): number {
+    const { keys, starts, cells, lists } = state;
+    let count = 0;
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] ?? 0;
+      const window = this.#kept[key];
+      if (window === undefined) continue;
+      const start = starts[index] ?? 0;
+      let values: readonly number[] = cells;
+      let from = start + 1;
+      let end = start + window.empty.length;
+      if (window.holds === "latest") while (from < end && cells[from] === NEVER) from++;
+      else if (window.holds === "list") {
+        values = lists[cells[from] ?? NO_LIST] ?? NOTHING;
+        from = 0;
+        end = values.length;
+      } else if (isAsBefore(cells, from, window.empty)) continue;
+      if (from === end) continue;
+      const stretch = (this.filled[count] ??= { key, values, from, end });
+      stretch.key = key;
+      stretch.values = values;
+      stretch.from = from;
+      stretch.end = end;
+      count++;
     }
-    const end = start + (window?.empty.length ?? 1);
-    let from = start + 1;
-    if (window?.holds === "latest") while (from < end && cells[from] === NEVER) from++;
-    return { values: cells, from, end };
+    return count;
   }
 
-  /** Where so many numbers of a window are to be put; when they are due is not known then. */
-  room(state: StreamState, kept: number, length: number): Stretch {
+  /**
+   * Where so many numbers of a window are to be put: the list, and in `from` the first place. When they are due is not
+   * known then.
+   */
+  room(state: StreamState, kept: number, length: number): number[] {
     const { cells, lists } = state;
     const start = this.ensure(state, kept);
     const window = this.#kept[kept];
@@ -108,11 +119,21 @@ export class Places {
       const values: number[] = [];
       cells[start + 1] = lists.length;
       lists.push(values);
-      return { values, from: 0, end: length };
+      this.from = 0;
+      return values;
     }
-    const end = start + (window?.empty.length ?? 1);
-    return { values: cells, from: end - length, end };
+    this.from = start + (window?.empty.length ?? 1) - length;
+    return cells;
   }
+}
+
+const NOTHING: readonly number[] = [];
+
+/** Whether nothing went into cells: they are as they were before any event. */
+function isAsBefore(cells: readonly number[], from: number, empty: readonly number[]): boolean {
+  for (let index = 1; index < empty.length; index++)
+    if (cells[from + index - 1] !== empty[index]) return false;
+  return true;
 }
 
 /** Where a key stands, or `-1 - place` where it would stand. */

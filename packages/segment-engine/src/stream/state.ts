@@ -50,11 +50,13 @@ class Writer {
   whole(value: number): void {
     this.#room(8);
     let rest = value;
-    while (rest >= 128) {
+    while (rest > 0x7fffffff) {
       this.#bytes[this.#length++] = (rest % 128) | 128;
       rest = Math.floor(rest / 128);
     }
-    this.#bytes[this.#length++] = rest;
+    let small = rest | 0;
+    for (; small >= 128; small >>>= 7) this.#bytes[this.#length++] = (small & 127) | 128;
+    this.#bytes[this.#length++] = small;
   }
 
   word(value: number): void {
@@ -79,16 +81,15 @@ export function writeState(state: StreamState, fingerprint: number, places: Plac
   writer.float(state.next);
   writer.whole(state.bits.length);
   for (const bits of state.bits) writer.word(bits);
-  let filled = 0;
-  for (let index = 0; index < state.keys.length; index++) if (places.fills(state, index)) filled++;
-  writer.whole(filled);
+  const count = places.fill(state);
+  writer.whole(count);
   let previous = 0;
-  for (let index = 0; index < state.keys.length; index++) {
-    if (!places.fills(state, index)) continue;
-    const key = state.keys[index] ?? 0;
+  for (let index = 0; index < count; index++) {
+    const stretch = places.filled[index];
+    if (stretch === undefined) continue;
+    const { key, values, from, end } = stretch;
     writer.whole(key - previous);
     previous = key;
-    const { values, from, end } = places.held(state, index);
     writer.whole(end - from);
     for (let at = from; at < end; at++) writeNumber(values[at] ?? 0, state.at);
   }
@@ -137,8 +138,9 @@ export function readState(bytes: Uint8Array, fingerprint: number, places: Places
   for (let left = whole(); left > 0; left--) {
     key += whole();
     const length = whole();
-    const { values, from } = places.room(state, key, length);
-    for (let index = from; index < from + length; index++) {
+    const values = places.room(state, key, length);
+    const end = places.from + length;
+    for (let index = places.from; index < end; index++) {
       const distance = whole();
       if (distance > 1) values[index] = at - (distance - 2);
       else if (distance === 1) values[index] = -Infinity;
