@@ -54,6 +54,7 @@ export class EventFold {
   readonly #allFolds: readonly Fold[];
   readonly #sums: Float64Array;
   readonly #folded: Int32Array;
+  readonly #foldFrom: Float64Array;
   readonly #pairs: Pairs;
   readonly #pairFrom: Float64Array;
   readonly #secondFrom: Float64Array;
@@ -125,6 +126,7 @@ export class EventFold {
     this.#allFolds = folds;
     this.#sums = new Float64Array(folds.length);
     this.#folded = new Int32Array(folds.length);
+    this.#foldFrom = new Float64Array(folds.length);
     const longer = leaves.map((leaf): Leaf =>
       leaf.kind === "sequence" && pairOf(leaf) === undefined ? leaf : NOT_KEPT,
     );
@@ -142,6 +144,7 @@ export class EventFold {
     });
     for (let counter = 0; counter < this.#counterFrom.length; counter++)
       this.#counterFrom[counter] = this.#from[this.#countWindow[counter] ?? 0] ?? 0;
+    for (const { number, window } of this.#allFolds) this.#foldFrom[number] = this.#from[window] ?? 0;
     const { firstWindow, secondWindow } = this.#pairs;
     for (let pair = 0; pair < firstWindow.length; pair++) {
       this.#pairFrom[pair] = this.#from[firstWindow[pair] ?? 0] ?? 0;
@@ -221,6 +224,7 @@ export class EventFold {
     const { place: firstOf, back, earliest, leaf: pairLeaf } = this.#pairs;
     const pairFrom = this.#pairFrom;
     const secondFrom = this.#secondFrom;
+    const foldFrom = this.#foldFrom;
     const now = this.#now;
     for (let place = first; place < end; place++) {
       const start = startOf[kinds[place] ?? 0] ?? 0;
@@ -262,7 +266,10 @@ export class EventFold {
         firsts[own + 1] = latest;
         firsts[own] = time;
       }
-      for (const stop = at + (code[start + 4] ?? 0); at < stop; at++) this.#fold(code[at] ?? 0, time, place);
+      for (const stop = at + (code[start + 4] ?? 0); at < stop; at++) {
+        const fold = code[at] ?? 0;
+        if (time >= (foldFrom[fold] ?? 0)) this.#fold(fold, place);
+      }
       for (const stop = at + (code[start + 5] ?? 0); at < stop; at++) this.#feed(code[at] ?? 0, time);
     }
   }
@@ -287,9 +294,9 @@ export class EventFold {
     this.#nodes[leaf] = (this.#nodes[leaf] ?? 0) | this.#lane;
   }
 
-  #fold(number: number, time: number, place: number): void {
+  #fold(number: number, place: number): void {
     const fold = this.#allFolds[number];
-    if (fold === undefined || time < (this.#from[fold.window] ?? 0)) return;
+    if (fold === undefined) return;
     const numbers = this.#numbers(fold.value, place);
     for (let at = 0; at < numbers.length; at++) {
       this.#sums[number] = (this.#sums[number] ?? 0) + (numbers[at] ?? 0);
@@ -313,9 +320,12 @@ export class EventFold {
       const fold = this.#allFolds[index];
       if (fold === undefined) continue;
       const count = this.#folded[index] ?? 0;
+      if (count === 0) {
+        if (fold.holdsEmpty) this.#hit(fold.at);
+        continue;
+      }
       const sum = this.#sums[index] ?? 0;
-      if (count === 0 ? fold.holdsEmpty : fold.leaf.holds(fold.leaf.fn === "sum" ? sum : sum / count))
-        this.#hit(fold.at);
+      if (fold.leaf.holds(fold.leaf.fn === "sum" ? sum : sum / count)) this.#hit(fold.at);
     }
     const result = this.#result;
     for (const kept of this.#longerList) {
