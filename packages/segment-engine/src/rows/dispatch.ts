@@ -30,6 +30,8 @@ interface Entry {
 
 interface Branch {
   readonly fields: readonly FieldName[];
+  /** The name, when it is one field that can be asked for as it is. */
+  readonly name: string | undefined;
   /** Whether the texts of `byValue` are in lower case, and the field's is to be. */
   readonly folded: boolean;
   readonly byValue: ReadonlyMap<unknown, Tree>;
@@ -74,8 +76,10 @@ export class EventDispatch {
       if (truth(entry.code.run(this.#context))) this.found[this.#count++] = entry.number;
     }
     if (branch === undefined) return;
-    let value: unknown = event;
-    for (let index = 0; index < branch.fields.length; index++) value = fieldAt(value, branch.fields[index]);
+    const { name, fields } = branch;
+    let value: unknown = name === undefined ? event : event[name];
+    if (name === undefined)
+      for (let index = 0; index < fields.length; index++) value = fieldAt(value, fields[index]);
     if (branch.folded) value = typeof value === "string" ? value.toLowerCase() : undefined;
     const next = branch.byValue.get(value);
     if (next !== undefined) this.#visit(next, event);
@@ -111,6 +115,8 @@ function grow(entries: readonly Entry[], used: ReadonlySet<string>): Tree {
   }
   const [path] = best;
   const folded = path.startsWith(FOLDED);
+  const fields = (folded ? path.slice(1) : path).split(SEPARATOR).map(fieldName);
+  const [field] = fields;
   const inner = new Set([...used, path]);
   const byValue = new Map<unknown, Entry[]>();
   const rest: Entry[] = [];
@@ -127,7 +133,8 @@ function grow(entries: readonly Entry[], used: ReadonlySet<string>): Tree {
     accepted: [],
     tested: [],
     branch: {
-      fields: (folded ? path.slice(1) : path).split(SEPARATOR).map(fieldName),
+      fields,
+      name: fields.length === 1 && field?.plain === true ? field.name : undefined,
       folded,
       byValue: new Map([...byValue].map(([value, list]) => [value, grow(list, inner)])),
       rest: rest.length === 0 ? undefined : grow(rest, inner),
