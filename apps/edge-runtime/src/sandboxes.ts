@@ -26,9 +26,10 @@ export function answerFor(edges: Edges, request: EdgeRequest, context: EdgeConte
     : edgeOf(edges, request, context).then((edge) => answerRequest(edge, request, context));
 }
 
-/** Projections go by their `x-sandbox-name`, everything else by its datastream: the first edge that has it. */
-async function edgeOf(edges: Edges, request: EdgeRequest, context: EdgeContext): Promise<Edge> {
+/** The edge a request is for. Projections go by their `x-sandbox-name`, everything else by its datastream: the first edge that has it. */
+export async function edgeOf(edges: Edges, request: EdgeRequest, context: EdgeContext): Promise<Edge> {
   const [first] = edges;
+  if (edges.length === 1) return first;
   const sandbox = request.header("x-sandbox-name");
   if (request.target.startsWith("/internal/")) return edges.find((edge) => edge.sandbox === sandbox) ?? first;
   const mark = request.target.indexOf("?");

@@ -1,11 +1,10 @@
 import { createWorker } from "./worker/create-worker.ts";
-import { EdgeProfileObject } from "./worker/profile-object.ts";
 import type { WorkerContext, WorkerEnv } from "./worker/workers-types.ts";
 
 const worker = createWorker(() => Date.now());
 
 /** The Durable Object class bound as `EDGE_PROFILES`. */
-export { EdgeProfileObject };
+export const EdgeProfileObject = worker.EdgeProfileObject;
 
 /** The Durable Object class bound as `FORWARD_QUEUE`. */
 export const EdgeForwardQueue = worker.EdgeForwardQueue;

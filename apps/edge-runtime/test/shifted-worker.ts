@@ -4,7 +4,7 @@ import type { WorkerContext, WorkerEnv } from "../src/worker/workers-types.ts";
 let ahead = 0;
 const worker = createWorker(() => Date.now() + ahead);
 
-export { EdgeProfileObject } from "../src/worker/profile-object.ts";
+export const EdgeProfileObject = worker.EdgeProfileObject;
 export const EdgeForwardQueue = worker.EdgeForwardQueue;
 
 /** The worker with a clock that tests move: `/test/clock?ahead=<ms>`. */

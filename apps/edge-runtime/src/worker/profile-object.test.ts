@@ -1,7 +1,7 @@
 import { identityKey } from "@tessera/xdm";
 import { describe, expect, it } from "vitest";
 import { EDGE_PROFILE_TTL, type EdgeProfile, newProfile } from "../edge-profile.ts";
-import { EdgeProfileObject } from "./profile-object.ts";
+import { ProfileObject } from "./profile-object.ts";
 import type { DurableState } from "./workers-types.ts";
 
 const ADA = { namespace: "CRMID", id: "ada" };
@@ -38,18 +38,18 @@ class Disk {
 
 const url = (now: number, expected?: number): string =>
   `https://profile/?now=${now}${expected === undefined ? "" : `&expected=${expected}`}`;
-const put = async (object: EdgeProfileObject, at: number, expected: number): Promise<number> => {
+const put = async (object: ProfileObject, at: number, expected: number): Promise<number> => {
   const body = JSON.stringify(profile(at));
   return (await object.fetch(new Request(url(at, expected), { method: "PUT", body }))).status;
 };
-const get = async (object: EdgeProfileObject, now: number): Promise<unknown> => {
+const get = async (object: ProfileObject, now: number): Promise<unknown> => {
   const response = await object.fetch(new Request(url(now)));
   return response.status === 200 ? response.json() : undefined;
 };
 
 describe("the profile object", () => {
   it("of writes at the same time on top of the same version, one counts", async () => {
-    const object = new EdgeProfileObject(new Disk().state());
+    const object = new ProfileObject(new Disk().state());
     const statuses = await Promise.all([1, 2, 3, 4].map((at) => put(object, at, 0)));
     expect(statuses.toSorted()).toEqual([200, 409, 409, 409]);
     expect(await get(object, 4)).toMatchObject({ version: 1 });
@@ -58,8 +58,8 @@ describe("the profile object", () => {
 
   it("outlives its object, and is gone 14 days after the last activity", async () => {
     const disk = new Disk();
-    await put(new EdgeProfileObject(disk.state()), 10, 0);
-    const next = new EdgeProfileObject(disk.state());
+    await put(new ProfileObject(disk.state()), 10, 0);
+    const next = new ProfileObject(disk.state());
     expect(await get(next, 9 + EDGE_PROFILE_TTL)).toMatchObject({ lastActivityAt: 10 });
     expect(await get(next, 10 + EDGE_PROFILE_TTL)).toBeUndefined();
     expect(await put(next, 10 + EDGE_PROFILE_TTL, 0)).toBe(200);
@@ -67,7 +67,7 @@ describe("the profile object", () => {
 
   it("an alarm waits for it from the first write on, and forgets it when its time is over", async () => {
     const disk = new Disk();
-    const object = new EdgeProfileObject(disk.state());
+    const object = new ProfileObject(disk.state());
     await put(object, 10, 0);
     expect(disk.alarmAt).toBe(10 + EDGE_PROFILE_TTL);
     await put(object, 500, 1);
@@ -81,7 +81,7 @@ describe("the profile object", () => {
     for (const losesAlarms of [true, false]) {
       const disk = new Disk();
       disk.losesAlarms = losesAlarms;
-      const object = new EdgeProfileObject(disk.state());
+      const object = new ProfileObject(disk.state());
       await put(object, 10, 0);
       await object.fetch(new Request(url(11), { method: "DELETE" }));
       expect(await get(object, 12)).toBeUndefined();

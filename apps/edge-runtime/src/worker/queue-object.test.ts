@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ForwardBatch, SendOutcome } from "../forward-queue.ts";
 import type { ForwardEntry } from "../hub-link.ts";
-import { ForwardQueueObject } from "./queue-object.ts";
+import { ForwardQueueObject, writeEntries } from "./queue-object.ts";
 import type { DurableState } from "./workers-types.ts";
 
 /** The storage of one object as the platform documents it: what outlives the object, and its limits. */
@@ -74,7 +74,7 @@ const entry = (id: string): ForwardEntry => ({
 const ids = (from: number, to: number): readonly string[] =>
   Array.from({ length: to - from }, (_, index) => `e${from + index}`);
 const append = async (object: ForwardQueueObject, names: readonly string[]): Promise<void> => {
-  const body = JSON.stringify(names.map(entry));
+  const body = writeEntries(names.map(entry));
   const response = await object.fetch(new Request("https://queue/", { method: "POST", body }));
   expect(response.status).toBe(200);
 };
@@ -171,7 +171,16 @@ describe("the queue object", () => {
       delivered: async (entries) => void told.push(entries),
     });
     const stitch: ForwardEntry = { ...entry("login"), refresh: { namespace: "ECID", id: "1" } };
-    await object.fetch(new Request("https://queue/", { method: "POST", body: JSON.stringify([stitch]) }));
-    await expect.poll(() => told).toEqual([[stitch]]);
+    await object.fetch(new Request("https://queue/", { method: "POST", body: writeEntries([stitch]) }));
+    const { body: _sent, ...about } = stitch;
+    await expect.poll(() => told).toEqual([[about]]);
+  });
+
+  it("goes on with entries as they were stored before", async () => {
+    const [disk, hub] = [new Disk(), new Hub()];
+    disk.rows.set(`q:${"0".padStart(16, "0")}`, entry("older"));
+    const object = start(disk, hub);
+    await append(object, ["newer"]);
+    await expect.poll(() => hub.taken).toEqual(["older", "newer"]);
   });
 });

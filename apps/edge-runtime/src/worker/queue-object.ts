@@ -50,19 +50,19 @@ export class ForwardQueueObject {
     this.#services = services;
   }
 
-  /** POST: appends entries. GET: how many wait. */
+  /** POST: appends entries, as `writeEntries` writes them. GET: how many wait. */
   async fetch(request: Request): Promise<Response> {
     const { storage } = this.#state;
     if (request.method === "GET") {
       const waiting = await storage.list({ prefix: PREFIX, limit: 1000 });
       return new Response(JSON.stringify({ waiting: waiting.size, failures: this.#failures }));
     }
-    const entries: readonly ForwardEntry[] = await request.json();
-    await this.#append(entries);
+    const { rows, isUrgent } = readEntries(await request.text());
+    await this.#append(rows);
     this.#hasNews = true;
     // After a failure the alarm tries again, and nobody before it.
     if (this.#failures === 0) this.#state.waitUntil(this.#drain());
-    if (entries.some(({ refresh }) => refresh !== undefined)) this.#endGathering?.();
+    if (isUrgent) this.#endGathering?.();
     return new Response(null, { status: 200 });
   }
 
@@ -73,7 +73,7 @@ export class ForwardQueueObject {
     else await this.#wakeAfter(SAFETY_MS);
   }
 
-  async #append(entries: readonly ForwardEntry[]): Promise<void> {
+  async #append(entries: readonly string[]): Promise<void> {
     if (this.#next === undefined) {
       const free = (await this.#lastPosition()) + 1;
       this.#next ??= free;
@@ -162,15 +162,15 @@ export class ForwardQueueObject {
         let after: string | undefined;
         while (found.length < max && bytes <= MAX_BATCH_BYTES) {
           const limit = Math.min(PAGE, max - found.length);
-          const rows = await storage.list<ForwardEntry>({
+          const rows = await storage.list<Row>({
             prefix: PREFIX,
             limit,
             ...(after === undefined ? {} : { startAfter: after }),
           });
-          for (const [key, entry] of rows) {
-            const text = JSON.stringify(entry.body);
-            found.push({ position: positionOf(key), entry, text });
-            bytes += text.length;
+          for (const [key, row] of rows) {
+            const queued = readRow(row);
+            found.push({ position: positionOf(key), ...queued });
+            bytes += queued.text.length;
             after = key;
           }
           if (rows.size < limit) break;
@@ -187,6 +187,35 @@ export class ForwardQueueObject {
       },
     };
   }
+}
+
+/** An entry as it is stored: a line about it, and its body as JSON text. An entry whole is how it was stored before. */
+type Row = string | ForwardEntry;
+
+/** Entries as they go to a queue object and are stored there: a body is made into text once, and never taken apart. */
+export function writeEntries(entries: readonly ForwardEntry[]): string {
+  return entries.map(({ body, ...entry }) => `${JSON.stringify(entry)}\n${JSON.stringify(body)}`).join("\n");
+}
+
+function readEntries(text: string): { readonly rows: readonly string[]; readonly isUrgent: boolean } {
+  const lines = text.split("\n");
+  const rows: string[] = [];
+  let isUrgent = false;
+  for (let line = 0; line + 1 < lines.length; line += 2) {
+    const about = lines[line] ?? "";
+    isUrgent ||= about.includes('"refresh":');
+    rows.push(`${about}\n${lines[line + 1] ?? ""}`);
+  }
+  return { rows, isUrgent };
+}
+
+function readRow(row: Row): Omit<QueuedEntry, "position"> {
+  if (typeof row !== "string") {
+    const { body, ...entry } = row;
+    return { entry, text: JSON.stringify(body) };
+  }
+  const end = row.indexOf("\n");
+  return { entry: JSON.parse(row.slice(0, end)) as QueuedEntry["entry"], text: row.slice(end + 1) };
 }
 
 function keyOf(position: number): string {
@@ -213,7 +242,7 @@ export async function appendToQueues(
   await Promise.all(
     [...byShard].map(async ([shard, list]) => {
       const stub = namespace.get(namespace.idFromName(`${options.scope}\n${shard}`));
-      const response = await stub.fetch(HERE, { method: "POST", body: JSON.stringify(list) });
+      const response = await stub.fetch(HERE, { method: "POST", body: writeEntries(list) });
       if (response.status !== 200) throw new Error("The forward queue did not take the entries.");
     }),
   );

@@ -16,6 +16,8 @@ import type { WorkerEnv } from "./workers-types.ts";
 /** The edges over the bindings of a worker, one a sandbox, and what their queue objects need. */
 export interface WorkerEdges {
   readonly edges: Edges;
+  /** What the names of a sandbox's objects begin with. */
+  readonly scopeOf: (sandbox: string | undefined) => string;
   readonly queueServices: QueueServices;
 }
 
@@ -23,16 +25,17 @@ export interface WorkerEdges {
 export function createWorkerEdges(env: WorkerEnv, clock: () => number): WorkerEdges {
   const units = createUnitMeter({});
   const [first, ...more] = readSandboxes(env.TESSERA_EDGE_SANDBOXES);
-  const build = (sandbox: string | undefined): SandboxParts => {
-    // By name, whatever their order: nobody is ever held for a sandbox they do not belong to.
-    const scope = sandbox === undefined ? env.TESSERA_HUB_URL : `${env.TESSERA_HUB_URL}\n${sandbox}`;
-    return buildEdge(env, clock, { sandbox, scope, units });
-  };
+  // By name, whatever their order: nobody is ever held for a sandbox they do not belong to.
+  const scopeOf = (sandbox: string | undefined): string =>
+    sandbox === undefined ? env.TESSERA_HUB_URL : `${env.TESSERA_HUB_URL}\n${sandbox}`;
+  const build = (sandbox: string | undefined): SandboxParts =>
+    buildEdge(env, clock, { sandbox, scope: scopeOf(sandbox), units });
   const main = build(first);
   const others = more.map(build);
   const of = (sandbox: string | undefined): SandboxParts =>
     others.find(({ edge }) => edge.sandbox === sandbox) ?? main;
   return {
+    scopeOf,
     edges: [main.edge, ...others.map(({ edge }) => edge)],
     queueServices: {
       hub: { send: (batch) => of(batch.sandbox).hub.send(batch) },
