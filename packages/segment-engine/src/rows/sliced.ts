@@ -34,17 +34,34 @@ export class SlicedProgram {
   readonly nodes: Int32Array;
   readonly #leaves: number;
   readonly #audiences: Int32Array;
-  /** For each node after the leaves: kind, number of parts, parts. */
+  /**
+   * Nodes of one kind and one number of parts, none of which is part of another, one run after the other: kind, number of
+   * parts, end of the run, and for each its number and its parts. What a run does is always the same, so that the
+   * processor foresees it.
+   */
   readonly #code: Int32Array;
 
   constructor({ kinds, start, parts, audiences, leaves }: Program) {
     this.nodes = new Int32Array(kinds.length);
     this.#leaves = leaves.length;
     this.#audiences = audiences;
-    const code: number[] = [];
+    const levels = new Int32Array(kinds.length);
+    const runs = new Map<string, { readonly level: number; readonly nodes: number[] }>();
     for (let node = leaves.length; node < kinds.length; node++) {
       const own = parts.subarray(start[node] ?? 0, start[node + 1] ?? 0);
-      code.push(kinds[node] ?? 0, own.length, ...own);
+      const level = own.reduce((most, part) => Math.max(most, 1 + (levels[part] ?? 0)), 1);
+      levels[node] = level;
+      const key = `${level} ${kinds[node]} ${own.length}`;
+      const run = runs.get(key) ?? { level, nodes: [] };
+      runs.set(key, run);
+      run.nodes.push(node);
+    }
+    const code: number[] = [];
+    for (const { nodes } of [...runs.values()].sort((a, b) => a.level - b.level)) {
+      const [first = 0] = nodes;
+      const length = (start[first + 1] ?? 0) - (start[first] ?? 0);
+      code.push(kinds[first] ?? 0, length, code.length + 3 + nodes.length * (1 + length));
+      for (const node of nodes) code.push(node, ...parts.subarray(start[node] ?? 0, start[node + 1] ?? 0));
     }
     this.#code = Int32Array.from(code);
   }
@@ -54,27 +71,38 @@ export class SlicedProgram {
     this.nodes.fill(0, 0, this.#leaves);
   }
 
-  /** Works out all nodes from the leaves and writes the word of each audience. */
-  run(into: AudienceBits, word: number): void {
+  /** Works out all nodes from the leaves. */
+  #work(): void {
     const { nodes } = this;
     const code = this.#code;
-    let node = this.#leaves;
-    for (let place = 0; place < code.length; node++) {
+    for (let place = 0; place < code.length;) {
       const kind = code[place] ?? 0;
-      const end = place + 2 + (code[place + 1] ?? 0);
-      place += 2;
-      let value: number;
-      if (kind === NOT) value = ~(nodes[code[place] ?? 0] ?? 0);
-      else if (kind === AND) {
-        value = -1;
-        for (let at = place; at < end; at++) value &= nodes[code[at] ?? 0] ?? 0;
-      } else {
-        value = 0;
-        for (let at = place; at < end; at++) value |= nodes[code[at] ?? 0] ?? 0;
-      }
-      nodes[node] = value;
-      place = end;
+      const length = code[place + 1] ?? 0;
+      const end = code[place + 2] ?? 0;
+      place += 3;
+      if (kind === NOT)
+        for (; place < end; place += 2) nodes[code[place] ?? 0] = ~(nodes[code[place + 1] ?? 0] ?? 0);
+      else if (kind === AND)
+        while (place < end) {
+          const node = code[place++] ?? 0;
+          let value = -1;
+          for (const stop = place + length; place < stop; place++) value &= nodes[code[place] ?? 0] ?? 0;
+          nodes[node] = value;
+        }
+      else
+        while (place < end) {
+          const node = code[place++] ?? 0;
+          let value = 0;
+          for (const stop = place + length; place < stop; place++) value |= nodes[code[place] ?? 0] ?? 0;
+          nodes[node] = value;
+        }
     }
+  }
+
+  /** Works out all nodes from the leaves and writes the word of each audience. */
+  run(into: AudienceBits, word: number): void {
+    this.#work();
+    const { nodes } = this;
     const rest = into.persons - word * 32;
     const mask = rest >= 32 ? -1 : (1 << rest) - 1;
     const audiences = this.#audiences;
@@ -85,32 +113,14 @@ export class SlicedProgram {
 
   /** The same for the first person alone: the numbers of the audiences, in `found` from 0 on, and how many. */
   runOne(found: Int32Array): number {
+    this.#work();
     const { nodes } = this;
-    const code = this.#code;
-    let node = this.#leaves;
-    for (let place = 0; place < code.length; node++) {
-      const kind = code[place] ?? 0;
-      const end = place + 2 + (code[place + 1] ?? 0);
-      place += 2;
-      let value: number;
-      if (kind === NOT) value = (nodes[code[place] ?? 0] ?? 0) ^ 1;
-      else {
-        // All parts, without a way out: what a branch that cannot be foretold costs is more than the rest.
-        if (kind === AND) {
-          value = 1;
-          for (; place < end; place++) value &= nodes[code[place] ?? 0] ?? 0;
-        } else {
-          value = 0;
-          for (; place < end; place++) value |= nodes[code[place] ?? 0] ?? 0;
-        }
-      }
-      nodes[node] = value;
-      place = end;
-    }
     const audiences = this.#audiences;
     let count = 0;
     for (let audience = 0; audience < audiences.length; audience++) {
-      if (nodes[audiences[audience] ?? 0] === 1) found[count++] = audience;
+      // Written whether or not it is a member, and written over when it is none.
+      found[count] = audience;
+      count += (nodes[audiences[audience] ?? 0] ?? 0) & 1;
     }
     return count;
   }
