@@ -70,8 +70,7 @@ function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutco
     message.on("end", () => {
       resolve(decode(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
     });
-    // Told when the connection ends before the body. A listener for `close` would do as well, but keeps each request
-    // in memory until the next full collection.
+    // Told when the connection ends before the body.
     message.on("error", () => resolve({ kind: "unreadable" }));
   });
 }
