@@ -32,8 +32,8 @@ export interface SqliteStoreOptions {
   readonly recentEvents?: number;
 }
 
-/** The log goes into the file at 32 MiB: pages written by several commits are then copied once, and no commit waits long. */
-const CHECKPOINT_PAGES = 8000;
+/** At 64 MiB a commit brings the log into the file itself. A thread does it before (`Checkpointer`), unless it cannot keep up. */
+const CHECKPOINT_PAGES = 16_000;
 const MIB_IN_KIB = 1024;
 const MIB = 2 ** 20;
 

@@ -11,6 +11,7 @@ import type {
 } from "@tessera/profile-store";
 import type { IdentityKey } from "@tessera/xdm";
 import { backupTo } from "./backup.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import { inOurWords, SqliteStoreError } from "./errors.ts";
 import { findConflict } from "@tessera/profile-store";
 import { FragmentCodec } from "./fragment-row.ts";
@@ -69,6 +70,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
 export class FileStore implements SqliteStore {
   readonly #path: string;
   readonly #database: DatabaseSync;
+  readonly #checkpointer: Checkpointer;
   readonly #names: Names;
   readonly #identities: IdentityRows;
   readonly #totals: Totals;
@@ -113,6 +115,7 @@ export class FileStore implements SqliteStore {
     };
     this.#group = new GroupCommit((jobs) => this.#inTransaction(jobs));
     this.#dataVersion = this.#arrays("PRAGMA data_version");
+    this.#checkpointer = new Checkpointer(database, { path: options.path });
     this.#due = this.#arrays(
       "SELECT pid FROM person WHERE next_change <= ? ORDER BY next_change, id LIMIT ?",
     );
@@ -242,16 +245,17 @@ export class FileStore implements SqliteStore {
   async compact(): Promise<void> {
     this.#mustBeOpen();
     this.#group.flush();
+    await this.#checkpointer.idle();
     // What is still replaced after this, such as the request itself, leaves nothing behind in its page either.
     this.#database.exec("PRAGMA secure_delete = ON");
-    this.#database.exec("VACUUM");
-    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#database.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#group.flush();
     this.#closed = true;
+    await this.#checkpointer.close();
     this.#database.close();
   }
 
@@ -282,8 +286,8 @@ export class FileStore implements SqliteStore {
       this.#totals.write();
       this.#truth.mergeSome();
       this.#database.exec("COMMIT");
-      this.#persons.committed();
-      for (const part of [this.#truth, this.#names, this.#identities]) part.committed();
+      const parts = [this.#persons, this.#truth, this.#names, this.#identities, this.#checkpointer];
+      for (const part of parts) part.committed();
       return outcomes;
     } catch (cause) {
       this.#undoAll(jobs);
@@ -356,21 +360,16 @@ export class FileStore implements SqliteStore {
       versionOfDocument: (kind, id) => this.#queues.versionOfDocument(kind, id),
     });
     if (conflict === undefined) {
-      throw new Error(
-        "A commit was refused and nothing it conflicts with was found: this is a bug of the store.",
-      );
+      throw new Error("A commit was refused, and it conflicts with nothing: this is a bug of the store.");
     }
     return conflict;
   }
 
   #undoAll(jobs: readonly Job[]): void {
     if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-    this.#persons.rolledBack();
     for (const job of jobs) if (typeof job !== "function") this.#persons.forgetEncoded(job.persons);
-    this.#truth.rolledBack();
+    for (const part of [this.#persons, this.#truth, this.#names, this.#identities]) part.rolledBack();
     this.#totals.reset();
-    this.#names.rolledBack();
-    this.#identities.rolledBack();
   }
 
   /** What is kept decoded is right only as long as nobody else wrote to the file. */

@@ -1,0 +1,28 @@
+import { DatabaseSync } from "node:sqlite";
+import { parentPort, workerData } from "node:worker_threads";
+import type { CheckpointEnd, CheckpointPlace } from "./checkpointer.ts";
+
+/**
+ * The thread's side of `Checkpointer`: one checkpoint a message, over a connection that lives no longer than that, so
+ * that whoever closes the store is the last to have the file open.
+ */
+const { path } = workerData as CheckpointPlace;
+
+parentPort?.on("message", () => {
+  parentPort?.postMessage(checkpoint());
+});
+
+function checkpoint(): CheckpointEnd {
+  try {
+    const database = new DatabaseSync(path);
+    try {
+      // PASSIVE waits for nobody and lets everyone write meanwhile; what it cannot reach is left to the next one.
+      database.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(PASSIVE)");
+    } finally {
+      database.close();
+    }
+    return { kind: "done" };
+  } catch (cause) {
+    return { kind: "failed", message: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
