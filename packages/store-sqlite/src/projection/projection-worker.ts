@@ -11,7 +11,7 @@ const ARGUMENTS = IS_SOURCE ? ["--conditions=@tessera/source"] : [];
 export class ProjectionThread {
   readonly #worker: Worker;
   #waiting: ((message: FromThread) => void) | undefined;
-  #fail: ((error: Error) => void) | undefined;
+  #fail: ((cause: unknown) => void) | undefined;
   #next = 0;
   #chunks = 0;
   #ended = false;
@@ -47,6 +47,12 @@ export class ProjectionThread {
     return this.#ask({ kind: "decide", chunk, asksMoved }, "part").then(({ part }) => part);
   }
 
+  /** Ends the thread whatever it does: what is asked of it fails with `cause`. Its file stays as after its last write. */
+  async stop(cause: unknown): Promise<void> {
+    this.#end(cause);
+    await this.#worker.terminate();
+  }
+
   async close(): Promise<void> {
     if (this.#ended) return;
     await this.#ask({ kind: "close" }, "closed");
@@ -77,9 +83,9 @@ export class ProjectionThread {
     }
   }
 
-  #end(error: Error): void {
+  #end(cause: unknown): void {
     this.#ended = true;
-    this.#fail?.(error);
+    this.#fail?.(cause);
   }
 }
 

@@ -145,6 +145,35 @@ test("begins anew where its file is damaged", async () => {
   await store.close();
 });
 
+test("ends when who is told of its progress says so, and goes on when it is asked again", async () => {
+  const store = openSqliteStore({ path: join(folder, "ended.db") });
+  const persons = Array.from({ length: 3000 }, (_, number) =>
+    put(person(number, number % 3 === 0 ? "gold" : "none")),
+  );
+  expect(await store.commit({ ...NOTHING, persons })).toEqual({ ok: true });
+  const projection = store.openProjection({ threads: 2 });
+  const request = {
+    definitions: [GOLD],
+    audienceIds: ["gold"],
+    policy: DEFAULT_MERGE_POLICY,
+    now: 0,
+  };
+  const end = new Error("ended");
+  let told = 0;
+  const onRefresh = (): void => {
+    told += 1;
+    throw end;
+  };
+  await expect(projection.count({ ...request, onRefresh })).rejects.toBe(end);
+  expect(told).toBe(1);
+  expect(await projection.count(request)).toEqual({ counts: [1000], persons: 3000 });
+  // Nothing is left to read, and it may be ended all the same.
+  await expect(projection.count({ ...request, onRefresh })).rejects.toBe(end);
+  expect(await projection.count(request)).toEqual({ counts: [1000], persons: 3000 });
+  await projection.close();
+  await store.close();
+});
+
 test("holds no more in memory than it may, and finds the same", async () => {
   const store = openSqliteStore({ path: join(folder, "large.db"), synchronous: "normal" });
   const persons = Array.from({ length: 20_000 }, (_, number) =>

@@ -112,18 +112,33 @@ class ThreadedProjection implements PersonProjection {
       );
     }
     const progress = this.#threads.map(() => [0, 0] as readonly [number, number]);
-    const persons = await Promise.all(
-      this.#threads.map(async (thread, index) =>
-        thread.refresh(request satisfies ShardRequest, (done, total) => {
-          progress[index] = [done, total];
-          onRefresh?.(
-            progress.reduce((sum, [own]) => sum + own, 0),
-            progress.reduce((sum, [, own]) => sum + own, 0),
-          );
-        }),
-      ),
-    );
-    return persons.reduce((sum, own) => sum + own, 0);
+    const stopping: Promise<void>[] = [];
+    const tell = (): void => {
+      if (stopping.length > 0) return;
+      try {
+        onRefresh?.(
+          progress.reduce((sum, [own]) => sum + own, 0),
+          progress.reduce((sum, [, own]) => sum + own, 0),
+        );
+      } catch (cause) {
+        // Whoever is told may end it all. Told in an event of a thread, nobody but us would catch that.
+        for (const thread of this.#threads) stopping.push(thread.stop(cause));
+      }
+    };
+    try {
+      const persons = await Promise.all(
+        this.#threads.map(async (thread, index) =>
+          thread.refresh(request satisfies ShardRequest, (done, total) => {
+            progress[index] = [done, total];
+            tell();
+          }),
+        ),
+      );
+      return persons.reduce((sum, own) => sum + own, 0);
+    } finally {
+      // The next threads open the same files.
+      await Promise.all(stopping);
+    }
   }
 
   async #stop(): Promise<void> {
