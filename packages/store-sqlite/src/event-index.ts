@@ -49,6 +49,8 @@ export class EventIndex {
   readonly #forgetOwner: StatementSync;
   readonly #ofOwner: StatementSync;
   readonly #lastStored: StatementSync;
+  readonly #countSweep: StatementSync;
+  readonly #sweepCount: StatementSync;
   readonly #rowOf = new Map<string, number>();
   readonly #rowsOf = new Map<number, number[]>();
   /** Ids asked for that are not stored, as far as this process and its last look at the file know. */
@@ -62,6 +64,8 @@ export class EventIndex {
   /** How often everything was brought into the tables at once, and how often that is on disk. */
   #sweeps = 0;
   #sweepsOnDisk = 0;
+  /** How often anybody did, as the file says: after it, numbers of rows that are known here may be those of other events. */
+  #sweepsOfAll = 0;
 
   /** From `fewest` events on they are merged; with many stored, more are gathered first. */
   constructor(database: DatabaseSync, fewest: number) {
@@ -86,6 +90,11 @@ export class EventIndex {
     this.#lastStored = prepare(
       "UPDATE total SET value = (SELECT coalesce(max(id), 0) FROM event) WHERE name = 'indexed'",
     );
+    this.#countSweep = prepare(
+      `INSERT INTO total(name, value) VALUES ('sweeps', 1)
+       ON CONFLICT(name) DO UPDATE SET value = value + 1 RETURNING value`,
+    );
+    this.#sweepCount = prepare("SELECT coalesce(max(value), 0) FROM total WHERE name = 'sweeps'");
     this.catchUp();
   }
 
@@ -125,6 +134,7 @@ export class EventIndex {
     for (const { owner, at, row } of this.#recent.toSorted((a, b) => a.owner - b.owner || a.at - b.at))
       this.#insertOwner.run(owner, at, row);
     this.#lastStored.run();
+    [this.#sweepsOfAll] = this.#countSweep.get() as unknown as readonly [number];
     this.#sweeps += 1;
     this.#forgetRecent();
   }
@@ -220,7 +230,10 @@ export class EventIndex {
   catchUp(): void {
     this.#absent.clear();
     const [indexed] = this.#indexed.get() as unknown as readonly [number];
-    this.#forgetUpTo(indexed);
+    const [sweeps] = this.#sweepCount.get() as unknown as readonly [number];
+    if (sweeps === this.#sweepsOfAll) this.#forgetUpTo(indexed);
+    else this.#forgetRecent();
+    this.#sweepsOfAll = sweeps;
     const from = Math.max(indexed, this.#recent.at(-1)?.row ?? 0);
     for (const found of this.#since.iterate(from)) {
       const [row, eid, owner, at] = found as unknown as readonly [

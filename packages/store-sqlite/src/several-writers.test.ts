@@ -56,6 +56,32 @@ test("two openings of one file see each other's commits and lose no update", asy
   }
 });
 
+test("an event in the place of one that another opening erased is found", async () => {
+  const path = join(folder, "erased.db");
+  const [one, other] = [openSqliteStore({ path }), openSqliteStore({ path })];
+  const events = (id: string, owner: string): HubCommit => ({
+    ...NOTHING,
+    events: [{ id, datasetId: "web", owner, identities: [owner], at: 1, ingestedAt: 0 }],
+  });
+  const idsOf = async (store: HubStore, owner: string): Promise<readonly string[]> =>
+    (await store.events([owner])).map(({ id }) => id);
+  expect(await one.commit(events("first", "A:1"))).toEqual({ ok: true });
+  expect(await one.commit(events("second", "A:2"))).toEqual({ ok: true });
+  expect(await idsOf(other, "A:2")).toEqual(["second"]);
+  expect(await one.commit({ ...NOTHING, erase: { owners: ["A:2"] } })).toEqual({ ok: true });
+  // Takes the number of the row that was erased last.
+  expect(await one.commit(events("third", "A:3"))).toEqual({ ok: true });
+  expect(await idsOf(other, "A:3")).toEqual(["third"]);
+  expect(await idsOf(other, "A:2")).toEqual([]);
+  expect((await other.load([], ["first", "second", "third"])).knownEvents).toEqual(
+    new Set(["first", "third"]),
+  );
+  expect((await other.commit(events("third", "A:3"))).ok).toBe(false);
+  expect(await other.commit(events("fourth", "A:1"))).toEqual({ ok: true });
+  expect(await idsOf(one, "A:1")).toEqual(["first", "fourth"]);
+  for (const store of [one, other]) await store.close();
+});
+
 test("events stored by one opening are found by the other, while both merge theirs", async () => {
   const path = join(folder, "events.db");
   const stores = [openSqliteStore({ path, recentEvents: 20 }), openSqliteStore({ path, recentEvents: 7 })];
