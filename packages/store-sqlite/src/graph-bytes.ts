@@ -21,24 +21,6 @@ const SHAPES: readonly (readonly string[])[] = [
   ["t", "key"],
 ];
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** The values of each known group, in its order. */
-const VALUES: readonly ((fields: Fields) => readonly unknown[])[] = [
-  ({ identities, links, removed, apart, latest, trimmed }) => [
-    identities,
-    links,
-    removed,
-    apart,
-    latest,
-    trimmed,
-  ],
-  ({ namespace, id, key, firstSeen, lastSeen }) => [namespace, id, key, firstSeen, lastSeen],
-  ({ a, b, first, last, count }) => [a, b, first, last, count],
-  ({ t, key, datasetId }) => [t, key, datasetId],
-  ({ t, key }) => [t, key],
-];
-
 /** The number of a known group of fields, in this order; comparing is quicker than making a key of them. */
 function shapeOf(names: readonly string[]): number | undefined {
   for (let number = 0; number < SHAPES.length; number += 1) {
@@ -84,33 +66,24 @@ class GraphWriter {
     else if (Array.isArray(value)) {
       this.#begin(KIND.group, value.length * 2);
       for (const one of value as readonly unknown[]) this.value(one);
-    } else this.#fields(value as Fields);
+    } else this.#fields(value as Readonly<Record<string, unknown>>);
   }
 
   #begin(kind: number, rest: number): void {
     this.#row.varint(rest * KINDS + kind);
   }
 
-  #fields(fields: Fields): void {
+  #fields(fields: Readonly<Record<string, unknown>>): void {
     let names = Object.keys(fields);
-    const shape = shapeOf(names);
-    if (shape !== undefined && this.#known(shape, fields)) return;
-    if (names.some((name) => fields[name] === undefined)) {
-      names = names.filter((name) => fields[name] !== undefined);
+    for (const name of names) {
+      if (fields[name] !== undefined) continue;
+      names = names.filter((one) => fields[one] !== undefined);
+      break;
     }
     const number = shapeOf(names);
     if (number === undefined) this.#otherFields(names);
     else this.#begin(KIND.group, number * 2 + 1);
     for (const name of names) this.value(fields[name]);
-  }
-
-  /** Fields of a known group by their names, which is quicker than by what is in a list; false when one is undefined. */
-  #known(shape: number, fields: Fields): boolean {
-    const values = VALUES[shape]?.(fields);
-    if (values === undefined || values.includes(undefined)) return false;
-    this.#begin(KIND.group, shape * 2 + 1);
-    for (const value of values) this.value(value);
-    return true;
   }
 
   #otherFields(names: readonly string[]): void {
