@@ -1,12 +1,12 @@
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { CheckpointEnd, CheckpointPlace } from "./checkpointer.ts";
+import type { CheckpointEnd } from "./checkpointer.ts";
 
 /**
  * The thread's side of `Checkpointer`: one checkpoint a message, over a connection that lives no longer than that, so
  * that whoever closes the store is the last to have the file open.
  */
-const { path } = workerData as CheckpointPlace;
+const path = workerData as string;
 
 parentPort?.on("message", () => {
   parentPort?.postMessage(checkpoint());
@@ -21,8 +21,9 @@ function checkpoint(): CheckpointEnd {
     } finally {
       database.close();
     }
-    return { kind: "done" };
-  } catch (cause) {
-    return { kind: "failed", message: cause instanceof Error ? cause.message : String(cause) };
+    return "done";
+  } catch {
+    // A disk that is full or gone is told by the next commit, in its own words.
+    return "failed";
   }
 }

@@ -27,7 +27,7 @@ function write(rows: number, from = 0): void {
 }
 
 test("the log goes into the file on the thread, and no earlier than was asked", async () => {
-  const checkpointer = new Checkpointer(database, { path }, 1000);
+  const checkpointer = new Checkpointer(database, path, 1000);
   const before = statSync(path).size;
   write(500);
   checkpointer.committed();
@@ -41,7 +41,7 @@ test("the log goes into the file on the thread, and no earlier than was asked", 
 });
 
 test("the writer does not take a checkpoint for somebody else's commit", async () => {
-  const checkpointer = new Checkpointer(database, { path }, 100);
+  const checkpointer = new Checkpointer(database, path, 100);
   const version = (): unknown => database.prepare("PRAGMA data_version").get()?.["data_version"];
   const before = version();
   for (let turn = 0; turn < 5; turn += 1) {
@@ -54,7 +54,7 @@ test("the writer does not take a checkpoint for somebody else's commit", async (
 });
 
 test("commits go on while the log goes in, and nothing of them is lost", async () => {
-  const checkpointer = new Checkpointer(database, { path }, 1000);
+  const checkpointer = new Checkpointer(database, path, 1000);
   for (let turn = 0; turn < 40; turn += 1) {
     write(1000, turn * 1000);
     checkpointer.committed();
@@ -69,7 +69,7 @@ test("commits go on while the log goes in, and nothing of them is lost", async (
 });
 
 test("a log that cannot be brought in is left to the writer", async () => {
-  const checkpointer = new Checkpointer(database, { path: join(folder, "nowhere", "store.db") }, 100);
+  const checkpointer = new Checkpointer(database, join(folder, "nowhere", "store.db"), 100);
   write(500);
   checkpointer.committed();
   await checkpointer.idle();

@@ -1,13 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 
-/** The file whose log is brought in. */
-export interface CheckpointPlace {
-  readonly path: string;
-}
-
 /** How one checkpoint ended. */
-export type CheckpointEnd = { readonly kind: "done" } | { readonly kind: "failed"; readonly message: string };
+export type CheckpointEnd = "done" | "failed";
 
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 const FILE = new URL(IS_SOURCE ? "./checkpoint-thread.ts" : "./checkpoint-thread.js", import.meta.url);
@@ -19,7 +14,7 @@ const CHANGES = 30_000;
  * it is first needed; when it fails, commits bring the log in themselves once it has grown to a limit (`openDatabase`).
  */
 export class Checkpointer {
-  readonly #place: CheckpointPlace;
+  readonly #path: string;
   readonly #every: number;
   readonly #changes: StatementSync;
   #worker: Worker | undefined;
@@ -28,9 +23,9 @@ export class Checkpointer {
   #last = 0;
   #hasFailed = false;
 
-  /** `database` is who writes; `every`: after so many rows that it changed. */
-  constructor(database: DatabaseSync, place: CheckpointPlace, every: number = CHANGES) {
-    this.#place = place;
+  /** `database` is who writes to the file at `path`; `every`: after so many rows that it changed. */
+  constructor(database: DatabaseSync, path: string, every: number = CHANGES) {
+    this.#path = path;
     this.#every = every;
     this.#changes = database.prepare("SELECT total_changes()");
     this.#changes.setReturnArrays(true);
@@ -61,23 +56,17 @@ export class Checkpointer {
 
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(FILE, { workerData: this.#place });
+    const worker = new Worker(FILE, { workerData: this.#path });
     // A thread that waits keeps no process alive.
     worker.unref();
-    const end = (): void => {
+    const end = (how: CheckpointEnd): void => {
+      if (how === "failed") this.#hasFailed = true;
       this.#running = undefined;
       this.#done?.();
     };
-    worker.on("message", ({ kind }: CheckpointEnd) => {
-      // A disk that is full or gone is told by the next commit, in its own words.
-      if (kind === "failed") this.#hasFailed = true;
-      end();
-    });
-    worker.on("error", () => {
-      this.#hasFailed = true;
-      end();
-    });
-    worker.on("exit", end);
+    worker.on("message", end);
+    // A thread that is gone answers nothing any more.
+    for (const event of ["error", "exit"]) worker.on(event, () => end("failed"));
     this.#worker = worker;
     return worker;
   }

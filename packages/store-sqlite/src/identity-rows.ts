@@ -54,7 +54,7 @@ export class IdentityRows {
 
   /** The number of a key, or undefined when nothing mentions it. */
   find(key: IdentityKey): number | undefined {
-    return (this.#known.get(key) ?? this.#row(key))?.id;
+    return this.#about(key)?.id;
   }
 
   /** The number of a key; a new one is written. */
@@ -64,7 +64,7 @@ export class IdentityRows {
 
   /** Gives an identity to a person; false when another person has it. */
   claim(key: IdentityKey, person: number): boolean {
-    const known = this.#known.get(key) ?? this.#row(key);
+    const known = this.#about(key);
     if (known === undefined) {
       this.#add(key, person);
       return true;
@@ -76,7 +76,7 @@ export class IdentityRows {
 
   /** Takes an identity from a person. */
   release(key: IdentityKey, person: number): void {
-    const known = this.#known.get(key) ?? this.#row(key);
+    const known = this.#about(key);
     if (known === undefined) return;
     // Someone else's stays theirs: what is known of it is read again.
     if (Number(this.#release.run(known.id, person).changes) === 1) this.#hold(known, null);
@@ -138,6 +138,11 @@ export class IdentityRows {
     this.#absent.clear();
     for (const key of this.#added) this.#known.delete(key);
     this.#added = [];
+  }
+
+  /** What is known of a key, its number at least. */
+  #about(key: IdentityKey): Known | undefined {
+    return this.#known.get(key) ?? this.#row(key);
   }
 
   #hold(known: Known, person: number | null): void {

@@ -115,7 +115,7 @@ export class FileStore implements SqliteStore {
     };
     this.#group = new GroupCommit((jobs) => this.#inTransaction(jobs));
     this.#dataVersion = this.#arrays("PRAGMA data_version");
-    this.#checkpointer = new Checkpointer(database, { path: options.path });
+    this.#checkpointer = new Checkpointer(database, options.path);
     this.#due = this.#arrays(
       "SELECT pid FROM person WHERE next_change <= ? ORDER BY next_change, id LIMIT ?",
     );
