@@ -6,7 +6,7 @@ import {
   planActivation,
 } from "@tessera/destinations";
 import {
-  deriveProfile,
+  mergeAttributes,
   membershipMap,
   type MergePolicy,
   type OutboxEntry,
@@ -56,7 +56,7 @@ type ViewSetup = Pick<ActivationSetup, "policy" | "refusedActions">;
 
 /** A person as destinations see them. */
 export function personView(person: PersonState, { policy, refusedActions }: ViewSetup): PersonView {
-  const { attributes } = deriveProfile(person.fragments, policy);
+  const attributes = mergeAttributes(person.fragments, policy);
   const regions = activityRegions(person, attributes["userActivityRegions"]);
   const refused = refusedActions?.(attributes["consents"]) ?? [];
   return {

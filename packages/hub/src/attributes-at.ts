@@ -1,7 +1,7 @@
 import { type Graph, personAnchor } from "@tessera/identity-graph";
 import {
   COMPUTED_DATASET,
-  deriveProfile,
+  mergeAttributes,
   type Fragment,
   fragmentKey,
   fragmentsOf,
@@ -86,7 +86,7 @@ export function attributesAt(known: Known, policy: MergePolicy): (ms: number) =>
   let present: JsonObject | undefined;
   return (ms) => {
     if (ms >= latest) return (present ??= presentOf(known.fragments, policy));
-    return deriveProfile(fragmentsOf(known.records.filter((record) => record.at <= ms)), policy).attributes;
+    return mergeAttributes(fragmentsOf(known.records.filter((record) => record.at <= ms)), policy);
   };
 }
 
@@ -108,7 +108,7 @@ function presentOf(fragments: readonly Fragment[], policy: MergePolicy): JsonObj
   merged.set(policy, known);
   const before = known.get(fragments);
   if (before !== undefined) return before;
-  const { attributes } = deriveProfile(fragments, policy);
+  const attributes = mergeAttributes(fragments, policy);
   known.set(fragments, attributes);
   return attributes;
 }

@@ -10,7 +10,7 @@ import {
   type AudienceDefinition,
 } from "@tessera/xdm";
 import { activeAt } from "@tessera/destinations";
-import { deriveProfile, type HubStore, type PersonState } from "@tessera/profile-store";
+import { mergeAttributes, type HubStore, type PersonState } from "@tessera/profile-store";
 import type { Configuration } from "./configuration.ts";
 import type { LiveDestination } from "./destination-lifecycle.ts";
 import { membershipsOf, personAt } from "./profile-view.ts";
@@ -126,7 +126,7 @@ export function edgeProjection(
     personId: person.personId,
     version: person.version,
     identities: person.identities.map(identityOfKey),
-    attributes: deriveProfile(person.fragments, configuration.edgePolicy).attributes,
+    attributes: mergeAttributes(person.fragments, configuration.edgePolicy),
     segmentMembership: membershipsOf(person, configuration),
     at: formatInstant(now),
   };

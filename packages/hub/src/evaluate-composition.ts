@@ -1,4 +1,4 @@
-import { deriveProfile, type HubStore, type PersonState } from "@tessera/profile-store";
+import { mergeAttributes, type HubStore, type PersonState } from "@tessera/profile-store";
 import { partOf, rankPersons, valueAt } from "@tessera/segment-engine";
 import { isMember, type JsonObject, type MembershipChange, UPS } from "@tessera/xdm";
 import { applyMemberships, type Found } from "./apply-memberships.ts";
@@ -72,7 +72,7 @@ export function composedOf(
         namespace === UPS && isMember(status) ? [audienceId] : [],
       ),
     ),
-    attributes: deriveProfile(person.fragments, policy).attributes,
+    attributes: mergeAttributes(person.fragments, policy),
   };
 }
 

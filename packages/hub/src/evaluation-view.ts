@@ -1,5 +1,5 @@
 import {
-  deriveProfile,
+  mergeAttributes,
   fragmentsOf,
   type HubStore,
   type MergePolicy,
@@ -63,7 +63,7 @@ function viewOf(
   { policy, computed, audiences }: ViewedUnder,
   at: number,
 ): EvaluationView {
-  const { attributes } = deriveProfile(fragmentsOf(records), policy);
+  const attributes = mergeAttributes(fragmentsOf(records), policy);
   const bodies = events.flatMap((event) =>
     event.body === undefined ? [] : [{ ...event, body: event.body }],
   );
