@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { HubStore } from "@tessera/profile-store";
+import { storeWith } from "./store-with.ts";
 
 /** Reads that walk over everything, page by page. */
 const WALKS = ["scan", "owners", "exportItems", "expiring", "quarantined"] as const;
@@ -9,7 +10,8 @@ const WALKS = ["scan", "owners", "exportItems", "expiring", "quarantined"] as co
  * process from its other requests until the walk is over.
  */
 export function takingTurns(store: HubStore): HubStore {
-  const walks = new Map<PropertyKey, unknown>(
+  return storeWith(
+    store,
     WALKS.map((name) => [
       name,
       async (...given: unknown[]): Promise<unknown> => {
@@ -18,16 +20,4 @@ export function takingTurns(store: HubStore): HubStore {
       },
     ]),
   );
-  const bound = new Map<PropertyKey, unknown>();
-  return new Proxy(store, {
-    get: (target, name) => {
-      const known = walks.get(name) ?? bound.get(name);
-      if (known !== undefined) return known;
-      const value: unknown = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      const call = (...given: unknown[]): unknown => Reflect.apply(Reflect.get(target, name), target, given);
-      bound.set(name, call);
-      return call;
-    },
-  });
 }

@@ -10,7 +10,7 @@ import { DataflowType, Destination } from "./destination/destination.type.ts";
 import { demand } from "./failure.ts";
 import { demandJobs, maySee } from "./job/job-permissions.ts";
 import { jobFor, JobType } from "./job/job.type.ts";
-import { inOrder, type Order, type Page, pageOf } from "./page.ts";
+import { inOrder, type Order, type Page, pageOf, pageWith } from "./page.ts";
 import { PageArgs } from "./page.type.ts";
 
 const AudienceConnection = connectionType(Audience, "Audience");
@@ -192,7 +192,7 @@ export class ConnectionResolver {
 }
 
 /** A page with each item as the API tells it. */
-function told<T, U>({ edges, ...page }: Page<T>, tell: (item: T) => U): Page<U> {
+function told<T, U>({ edges, pageInfo, totalCount }: Page<T>, tell: (item: T) => U): Page<U> {
   const mapped = edges.map(({ cursor, node }) => ({ cursor, node: tell(node) }));
-  return { ...page, edges: mapped, nodes: mapped.map(({ node }) => node) };
+  return { ...pageWith(mapped, pageInfo), totalCount };
 }

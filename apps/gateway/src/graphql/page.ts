@@ -50,17 +50,17 @@ export function pageOf<T>(items: readonly T[], order: Order<T>, { first, after }
   const edges = items
     .slice(start, start + first)
     .map((node) => ({ cursor: cursorOf(order.list, order.placeOf(node)), node }));
-  return {
-    edges,
-    nodes: edges.map(({ node }) => node),
-    pageInfo: {
-      hasNextPage: start + first < items.length,
-      hasPreviousPage: start > 0,
-      startCursor: edges[0]?.cursor,
-      endCursor: edges.at(-1)?.cursor,
-    },
-    totalCount: items.length,
-  };
+  const place = { hasNextPage: start + first < items.length, hasPreviousPage: start > 0 };
+  return { ...pageWith(edges, { ...place, endCursor: edges.at(-1)?.cursor }), totalCount: items.length };
+}
+
+/** What a page tells of its edges. It ends at `endCursor`: behind its last edge, where more was looked at. */
+export function pageWith<T>(
+  edges: Page<T>["edges"],
+  place: Omit<PageInfo, "startCursor">,
+): Omit<Page<T>, "totalCount"> {
+  const pageInfo = { ...place, startCursor: edges[0]?.cursor };
+  return { edges, nodes: edges.map(({ node }) => node), pageInfo };
 }
 
 /** Throws unless so many fit on a page. */

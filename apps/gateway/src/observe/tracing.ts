@@ -13,6 +13,7 @@ import {
 } from "@opentelemetry/api";
 import type { OutboxItem, Send } from "@tessera/destinations";
 import type { HubStore, OutboxEntry } from "@tessera/profile-store";
+import { storeWith } from "../store-with.ts";
 
 /**
  * Traces by the OpenTelemetry API: nothing is recorded, and next to nothing spent, until an SDK is registered: by
@@ -60,18 +61,7 @@ export function withTraces(store: HubStore, committed?: (ok: boolean) => void): 
       store.commit({ ...changes, outbox: changes.outbox.map(noted) }),
     );
   };
-  const bound = new Map<PropertyKey, unknown>([["commit", commit]]);
-  return new Proxy(store, {
-    get: (target, name) => {
-      const known = bound.get(name);
-      if (known !== undefined) return known;
-      const value: unknown = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      const call = (...given: unknown[]): unknown => Reflect.apply(Reflect.get(target, name), target, given);
-      bound.set(name, call);
-      return call;
-    },
-  });
+  return storeWith(store, [["commit", commit]]);
 }
 
 /** Remembers which trace caused which item, from the outbox to its delivery. */

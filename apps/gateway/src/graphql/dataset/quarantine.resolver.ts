@@ -18,7 +18,7 @@ import { savedMapping } from "../../http/rows-route.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure } from "../failure.ts";
 import { IngestReport } from "../ingestion/ingestion.type.ts";
-import { cursorOf, demandFirst, placeOfCursor } from "../page.ts";
+import { cursorOf, demandFirst, pageWith, placeOfCursor } from "../page.ts";
 import { PageArgs, PageInfo } from "../page.type.ts";
 import { DateTime, Json } from "../scalars.ts";
 
@@ -150,16 +150,11 @@ export class QuarantineResolver {
       cursor: cursorOf(LIST, [item.id]),
       node: quarantinedOf(item, context),
     }));
-    return {
-      edges,
-      nodes: edges.map(({ node }) => node),
-      pageInfo: {
-        hasNextPage: hasMore,
-        hasPreviousPage: Boolean(after),
-        startCursor: edges[0]?.cursor,
-        endCursor: last === undefined ? undefined : cursorOf(LIST, [last]),
-      },
-    };
+    return pageWith(edges, {
+      hasNextPage: hasMore,
+      hasPreviousPage: Boolean(after),
+      endCursor: last === undefined ? undefined : cursorOf(LIST, [last]),
+    });
   }
 
   @Mutation(() => IngestReport, {

@@ -18,7 +18,7 @@ import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { demandFields } from "../hidden-fields.ts";
 import { IdentityInput } from "../identity/identity.type.ts";
-import { cursorOf, demandFirst, placeOfCursor } from "../page.ts";
+import { cursorOf, demandFirst, pageWith, placeOfCursor } from "../page.ts";
 import { PageInfo } from "../page.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
 import { profileOf } from "./profile.mapper.ts";
@@ -140,14 +140,11 @@ export class SearchResolver {
     });
     const { persons } = await sandbox.store.totals();
     return {
-      edges,
-      nodes: edges.map(({ node }) => node),
-      pageInfo: {
+      ...pageWith(edges, {
         hasNextPage: hasMore,
         hasPreviousPage: Boolean(after),
-        startCursor: edges[0]?.cursor,
         endCursor: last === "" ? undefined : cursorOf(LIST, [last]),
-      },
+      }),
       examined,
       plan: { ...plan, examined, persons },
       hint: examined > CHEAP ? hintOf(plan) : undefined,
