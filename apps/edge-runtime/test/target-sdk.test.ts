@@ -1,14 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import TargetClient from "@adobe/target-nodejs-sdk";
+import type TargetClient from "@adobe/target-nodejs-sdk";
 import { isObject } from "@tessera/xdm";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Conversation } from "./conversation.ts";
-import { TOKEN } from "./definitions.ts";
-import { freePort, type RealGateway, startEdgeProcess, startRealGateway } from "./real-gateway.ts";
+import { freePort, type RealGateway, startRealGateway } from "./real-gateway.ts";
+import { startTargetEdge, targetClient } from "./target-client.ts";
 
-const ORG = "tessera@TesseraOrg";
 const ADA = "10000000000000000000000000000000000001";
 const context = { channel: "web", address: { url: "https://shop.test/" }, userAgent: "UA" };
 const mbox = (name: string): object => ({ kind: "mbox", name });
@@ -127,16 +126,7 @@ describe("the Target Node.js SDK against the edge and the gateway as they run", 
         loyalty: { tier: "gold" },
       },
     ]);
-    const edge = await startEdgeProcess({
-      EDGE_PORT: String(edgePort),
-      TESSERA_HUB_URL: gateway.url,
-      TESSERA_ADMIN_TOKEN: TOKEN,
-      TESSERA_EDGE_DATA: folder,
-      TESSERA_EDGE_LOOKUP_MS: "2000",
-    });
-    stopEdge = edge.stop;
-    const rules = `${edgeUrl}/tessera/production/v1/rules.json`;
-    await vi.waitUntil(async () => (await fetch(rules)).ok, { timeout: 10_000, interval: 50 });
+    stopEdge = await startTargetEdge(edgePort, { hub: gateway.url, data: folder });
   }, 180_000);
   afterAll(async () => {
     await stopEdge?.();
@@ -144,15 +134,7 @@ describe("the Target Node.js SDK against the edge and the gateway as they run", 
     await rm(folder, { recursive: true, force: true });
   });
 
-  const client = (options: object = {}): TargetClient.TargetClientInstance =>
-    TargetClient.create({
-      client: "tessera",
-      organizationId: ORG,
-      serverDomain: domain,
-      secure: false,
-      fetchApi: fetch,
-      ...options,
-    });
+  const client = (options: object = {}): TargetClient.TargetClientInstance => targetClient(domain, options);
   const shown = async (id: object, name: string): Promise<unknown> => {
     const { response } = await client().getOffers({
       sessionId: "shown",

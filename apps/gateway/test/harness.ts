@@ -80,3 +80,22 @@ export function dataOf<T>(answer: Answer): T {
   if (answer.data === undefined || answer.data === null) throw new Error(JSON.stringify(answer.errors));
   return answer.data as T;
 }
+
+/** Has everyone called Ada told to a receiver of profiles. */
+export async function activateAda(harness: Harness, url: string): Promise<void> {
+  const made = dataOf<{ a: { id: string }; d: { id: string } }>(
+    await harness.graphql(
+      `mutation($a:CreateAudienceInput!,$d:CreateDestinationInput!){a:createAudience(input:$a){id} d:createDestination(input:$d){id}}`,
+      {
+        a: { name: "Ada", expression: { value: 'person.name.firstName = "Ada"' } },
+        d: { name: "Receiver", type: "http-profile-export", settings: { url } },
+      },
+    ),
+  );
+  const mapping = [{ source: { kind: "identity", namespace: "CRMID" }, target: "CRMID" }];
+  dataOf(
+    await harness.graphql(`mutation($i:ActivateAudiencesInput!){activateAudiences(input:$i){id}}`, {
+      i: { destinationId: made.d.id, audienceIds: [made.a.id], mapping },
+    }),
+  );
+}

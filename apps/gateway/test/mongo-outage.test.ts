@@ -49,7 +49,7 @@ async function sendShare(
 withMongo("a deployment that stops and starts under a gateway", (uri) => {
   test(
     "requests are told to come again, nothing acknowledged is lost, and work goes on by itself",
-    // The way is opened again on a port that anybody on the machine may have taken meanwhile: one more try then.
+    // It ran out of time once, beside all other tests, and why was not found: one more try then.
     { timeout: 90_000, retry: 1 },
     async () => {
       await inDatabase(uri, async (store, own) => {

@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ExportedTraces, startTraces } from "../src/observe/otlp-traces.ts";
 import { parseTracesConfig } from "../src/observe/traces-config.ts";
-import { dataOf, type Harness, startHarness } from "./harness.ts";
+import { activateAda, type Harness, startHarness } from "./harness.ts";
 
 /** A field of a protobuf message: its number, and its bytes or its number. */
 type Field = readonly [number: number, value: Buffer | number];
@@ -116,21 +116,7 @@ const PARENT = "00f067aa0ba902b7";
 
 it("exports one connected trace from what came in to what was told of it", async () => {
   const url = `${await listen(receiver)}/`;
-  const made = dataOf<{ a: { id: string }; d: { id: string } }>(
-    await harness.graphql(
-      `mutation($a:CreateAudienceInput!,$d:CreateDestinationInput!){a:createAudience(input:$a){id} d:createDestination(input:$d){id}}`,
-      {
-        a: { name: "Ada", expression: { value: 'person.name.firstName = "Ada"' } },
-        d: { name: "Receiver", type: "http-profile-export", settings: { url } },
-      },
-    ),
-  );
-  const mapping = [{ source: { kind: "identity", namespace: "CRMID" }, target: "CRMID" }];
-  dataOf(
-    await harness.graphql(`mutation($i:ActivateAudiencesInput!){activateAudiences(input:$i){id}}`, {
-      i: { destinationId: made.d.id, audienceIds: [made.a.id], mapping },
-    }),
-  );
+  await activateAda(harness, url);
   const record = { identityMap: { CRMID: [{ id: "C-4711" }] }, person: { name: { firstName: "Ada" } } };
   await harness.request("/collect/records?datasetId=crm", {
     method: "POST",

@@ -9,7 +9,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { dataOf, type Harness, startHarness } from "./harness.ts";
+import { activateAda, type Harness, startHarness } from "./harness.ts";
 
 const asyncContext = new AsyncLocalStorage<Context>();
 const manager: ContextManager = {
@@ -48,21 +48,7 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 
 it("follows an event from the request that brought it to the call that told of it, and carries no value", async () => {
   const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
-  const made = dataOf<{ a: { id: string }; d: { id: string } }>(
-    await harness.graphql(
-      `mutation($a:CreateAudienceInput!,$d:CreateDestinationInput!){a:createAudience(input:$a){id} d:createDestination(input:$d){id}}`,
-      {
-        a: { name: "Ada", expression: { value: 'person.name.firstName = "Ada"' } },
-        d: { name: "Receiver", type: "http-profile-export", settings: { url } },
-      },
-    ),
-  );
-  const mapping = [{ source: { kind: "identity", namespace: "CRMID" }, target: "CRMID" }];
-  dataOf(
-    await harness.graphql(`mutation($i:ActivateAudiencesInput!){activateAudiences(input:$i){id}}`, {
-      i: { destinationId: made.d.id, audienceIds: [made.a.id], mapping },
-    }),
-  );
+  await activateAda(harness, url);
   exporter.reset();
   const record = { identityMap: { CRMID: [{ id: "C-4711" }] }, person: { name: { firstName: "Ada" } } };
   await harness.request("/collect/records?datasetId=crm", {
