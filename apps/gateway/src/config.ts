@@ -58,7 +58,7 @@ export interface GatewayConfig {
   readonly filesFolder: string;
   /** Folder that copies of SQLite stores are written to. */
   readonly backupsFolder: string;
-  /** File that the lines of the audit log are appended to; without it the newest are kept in memory alone. */
+  /** File that the lines of the audit log are appended to, for good; without it the newest alone are kept. */
   readonly auditLog?: string;
   readonly roles: readonly Role[];
   /** How long a piece of work stays with a process that says nothing, on a store that several share; milliseconds. */
@@ -282,7 +282,7 @@ export function configWarnings({
   }
   if (store.kind === "mongodb" && auditLog === undefined) {
     warnings.push(
-      "TESSERA_AUDIT_LOG is not set: the newest 10,000 lines of the audit log are kept in memory, and are gone when this process ends.",
+      "TESSERA_AUDIT_LOG is not set: of the audit log the newest 10,000 lines are kept, in the store; older ones are gone.",
     );
   }
   return warnings;

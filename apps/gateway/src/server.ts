@@ -16,7 +16,8 @@ import { createQueryGuard, readTrustedDocuments } from "./graphql/query-guard.ts
 import { createApp } from "./http/app.ts";
 import { createJobs } from "./jobs.ts";
 import { serveWebSockets } from "./http/web-socket.ts";
-import { auditFileOf, openAuditLog } from "./observe/audit.ts";
+import { openAuditPages } from "./observe/audit-pages.ts";
+import { AUDIT_KEPT, auditFileOf, openAuditLog } from "./observe/audit.ts";
 import { createLogger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { createSandboxes } from "./sandboxes.ts";
@@ -48,7 +49,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const { config, clock = Date.now, newId = randomUUID, secret = secretOfEnvironment } = options;
   const log = createLogger(config.logLevel);
   const metrics = createMetrics();
-  const auditLog = await openAuditLog(auditFileOf(config));
   const jobs = createJobs({
     clock,
     newId,
@@ -61,6 +61,14 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   );
   const { defaultSandbox } = config;
   const { store, shared } = await sandboxes.open(defaultSandbox);
+  const pages =
+    shared &&
+    openAuditPages(shared, {
+      processId: newId(),
+      kept: AUDIT_KEPT,
+      onError: (error) => log.error({ err: error }, "writing the audit log failed"),
+    });
+  const auditLog = await openAuditLog(auditFileOf(config), pages);
   const access = await openAccessRegistry(store, { clock, newId, defaultSandbox });
   const following =
     shared &&
@@ -140,8 +148,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await following?.close();
       sandboxes.leaveEvaluations();
       await jobs.close();
-      await sandboxes.close();
       await auditLog.close();
+      await sandboxes.close();
     },
   };
 }

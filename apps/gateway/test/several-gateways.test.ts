@@ -58,6 +58,35 @@ withMongo("gateways that share a store", (uri) => {
       }),
   );
 
+  it(
+    "tell what happened at each other in one audit log, which is there when one has ended",
+    { timeout: 60_000 },
+    () =>
+      both(async (one, other) => {
+        const lines = async (harness: Harness): Promise<readonly (readonly string[])[]> =>
+          (
+            await run<{ auditLog: { action: string; subject: string }[] }>(
+              harness,
+              `{auditLog(first:1000){action subject}}`,
+            )
+          ).auditLog.map(({ action, subject }) => [action, subject]);
+        const saveRole = (harness: Harness, id: string): Promise<unknown> =>
+          run(
+            harness,
+            `mutation($id:ID!){saveRole(input:{id:$id,name:"Some",permissions:[],sandboxes:[]}){id}}`,
+            { id },
+          );
+        await saveRole(one, "first");
+        await expect.poll(() => lines(other), PATIENTLY).toContainEqual(["role.save", "first"]);
+        await saveRole(other, "second");
+        await other.close();
+        expect((await lines(one)).slice(0, 2)).toEqual([
+          ["role.save", "second"],
+          ["role.save", "first"],
+        ]);
+      }),
+  );
+
   it("tell the membership changes of each other, each once", { timeout: 60_000 }, () =>
     both(async (one, other) => {
       const { createAudience } = await run<{ createAudience: { id: string } }>(

@@ -1,20 +1,9 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isObject } from "@tessera/xdm";
 import type { GatewayConfig } from "../config.ts";
-
-/** One line of the audit log: who did what, where, to what. */
-interface AuditEntry {
-  /** ISO 8601 */
-  readonly at: string;
-  readonly principal: string;
-  readonly sandbox: string;
-  readonly requestId: string;
-  readonly action: string;
-  /** An id; for persons the SHA-256 of the identity asked for, so that the log holds no personal data. */
-  readonly subject: string;
-}
+import { type AuditEntry, auditEntryOf } from "./audit-entry.ts";
+import type { AuditPages } from "./audit-pages.ts";
 
 /** An entry at its place in the log. */
 export interface PlacedEntry extends AuditEntry {
@@ -29,11 +18,12 @@ export interface AuditLog {
   readonly newest: (
     limit: number,
     about: { readonly sandbox: string; readonly subject?: string },
-  ) => readonly PlacedEntry[];
+  ) => Promise<readonly PlacedEntry[]>;
   readonly close: () => Promise<void>;
 }
 
-const KEPT = 10_000;
+/** How many entries are at hand, whatever their sandbox. */
+export const AUDIT_KEPT = 10_000;
 /** So much of the end of a file is read at the start: more than the entries that are kept at hand. */
 const TAIL_BYTES = 5_000_000;
 
@@ -45,30 +35,43 @@ export function auditFileOf({
   return auditLog ?? (store.kind === "sqlite" ? `${store.path}.audit.ndjson` : undefined);
 }
 
-/** An audit log; lines are appended to `file` as JSON, and those that it ends with are at hand again after a start. */
-export async function openAuditLog(file?: string): Promise<AuditLog> {
-  const entries: PlacedEntry[] = [];
-  const place = (entry: AuditEntry): void => {
-    const last = entries.at(-1);
-    entries.push({ ...entry, ordinal: last?.at === entry.at ? last.ordinal + 1 : 0 });
-  };
-  if (file !== undefined) for (const entry of await lastEntries(file)) place(entry);
+/**
+ * An audit log. Lines are appended to `file` as JSON. At hand are those of `pages`, which all processes share; without
+ * pages those of this process, and what the file ends with at the start.
+ */
+export async function openAuditLog(file?: string, pages?: AuditPages): Promise<AuditLog> {
+  const own: AuditEntry[] = file === undefined || pages !== undefined ? [] : [...(await lastEntries(file))];
   if (file !== undefined) await mkdir(dirname(file), { recursive: true });
   const stream: WriteStream | undefined =
     file === undefined ? undefined : createWriteStream(file, { flags: "a", mode: 0o600 });
+  const keep = (entry: AuditEntry): void => {
+    own.push(entry);
+    if (own.length > 2 * AUDIT_KEPT) own.splice(0, own.length - AUDIT_KEPT);
+  };
+  const add = pages?.add ?? keep;
   return {
     add: (entry) => {
-      place(entry);
-      if (entries.length > 2 * KEPT) entries.splice(0, entries.length - KEPT);
+      add(entry);
       stream?.write(`${JSON.stringify(entry)}\n`);
     },
-    newest: (limit, { sandbox, subject }) =>
-      entries
+    newest: async (limit, { sandbox, subject }) =>
+      placed((await pages?.entries()) ?? own)
         .filter((entry) => entry.sandbox === sandbox && (subject === undefined || entry.subject === subject))
         .slice(-limit)
         .toReversed(),
-    close: () => new Promise((resolve) => (stream === undefined ? resolve() : stream.end(() => resolve()))),
+    close: async () => {
+      await pages?.close();
+      await new Promise<void>((resolve) => (stream === undefined ? resolve() : stream.end(() => resolve())));
+    },
   };
+}
+
+function placed(entries: readonly AuditEntry[]): readonly PlacedEntry[] {
+  let before: PlacedEntry | undefined;
+  return entries.map((entry) => {
+    before = { ...entry, ordinal: before?.at === entry.at ? before.ordinal + 1 : 0 };
+    return before;
+  });
 }
 
 async function lastEntries(file: string): Promise<readonly AuditEntry[]> {
@@ -79,21 +82,17 @@ async function lastEntries(file: string): Promise<readonly AuditEntry[]> {
     const from = Math.max(0, size - TAIL_BYTES);
     const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(size - from), position: from });
     const lines = buffer.subarray(0, bytesRead).toString("utf8").split("\n");
-    return lines.flatMap(entryOf).slice(-KEPT);
+    return lines.flatMap((line) => entryOn(line) ?? []).slice(-AUDIT_KEPT);
   } finally {
     await handle.close();
   }
 }
 
 /** The entry on a line; none on one that was cut. */
-function entryOf(line: string): readonly AuditEntry[] {
+function entryOn(line: string): AuditEntry | undefined {
   try {
-    const entry: unknown = JSON.parse(line);
-    const names = ["at", "principal", "sandbox", "requestId", "action", "subject"] as const;
-    return isObject(entry) && names.every((name) => typeof entry[name] === "string")
-      ? [entry as unknown as AuditEntry]
-      : [];
+    return auditEntryOf(JSON.parse(line));
   } catch {
-    return [];
+    return undefined;
   }
 }

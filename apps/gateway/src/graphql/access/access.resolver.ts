@@ -2,7 +2,7 @@ import { formatInstant, identityKey } from "@tessera/xdm";
 import { Arg, Args, ArgsType, Ctx, Field, ID, Int, Mutation, Query, Resolver } from "type-graphql";
 import type { ApiKey } from "../../access/access-registry.ts";
 import { secretDigest } from "../../access/principal.ts";
-import type { PlacedEntry } from "../../observe/audit.ts";
+import { AUDIT_KEPT, type PlacedEntry } from "../../observe/audit.ts";
 import { connectionType } from "../connection.type.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
@@ -86,46 +86,41 @@ export class AccessResolver {
     description:
       "Who looked at whom and who changed what, newest first, of the last 10,000. Permission: View User Activity Log.",
   })
-  auditLog(
+  async auditLog(
     @Arg("first", () => Int, { defaultValue: 100, description: "At most so many lines, 1 to 1,000." })
     first: number,
     @Arg("identity", () => IdentityInput, { nullable: true, description: "Only who looked at this one." })
     identity: IdentityInput | undefined,
     @Ctx() context: GatewayContext,
-  ): AuditLine[] {
+  ): Promise<AuditLine[]> {
     demand(context, "view-activity-log");
-    return [
-      ...context.gateway.auditLog.newest(Math.min(Math.max(first, 1), 1_000), {
-        sandbox: context.sandbox.name,
-        ...(identity && { subject: secretDigest(identityKey(identity)) }),
-      }),
-    ];
+    const entries = await context.gateway.auditLog.newest(Math.min(Math.max(first, 1), 1_000), {
+      sandbox: context.sandbox.name,
+      ...(identity && { subject: secretDigest(identityKey(identity)) }),
+    });
+    return [...entries];
   }
 
   @Query(() => AuditLineConnection, {
     description:
       "Who looked at whom and who changed what, page by page, newest first, of the last 10,000. Permission: View User Activity Log.",
   })
-  auditLogConnection(
+  async auditLogConnection(
     @Args(() => AuditPageArgs) { identity, actions, principal, ...page }: AuditPageArgs,
     @Ctx() context: GatewayContext,
-  ): Page<AuditLine> {
+  ): Promise<Page<AuditLine>> {
     demand(context, "view-activity-log");
-    const entries = context.gateway.auditLog
-      .newest(ENTRIES_MAX, {
-        sandbox: context.sandbox.name,
-        ...(identity && { subject: secretDigest(identityKey(identity)) }),
-      })
-      .filter(
-        (entry) =>
-          (!actions || actions.includes(entry.action)) && (!principal || entry.principal === principal),
-      );
+    const newest = await context.gateway.auditLog.newest(AUDIT_KEPT, {
+      sandbox: context.sandbox.name,
+      ...(identity && { subject: secretDigest(identityKey(identity)) }),
+    });
+    const entries = newest.filter(
+      (entry) =>
+        (!actions || actions.includes(entry.action)) && (!principal || entry.principal === principal),
+    );
     return pageOf(inOrder(entries, LOG), LOG, page);
   }
 }
-
-/** Entries of a sandbox that can be paged through. */
-const ENTRIES_MAX = 10_000;
 
 const LOG: Order<PlacedEntry> = {
   list: "auditLog",
