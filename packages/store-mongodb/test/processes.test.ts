@@ -10,7 +10,7 @@ const KILLED_AFTER = 7;
 withMongo("several processes", ({ uri, fresh, open }) => {
   test(
     "four write to the same three persons, one is killed: nothing is lost and nothing is doubled",
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async () => {
       const database = fresh();
       const store = await open({ database });

@@ -1,7 +1,7 @@
 // A process that adds to shared persons, one event at a time, until it has added as many as it was told.
 import { writeSync } from "node:fs";
 import type { HubCommit, PersonState } from "@tessera/profile-store";
-import { openMongoStore } from "../src/index.ts";
+import { MongoStoreError, openMongoStore } from "../src/index.ts";
 
 const [, , uri = "", database = "", name = "", count = "0", persons = "3"] = process.argv;
 const store = await openMongoStore({ uri, database });
@@ -45,13 +45,23 @@ function commitOf(person: PersonState | undefined, owner: string, id: string): H
   };
 }
 
+/** False where the same may be tried again: what a killed process left open is in the way for up to a minute. */
+async function committed(commit: HubCommit): Promise<boolean> {
+  try {
+    return (await store.commit(commit)).ok;
+  } catch (error) {
+    if (error instanceof MongoStoreError && error.retryable) return false;
+    throw error;
+  }
+}
+
 for (let done = 0; done < Number(count);) {
   const owner = `P:${done % Number(persons)}`;
   const id = `${name} ${done}`;
   const seen = await store.load([owner], [id]);
   // An unknown outcome of an earlier try may have been a success: then the event is there.
   const stored = seen.knownEvents.has(id);
-  const ok = stored || (await store.commit(commitOf(seen.persons.get(owner), owner, id))).ok;
+  const ok = stored || (await committed(commitOf(seen.persons.get(owner), owner, id)));
   if (!ok) continue;
   done += 1;
   writeSync(1, `${id}\n`);
