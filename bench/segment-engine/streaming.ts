@@ -1,9 +1,5 @@
 //   npx node --conditions=@tessera/source --expose-gc bench/segment-engine/streaming.ts [--json] [--quick]
-// One event arrives for a person with 40 past events, 200 audiences: in memory, and durable from compact rows.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+// One event arrives for a person with 40 past events, 200 audiences, in memory.
 import { compileAudiences, compileStream, type PersonView, type StreamState } from "@tessera/segment-engine";
 import { bars } from "./chart.ts";
 import { CONTENDERS } from "./contenders.ts";
@@ -22,7 +18,6 @@ import {
 
 const PERSONS = 20_000;
 const EVENTS = 60_000;
-const COMMIT = 1_000;
 const list = audiences(200);
 const compiled = compileAudiences(definitions(list));
 if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
@@ -161,58 +156,6 @@ function medians(rounds: readonly Latency[]): Latency {
   };
 }
 
-/** State rows in SQLite with every commit on the disk (WAL, synchronous FULL), 1,000 events a commit. */
-function durable(): Readonly<Record<string, number>> {
-  const folder = mkdtempSync(join(tmpdir(), "tessera-stream-"));
-  const store = new DatabaseSync(join(folder, "state.db"));
-  store.exec(
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE state (id INTEGER PRIMARY KEY, row BLOB NOT NULL); CREATE TABLE membership (n INTEGER PRIMARY KEY, id INTEGER, audience TEXT, member INTEGER, at INTEGER)",
-  );
-  const write = store.prepare("INSERT OR REPLACE INTO state VALUES (?, ?)");
-  const read = store.prepare("SELECT row FROM state WHERE id = ?");
-  const changed = store.prepare("INSERT INTO membership (id, audience, member, at) VALUES (?, ?, ?, ?)");
-  store.exec("BEGIN");
-  let bytes = 0;
-  sample.forEach((profile, person) => {
-    const row = stream.encode(stream.rebuild(view(profile), NOW));
-    bytes += row.length;
-    write.run(person, row);
-  });
-  store.exec("COMMIT");
-  const commits: number[] = [];
-  let changes = 0;
-  const began = performance.now();
-  const total = 30_000;
-  const events = arrivals(total, 0);
-  for (let first = 0; first < total; first += COMMIT) {
-    const from = performance.now();
-    store.exec("BEGIN");
-    for (const { person, event } of events.slice(first, first + COMMIT)) {
-      const row = read.get(person)?.["row"];
-      const state = row instanceof Uint8Array ? stream.decode(row) : undefined;
-      if (state === undefined) throw new Error("Expected a state row.");
-      for (const { audienceId, member, at } of stream.apply(state, { at: event.ts, events: [event] })) {
-        changed.run(person, audienceId, member ? 1 : 0, at);
-        changes++;
-      }
-      write.run(person, stream.encode(state));
-    }
-    store.exec("COMMIT");
-    commits.push(performance.now() - from);
-  }
-  const passed = performance.now() - began;
-  store.close();
-  rmSync(folder, { recursive: true });
-  const times = Float64Array.from(commits);
-  return {
-    "events/s": Math.round((total * 1_000) / passed),
-    "commit p50 ms": Number(percentile(times, 0.5).toFixed(1)),
-    "commit p99 ms": Number(percentile(times, 0.99).toFixed(1)),
-    "membership changes": changes,
-    "bytes a state row": Math.round(bytes / PERSONS),
-  };
-}
-
 check();
 globalThis.gc?.();
 const heapBefore = process.memoryUsage().heapUsed;
@@ -233,11 +176,6 @@ const rows = [...peers, { name: "Tessera, event by event", able: list.length, ..
   "x fastest peer": rounded(fastest / row.mean),
 }));
 report("One event on a person with 40 past events, 200 audiences (in memory)", rows, about);
-report(
-  "Durable: state rows in SQLite, WAL with synchronous FULL, commits of 1,000 events",
-  [durable()],
-  about,
-);
 report("Memory", [{ "bytes a person in memory": heapState, ...stream.size }], about);
 keep(
   "segment-engine-streaming.svg",
