@@ -5,6 +5,7 @@ import type { AudiencePlan } from "../plan.ts";
 import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts";
 import { EventDispatch } from "../rows/dispatch.ts";
 import { EventFold } from "../rows/event-fold.ts";
+import { LeafSets, PASSING } from "../rows/leaf-sets.ts";
 import { plainPath } from "../rows/item-condition.ts";
 import { type Program, programOf } from "../rows/program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "../rows/sliced.ts";
@@ -85,38 +86,11 @@ export function compileColumns(
 /** The leaves on attributes that some columns decide. */
 interface Decided {
   readonly columns: readonly number[];
-  readonly holding: (attributes: JsonObject) => Int32Array;
-  /** The same by the value of the one column, where that is all that is looked at. */
-  readonly holdingValue: ((value: unknown) => Int32Array) | undefined;
-  /** The distinct sets of leaves that hold together. */
-  readonly sets: LeafSets;
-  /** When one column decides: for each code one more than its set, 0 when that is not known yet. */
+  readonly group: AttributeGroup;
+  /** When one column decides: for each code the set of the leaves that hold, 0 when that is not known yet. */
   byCode: Int32Array;
   /** When several columns decide: the set by codes joined. */
   readonly byCodes: Map<string, number>;
-}
-
-/** Distinct sets of leaves, side by side: the many values of a column come down to few of them. */
-class LeafSets {
-  readonly #numbers = new Map<string, number>();
-  /** Set s is `leaves[start[s]]` to `leaves[start[s + 1] - 1]`. */
-  start: Int32Array = new Int32Array(16);
-  leaves: Int32Array = new Int32Array(64);
-
-  numberOf(leaves: Int32Array): number {
-    const key = leaves.length === 0 ? "" : leaves.join();
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    const number = this.#numbers.size;
-    const first = this.start[number] ?? 0;
-    const end = first + leaves.length;
-    if (number + 2 > this.start.length) this.start = longer(this.start, number + 2);
-    if (end > this.leaves.length) this.leaves = longer(this.leaves, end);
-    this.leaves.set(leaves, first);
-    this.start[number + 1] = end;
-    this.#numbers.set(key, number);
-    return number;
-  }
 }
 
 function longer(list: Int32Array, least: number): Int32Array {
@@ -129,6 +103,8 @@ function longer(list: Int32Array, least: number): Int32Array {
 class ColumnReader {
   readonly #columns: Columns;
   readonly #context = new EvaluationContext();
+  /** The sets of leaves that hold together. */
+  readonly #sets: LeafSets;
   readonly #decided: readonly Decided[];
   readonly #clocks: readonly {
     readonly leaf: number;
@@ -146,14 +122,17 @@ class ColumnReader {
   readonly #looksAtEvents: boolean;
   /** For each folded value its column, -1 when the kind tells it. */
   readonly #valueColumns: readonly number[];
-  readonly #numbers: (readonly number[] | undefined)[][];
+  readonly #numbers: (number | readonly number[] | undefined)[][];
   #chunk: ColumnChunk | undefined;
 
   constructor(program: Program, columns: Columns) {
     const { leaves, conditions } = program;
     this.#columns = columns;
     const { layout } = columns;
-    this.#decided = attributeGroups(leaves, this.#context).map((group) => decidedBy(group, program, layout));
+    this.#sets = new LeafSets(leaves.length, Infinity);
+    this.#decided = attributeGroups(leaves, this.#context, this.#sets).map((group) =>
+      decidedBy(group, program, layout),
+    );
     this.#codes = this.#decided.map(
       ({ columns: { length } }) => new Int32Array(length === 1 ? CHUNK_PERSONS : 0),
     );
@@ -212,31 +191,35 @@ class ColumnReader {
     const { byCode } = decided;
     for (let person = 0; person < chunk.persons; person++) {
       const code = codes[person] ?? 0;
-      if (byCode[code] === 0) byCode[code] = 1 + decided.sets.numberOf(this.#learn(decided, code));
+      if (byCode[code] === 0) byCode[code] = this.#learn(decided, code);
     }
   }
 
-  #attributes({ byCode, sets }: Decided, codes: Int32Array, first: number, end: number): void {
+  #attributes({ byCode }: Decided, codes: Int32Array, first: number, end: number): void {
     const { nodes } = this.#sliced;
-    const { start, leaves } = sets;
+    const { code } = this.#sets;
     for (let person = first; person < end; person++) {
-      const set = (byCode[codes[person] ?? 0] ?? 1) - 1;
-      const last = start[set + 1] ?? 0;
+      const set = byCode[codes[person] ?? 0] ?? 0;
+      const last = set + (code[set] ?? 0);
       const lane = 1 << (person & 31);
-      for (let at = start[set] ?? 0; at < last; at++) {
-        const leaf = leaves[at] ?? 0;
+      for (let at = set + 1; at <= last; at++) {
+        const leaf = code[at] ?? 0;
         nodes[leaf] = (nodes[leaf] ?? 0) | lane;
       }
     }
   }
 
-  #learn(decided: Decided, code: number): Int32Array {
-    const [column = 0] = decided.columns;
+  /** The set of leaves that hold for a code; it stays. */
+  #learn({ columns: [column = 0], group }: Decided, code: number): number {
     const path = this.#columns.layout.attributes[column] ?? "";
     const value = this.#columns.dictionaries[column]?.value(code);
-    if (decided.holdingValue !== undefined && (typeof value !== "object" || value === null))
-      return decided.holdingValue(value);
-    return decided.holding(objectOf([path], [value]));
+    if (group.direct && (typeof value !== "object" || value === null))
+      return this.#kept(group.setFor(value, NOTHING));
+    return this.#kept(group.setOf(objectOf([path], [value])));
+  }
+
+  #kept(set: number): number {
+    return set === PASSING ? this.#sets.keep(this.#sets.leavesOf(set)) : set;
   }
 
   /** The same where several columns decide together. */
@@ -246,17 +229,18 @@ class ColumnReader {
     { first, end }: { readonly first: number; readonly end: number },
   ): void {
     const { nodes } = this.#sliced;
-    const { columns, sets, byCodes } = decided;
+    const { columns, group, byCodes } = decided;
     for (let person = first; person < end; person++) {
       const key = columns.map((column) => chunk.codes[column]?.[person] ?? 0).join(" ");
       let set = byCodes.get(key);
       if (set === undefined) {
-        set = sets.numberOf(decided.holding(this.#object(columns, chunk, person)));
+        set = this.#kept(group.setOf(this.#object(columns, chunk, person)));
         byCodes.set(key, set);
       }
-      const last = sets.start[set + 1] ?? 0;
-      for (let at = sets.start[set] ?? 0; at < last; at++) {
-        const leaf = sets.leaves[at] ?? 0;
+      const { code } = this.#sets;
+      const last = set + (code[set] ?? 0);
+      for (let at = set + 1; at <= last; at++) {
+        const leaf = code[at] ?? 0;
         nodes[leaf] = (nodes[leaf] ?? 0) | (1 << (person & 31));
       }
     }
@@ -280,14 +264,14 @@ class ColumnReader {
     }
   }
 
-  #numbersOf(value: number, place: number): readonly number[] {
+  #numbersOf(value: number, place: number): number | readonly number[] {
     const column = this.#valueColumns[value] ?? -1;
     const codes = column < 0 ? this.#chunk?.kinds : this.#chunk?.values[column];
     const code = codes?.[place] ?? 0;
     return this.#numbers[value]?.[code] ?? this.#learnNumbers(value, code);
   }
 
-  #learnNumbers(value: number, code: number): readonly number[] {
+  #learnNumbers(value: number, code: number): number | readonly number[] {
     const column = this.#valueColumns[value] ?? -1;
     const folded = this.#fold.values[value];
     if (folded === undefined) return [];
@@ -300,7 +284,7 @@ class ColumnReader {
     const taken = folded.code.run(this.#context);
     const numbers =
       typeof taken === "number"
-        ? [taken]
+        ? taken
         : folded.spread && Array.isArray(taken)
           ? taken.filter((item) => typeof item === "number")
           : [];
@@ -346,9 +330,7 @@ function decidedBy(group: AttributeGroup, program: Program, layout: ColumnLayout
   }
   return {
     columns: [...paths].map((path) => layout.attributes.indexOf(path)),
-    holding: (attributes) => group.holding(attributes),
-    holdingValue: group.direct ? (value) => group.holdingFor(value, NOTHING) : undefined,
-    sets: new LeafSets(),
+    group,
     byCode: new Int32Array(0),
     byCodes: new Map(),
   };

@@ -6,11 +6,10 @@ import { TEXT_TESTS } from "../evaluate/text.ts";
 import { fieldOf, truth } from "../evaluate/values.ts";
 import { equalityOf, foldedEqualityOf, plainPath } from "./item-condition.ts";
 import type { AttributeLeaf, Leaf } from "./leaf.ts";
+import { type LeafSets, PASSING } from "./leaf-sets.ts";
 
 /** How many values of a path are remembered with the conditions that hold for them. */
 const REMEMBERED = 8_192;
-
-const NONE: Int32Array = new Int32Array(0);
 
 /** The conditions on one path, found by its value. */
 export interface AttributeGroup {
@@ -20,18 +19,19 @@ export interface AttributeGroup {
   /** Its leaves are `first` to `end - 1`. */
   readonly first: number;
   readonly end: number;
-  /** The numbers of the leaves that hold. Only valid until the next call. */
-  readonly holding: (attributes: JsonObject) => Int32Array;
-  /** Whether nothing but the value at the path is looked at: then `holdingFor` needs no attributes. */
+  /** Whether nothing but the value at the path is looked at: then `setFor` needs no attributes. */
   readonly direct: boolean;
-  /** The same for a value of the path that is no object; the answer stays valid. */
-  readonly holdingFor: (value: unknown, attributes: JsonObject) => Int32Array;
+  /** The set of the leaves that hold, by the value at the path. */
+  setFor(value: unknown, attributes: JsonObject): number;
+  /** The same, where the value is still to be read. */
+  setOf(attributes: JsonObject): number;
 }
 
-/** Groups the leaves on attributes by path. Leaves of one path are neighbours already. */
+/** Groups the leaves on attributes by path. Leaves of one path are neighbours already. Which hold is put into `sets`. */
 export function attributeGroups(
   leaves: readonly Leaf[],
   context: EvaluationContext,
+  sets: LeafSets,
 ): readonly AttributeGroup[] {
   const groups: AttributeGroup[] = [];
   let first = 0;
@@ -45,7 +45,7 @@ export function attributeGroups(
       if (next?.kind !== "attribute" || next.path?.join("\u0000") !== path) break;
       end++;
     }
-    groups.push(groupOf(leaves.slice(first, end) as AttributeLeaf[], first, context));
+    groups.push(new Group(leaves.slice(first, end) as AttributeLeaf[], first, { context, sets }));
     first = end;
   }
   return groups;
@@ -61,55 +61,69 @@ function valueAt(attributes: JsonObject, path: readonly string[]): unknown {
   return value;
 }
 
-function groupOf(
-  leaves: readonly AttributeLeaf[],
-  first: number,
-  context: EvaluationContext,
-): AttributeGroup {
-  const [leaf] = leaves;
-  const path = leaf?.path;
-  const end = first + leaves.length;
-  const reads = [...new Set(leaves.flatMap((one) => one.reads))];
-  const tests = leaves.map((one) => testOf(one, context));
-  const direct =
-    path !== undefined && leaves.every(({ node }) => node !== "refuses" && directTest(node) !== undefined);
-  const slow = (attributes: JsonObject, value: unknown): Int32Array => {
-    context.attributes = attributes;
-    context.generation++;
-    const found: number[] = [];
-    for (let index = 0; index < tests.length; index++)
-      if (tests[index]?.(attributes, value) === true) found.push(first + index);
-    return found.length === 0 ? NONE : Int32Array.from(found);
-  };
-  if (path === undefined) {
-    const holdingFor = (_value: unknown, attributes: JsonObject): Int32Array => slow(attributes, undefined);
-    return {
-      path,
-      reads,
-      first,
-      end,
-      direct,
-      holding: (attributes) => slow(attributes, undefined),
-      holdingFor,
-    };
+class Group implements AttributeGroup {
+  readonly path: readonly string[] | undefined;
+  readonly reads: readonly string[];
+  readonly first: number;
+  readonly end: number;
+  readonly direct: boolean;
+  readonly #context: EvaluationContext;
+  readonly #sets: LeafSets;
+  readonly #tests: readonly Test[];
+  readonly #cuts: Float64Array | undefined;
+  /** The sets that are known already: by the interval a number lies in (0: not yet), and by value. */
+  readonly #byInterval: Int32Array;
+  readonly #byValue = new Map<unknown, number>();
+
+  constructor(
+    leaves: readonly AttributeLeaf[],
+    first: number,
+    { context, sets }: { readonly context: EvaluationContext; readonly sets: LeafSets },
+  ) {
+    this.path = leaves[0]?.path;
+    this.first = first;
+    this.end = first + leaves.length;
+    this.reads = [...new Set(leaves.flatMap((one) => one.reads))];
+    this.direct =
+      this.path !== undefined &&
+      leaves.every(({ node }) => node !== "refuses" && directTest(node) !== undefined);
+    this.#context = context;
+    this.#sets = sets;
+    this.#tests = leaves.map((one) => testOf(one, context));
+    this.#cuts = this.path && cutsOf(leaves);
+    this.#byInterval = new Int32Array(2 * (this.#cuts?.length ?? 0) + 1);
   }
-  const cuts = cutsOf(leaves);
-  const byInterval: (Int32Array | undefined)[] = [];
-  const known = new Map<unknown, Int32Array>();
-  const holdingFor = (value: unknown, attributes: JsonObject): Int32Array => {
-    if (typeof value === "number" && cuts !== undefined && value === value) {
-      const interval = intervalOf(cuts, value);
-      return (byInterval[interval] ??= slow(attributes, value));
+
+  setOf(attributes: JsonObject): number {
+    return this.setFor(this.path && valueAt(attributes, this.path), attributes);
+  }
+
+  setFor(value: unknown, attributes: JsonObject): number {
+    if (typeof value === "number" && this.#cuts !== undefined && value === value) {
+      const interval = intervalOf(this.#cuts, value);
+      const known = this.#byInterval[interval] ?? 0;
+      if (known !== 0) return known;
+      return (this.#byInterval[interval] = this.#sets.keep(this.#holding(value, attributes)));
     }
-    if (typeof value === "object" && value !== null) return slow(attributes, value);
-    const found = known.get(value);
-    if (found !== undefined) return found;
-    const holding = slow(attributes, value);
-    if (known.size < REMEMBERED) known.set(value, holding);
-    return holding;
-  };
-  const holding = (attributes: JsonObject): Int32Array => holdingFor(valueAt(attributes, path), attributes);
-  return { path, reads, first, end, direct, holding, holdingFor };
+    if (this.path === undefined || (typeof value === "object" && value !== null))
+      return this.#sets.pass(this.#holding(value, attributes));
+    const known = this.#byValue.get(value);
+    if (known !== undefined) return known;
+    const holding = this.#holding(value, attributes);
+    if (this.#byValue.size >= REMEMBERED) return this.#sets.pass(holding);
+    const set = this.#sets.keep(holding);
+    if (set !== PASSING) this.#byValue.set(value, set);
+    return set;
+  }
+
+  #holding(value: unknown, attributes: JsonObject): readonly number[] {
+    this.#context.attributes = attributes;
+    this.#context.generation++;
+    const found: number[] = [];
+    for (let index = 0; index < this.#tests.length; index++)
+      if (this.#tests[index]?.(attributes, value) === true) found.push(this.first + index);
+    return found;
+  }
 }
 
 type Test = (attributes: JsonObject, value: unknown) => boolean;

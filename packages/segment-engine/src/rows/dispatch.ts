@@ -19,7 +19,8 @@ const SEPARATOR = "\u0000";
 /** At the front of a path whose texts are compared without regard to case. */
 const FOLDED = "\u0001";
 
-interface Entry {
+/** A condition with the fields it compares. */
+export interface Entry {
   readonly number: number;
   readonly code: Code;
   readonly slot: number;
@@ -28,7 +29,8 @@ interface Entry {
   readonly plain: boolean;
 }
 
-interface Branch {
+/** A field to look up. */
+export interface Branch {
   readonly fields: readonly FieldName[];
   /** The name, when it is one field that can be asked for as it is. */
   readonly name: string | undefined;
@@ -38,7 +40,8 @@ interface Branch {
   readonly rest: Tree | undefined;
 }
 
-interface Tree {
+/** Conditions sorted by the fields they compare. */
+export interface Tree {
   readonly accepted: readonly number[];
   readonly tested: readonly Entry[];
   readonly branch: Branch | undefined;
@@ -46,7 +49,7 @@ interface Tree {
 
 /** Finds the conditions an event fulfils by looking its fields up, and tests only those that may hold. */
 export class EventDispatch {
-  readonly #tree: Tree;
+  readonly tree: Tree;
   readonly #context: EvaluationContext;
   /** The conditions found last, in `found[0]` to `found[count - 1]`. */
   readonly found: Int32Array;
@@ -55,14 +58,14 @@ export class EventDispatch {
   constructor(conditions: readonly EventCondition[], context: EvaluationContext) {
     this.#context = context;
     this.found = new Int32Array(conditions.length);
-    this.#tree = grow(conditions.map(entryOf), new Set());
+    this.tree = grow(conditions.map(entryOf), new Set());
   }
 
   /** How many conditions the event fulfils; their numbers are in `found`. */
   match(event: ExperienceEvent | JsonObject): number {
     this.#count = 0;
     this.#context.generation++;
-    this.#visit(this.#tree, event);
+    this.#visit(this.tree, event);
     return this.#count;
   }
 
@@ -76,15 +79,21 @@ export class EventDispatch {
       if (truth(entry.code.run(this.#context))) this.found[this.#count++] = entry.number;
     }
     if (branch === undefined) return;
-    const { name, fields } = branch;
-    let value: unknown = name === undefined ? event : event[name];
-    if (name === undefined)
-      for (let index = 0; index < fields.length; index++) value = fieldAt(value, fields[index]);
-    if (branch.folded) value = typeof value === "string" ? value.toLowerCase() : undefined;
-    const next = branch.byValue.get(value);
+    const next = branch.byValue.get(valueOf(branch, event));
     if (next !== undefined) this.#visit(next, event);
     if (branch.rest !== undefined) this.#visit(branch.rest, event);
   }
+}
+
+/** What an event has in the field of a branch. */
+export function valueOf(branch: Branch, event: JsonObject): unknown {
+  const { name, fields } = branch;
+  // By far the most asked for: a field of its own in the code is found where the last event had it.
+  let value: unknown = name === "eventType" ? event["eventType"] : name === undefined ? event : event[name];
+  if (name === undefined)
+    for (let index = 0; index < fields.length; index++) value = fieldAt(value, fields[index]);
+  if (branch.folded) return typeof value === "string" ? value.toLowerCase() : undefined;
+  return value;
 }
 
 function entryOf(condition: EventCondition, number: number): Entry {

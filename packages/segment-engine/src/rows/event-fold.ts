@@ -26,8 +26,8 @@ export interface EventRun {
 /** Numbers before the parts of what an event does: which it is, and how many counters, seconds, firsts, folds, feeds. */
 const HEAD = 6;
 
-/** Gives the numbers that a folded value stands for in the event at a place of the run. */
-export type Numbers = (value: number, place: number) => readonly number[];
+/** Gives the number, or the numbers, that a folded value stands for in the event at a place of the run. */
+export type Numbers = (value: number, place: number) => number | readonly number[];
 
 /**
  * Answers all leaves on events of one person at one moment, in one pass over the events. The earliest time that lies
@@ -171,7 +171,7 @@ export class EventFold {
   }
 
   /** Writes down what an event does that fulfils these conditions; gives where it begins, 0 for nothing. */
-  startOf(conditions: Int32Array): number {
+  startOf(conditions: Iterable<number>): number {
     const [counters, seconds, firsts, folds, feeds]: [number[], number[], number[], number[], number[]] = [
       [],
       [],
@@ -276,8 +276,8 @@ export class EventFold {
 
   #oldestOf(start: number): number {
     const code = this.#code;
-    const always = [2, 3, 5].some((part) => (code[start + part] ?? 0) > 0);
-    if (always) return -Infinity;
+    // Sequences look at all events.
+    if ((code[start + 2] ?? 0) + (code[start + 3] ?? 0) + (code[start + 5] ?? 0) > 0) return -Infinity;
     let oldest = Infinity;
     const counters = code[start + 1] ?? 0;
     const end = start + HEAD + counters + (code[start + 4] ?? 0);
@@ -298,6 +298,11 @@ export class EventFold {
     const fold = this.#allFolds[number];
     if (fold === undefined) return;
     const numbers = this.#numbers(fold.value, place);
+    if (typeof numbers === "number") {
+      this.#sums[number] = (this.#sums[number] ?? 0) + numbers;
+      this.#folded[number] = (this.#folded[number] ?? 0) + 1;
+      return;
+    }
     for (let at = 0; at < numbers.length; at++) {
       this.#sums[number] = (this.#sums[number] ?? 0) + (numbers[at] ?? 0);
       this.#folded[number] = (this.#folded[number] ?? 0) + 1;

@@ -1,13 +1,15 @@
-import type { JsonObject } from "@tessera/xdm";
+import type { ExperienceEvent, JsonObject } from "@tessera/xdm";
 import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
 import { instantOf } from "../time/calendar.ts";
 import { type AttributeGroup, attributeGroups } from "./attribute-index.ts";
-import { EventDispatch } from "./dispatch.ts";
+import { EventKinds } from "./event-kinds.ts";
 import { EventFold } from "./event-fold.ts";
-import type { ClockLeaf, HistoryLeaf } from "./leaf.ts";
-import { AttributeReader } from "./attribute-reader.ts";
+import type { ClockLeaf, FoldedValue, HistoryLeaf } from "./leaf.ts";
+import { plainPath } from "./item-condition.ts";
+import { LeafSets } from "./leaf-sets.ts";
+import { AttributeReader, fieldAt, type FieldName, fieldName } from "./attribute-reader.ts";
 import { programOf } from "./program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "./sliced.ts";
 
@@ -32,37 +34,41 @@ class Rows implements RowPlan {
   readonly #plan: AudiencePlan;
   readonly #context = new EvaluationContext();
   readonly #groups: readonly AttributeGroup[];
+  readonly #sets: LeafSets;
   readonly #reader: AttributeReader;
-  readonly #dispatch: EventDispatch;
+  readonly #eventKinds: EventKinds<number>;
   readonly #fold: EventFold;
   readonly #sliced: SlicedProgram;
   readonly #others: readonly (readonly [number, ClockLeaf | HistoryLeaf])[];
   readonly #ids: readonly string[];
   readonly #found: Int32Array;
   readonly #looksAtEvents: boolean;
-  /** For each condition what an event does that fulfils it. */
-  readonly #startOf: Int32Array;
-  /** The events of a person that fulfil a condition: their times, the condition, the events themselves. */
+  /** For each folded value its path, when it is no more than that. */
+  readonly #paths: readonly (readonly FieldName[] | undefined)[];
+  /** For each kind of event where what it does begins; kind 0 does nothing. */
+  #startOf: Int32Array = new Int32Array(64);
+  #kindsKnown = 1;
+  /** The events of a person that do something: their times, their kinds, the events themselves. */
   #times: Float64Array = new Float64Array(64);
   #kinds: Int32Array = new Int32Array(64);
   readonly #matched: JsonObject[] = [];
+  readonly #stamps: (string | undefined)[] = [];
 
   constructor(plan: AudiencePlan) {
     this.#plan = plan;
     const program = programOf(plan);
     const { leaves, conditions } = program;
-    this.#groups = attributeGroups(leaves, this.#context);
+    this.#sets = new LeafSets(leaves.length);
+    this.#groups = attributeGroups(leaves, this.#context, this.#sets);
     this.#reader = new AttributeReader(this.#groups.map((group) => group.path));
-    this.#dispatch = new EventDispatch(conditions, this.#context);
     this.#sliced = new SlicedProgram(program);
     this.#fold = new EventFold(leaves, conditions.length, {
       context: this.#context,
       nodes: this.#sliced.nodes,
       numbers: (value, place) => this.#numbers(value, place),
     });
-    this.#startOf = Int32Array.from(conditions, (_, condition) =>
-      this.#fold.startOf(Int32Array.of(condition)),
-    );
+    this.#eventKinds = new EventKinds(conditions, this.#context, (fulfilled) => this.#learnKind(fulfilled));
+    this.#paths = this.#fold.values.map(({ node }) => plainPath(node)?.map(fieldName));
     this.#others = leaves.flatMap((leaf, number) =>
       leaf.kind === "clock" || leaf.kind === "history" ? [[number, leaf] as const] : [],
     );
@@ -91,8 +97,9 @@ class Rows implements RowPlan {
     this.#sliced.clear();
     this.#person(person, now, 1);
     const count = this.#sliced.runOne(this.#found);
-    const members: string[] = [];
-    for (let index = 0; index < count; index++) members.push(this.#ids[this.#found[index] ?? 0] ?? "");
+    // As long as needed from the start, and every place of it written.
+    const members = this.#ids.slice(0, count);
+    for (let index = 0; index < count; index++) members[index] = this.#ids[this.#found[index] ?? 0] ?? "";
     return members;
   }
 
@@ -102,9 +109,11 @@ class Rows implements RowPlan {
     const values = this.#reader.read(attributes);
     const groups = this.#groups;
     for (let index = 0; index < groups.length; index++) {
-      const holding = groups[index]?.holdingFor(values[index], attributes) ?? NONE;
-      for (let at = 0; at < holding.length; at++) {
-        const leaf = holding[at] ?? 0;
+      const set = groups[index]?.setFor(values[index], attributes) ?? 0;
+      const { code } = this.#sets;
+      const end = set + (code[set] ?? 0);
+      for (let at = set + 1; at <= end; at++) {
+        const leaf = code[at] ?? 0;
         nodes[leaf] = (nodes[leaf] ?? 0) | lane;
       }
     }
@@ -112,39 +121,76 @@ class Rows implements RowPlan {
     if (this.#others.length > 0) this.#rest(person, now, lane);
   }
 
-  #numbers(value: number, place: number): readonly number[] {
+  #numbers(value: number, place: number): number | readonly number[] {
     const folded = this.#fold.values[value];
     if (folded === undefined) return [];
-    this.#context.env[folded.slot] = this.#matched[place];
-    const taken = folded.code.run(this.#context);
-    if (typeof taken === "number") return [taken];
+    const taken = this.#taken(folded, this.#paths[value], this.#matched[place]);
+    if (typeof taken === "number") return taken;
     return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
   }
 
+  #taken(
+    { slot, code }: FoldedValue,
+    path: readonly FieldName[] | undefined,
+    event: JsonObject | undefined,
+  ): unknown {
+    if (path === undefined) {
+      this.#context.env[slot] = event;
+      return code.run(this.#context);
+    }
+    let taken: unknown = event;
+    for (let index = 0; index < path.length; index++) taken = fieldAt(taken, path[index]);
+    return taken;
+  }
+
   #events(person: PersonView, now: number, lane: number): void {
-    const dispatch = this.#dispatch;
+    const kinds = this.#eventKinds;
     const fold = this.#fold;
     fold.person(lane);
     const { events } = person;
-    // In order of time: when the last one has happened all have, and the time of those that fulfil nothing is not read.
+    // In order of time: when the last one has happened all have, and the time of those that do nothing is not read.
     let places = 0;
     const allHappened = timeOf(events[events.length - 1]) <= now;
     for (let index = 0; index < events.length; index++) {
       const event = events[index];
       if (event === undefined) continue;
       if (!allHappened && timeOf(event) > now) break;
-      const count = dispatch.match(event);
-      if (count === 0) continue;
-      const time = timeOf(event);
-      if (places + count > this.#times.length) this.#widen(places + count);
-      for (let own = 0; own < count; own++) {
-        this.#times[places] = time === time ? time : -Infinity;
-        this.#kinds[places] = dispatch.found[own] ?? 0;
-        this.#matched[places++] = event;
-      }
+      const kind = kinds.of(event);
+      if (kind.own !== 0) this.#put(places++, kind.own, event);
+      if (kind.open)
+        for (const own of kinds.more(kind, event)) if (own !== 0) this.#put(places++, own, event);
+    }
+    // In a loop of its own: what the loop above fetches from memory for the next event then does not wait for this.
+    const times = this.#times;
+    const stamps = this.#stamps;
+    for (let place = 0; place < places; place++) {
+      const stamp = stamps[place];
+      const time = stamp === undefined ? Number.NaN : instantOf(stamp);
+      times[place] = time === time ? time : -Infinity;
     }
     fold.run({ times: this.#times, kinds: this.#kinds, startOf: this.#startOf }, 0, places);
     fold.end();
+  }
+
+  /** The number of the kind of events that fulfil these conditions. */
+  #learnKind(conditions: readonly number[]): number {
+    const start = this.#fold.startOf(conditions);
+    if (start === 0) return 0;
+    if (this.#kindsKnown === this.#startOf.length) {
+      const longer = new Int32Array(2 * this.#kindsKnown);
+      longer.set(this.#startOf);
+      this.#startOf = longer;
+    }
+    this.#startOf[this.#kindsKnown] = start;
+    return this.#kindsKnown++;
+  }
+
+  #put(place: number, kind: number, event: ExperienceEvent): void {
+    if (place >= this.#times.length) this.#widen(place + 1);
+    const stamp: unknown = event.timestamp;
+    this.#stamps[place] = typeof stamp === "string" ? stamp : undefined;
+    this.#kinds[place] = kind;
+    this.#matched[place] = event;
   }
 
   #widen(least: number): void {
@@ -176,5 +222,3 @@ function timeOf(event: PersonView["events"][number] | undefined): number {
   const stamp = event?.timestamp;
   return typeof stamp === "string" ? instantOf(stamp) : Number.NaN;
 }
-
-const NONE: Int32Array = new Int32Array(0);

@@ -84,6 +84,7 @@ function within(unit: TimeUnit): Window {
 
 /** The earliest time that lies in a window at a moment; times after it lie in it too. */
 export function earliestIn(window: Window, now: number): number {
+  if (window.span !== undefined) return now - window.span;
   let out = 1;
   while (window.until(now - out) >= now) {
     out *= 2;

@@ -3,6 +3,7 @@ import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
 import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts";
+import { LeafSets } from "../rows/leaf-sets.ts";
 import { EventDispatch } from "../rows/dispatch.ts";
 import type { ClockLeaf, HistoryLeaf } from "../rows/leaf.ts";
 import { AND, NOT, type Program, programOf } from "../rows/program.ts";
@@ -35,6 +36,7 @@ class Stream implements StreamPlan {
   readonly #fingerprint: number;
   readonly #context = new EvaluationContext();
   readonly #groups: readonly AttributeGroup[];
+  readonly #sets: LeafSets;
   readonly #dispatch: EventDispatch;
   readonly #windows: KeptWindows;
   readonly #places: Places;
@@ -60,7 +62,8 @@ class Stream implements StreamPlan {
     this.#program = programOf(plan);
     const { leaves, conditions, kinds, audiences } = this.#program;
     this.#fingerprint = fingerprintOf(plan);
-    this.#groups = attributeGroups(leaves, this.#context);
+    this.#sets = new LeafSets(leaves.length);
+    this.#groups = attributeGroups(leaves, this.#context, this.#sets);
     this.#dispatch = new EventDispatch(conditions, this.#context);
     this.#windows = keptWindows(leaves, conditions.length, this.#context);
     this.#clocks = leaves.flatMap((leaf, number) => (leaf.kind === "clock" ? [[number, leaf] as const] : []));
@@ -100,7 +103,7 @@ class Stream implements StreamPlan {
     }
     this.#clearTouched();
     for (const group of this.#groups) {
-      for (const leaf of group.holding(person.attributes)) setBit(bits, leaf);
+      for (const leaf of this.#sets.leavesOf(group.setOf(person.attributes))) setBit(bits, leaf);
     }
     const set = (leaf: number, holds: boolean): void => {
       if (holds) setBit(bits, leaf);
@@ -279,7 +282,7 @@ class Stream implements StreamPlan {
     const set = this.#set(state);
     for (const group of this.#groups) {
       if (profile.changed !== undefined && !concerned(group.reads, profile.changed)) continue;
-      const holding = group.holding(profile.attributes);
+      const holding = this.#sets.leavesOf(group.setOf(profile.attributes));
       let index = 0;
       for (let leaf = group.first; leaf < group.end; leaf++) {
         const holds = holding[index] === leaf;
