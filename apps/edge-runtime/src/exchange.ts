@@ -6,7 +6,7 @@ export interface EdgeRequest {
   /** The value of a header by its lower-case name. */
   readonly header: (name: string) => string | undefined;
   /** The body as text, or why it cannot be had. Called at most once. */
-  readonly body: (maxBytes: number) => Promise<BodyOutcome>;
+  readonly body: (maxBytes: number) => BodyOutcome | Promise<BodyOutcome>;
 }
 
 /** What reading a body gave. */

@@ -6,7 +6,8 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { EdgeNotice } from "./edge.ts";
 import { createHubRequester } from "./node/hub-request.ts";
-import { createListener } from "./node/listener.ts";
+import { type FrontDoor, openFrontDoor } from "./node/front-door.ts";
+import { createAnswer, createListener } from "./node/listener.ts";
 import { openSandbox } from "./node/sandbox.ts";
 import { REGIONS, regionOfHint } from "./region.ts";
 import { createUnitMeter, type UnitLimits } from "./request-units.ts";
@@ -85,12 +86,14 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
   const main = await openSandbox(options, { ...shared, sandbox: first });
   const others = await Promise.all(more.map((sandbox) => openSandbox(options, { ...shared, sandbox })));
   const all = [main, ...others];
-  const listener = createListener([main.edge, ...others.map(({ edge }) => edge)], {
+  const answer = createAnswer([main.edge, ...others.map(({ edge }) => edge)], {
     trustProxy: options.trustProxy === true,
     waitUntil: shared.waitUntil,
   });
+  const listener = createListener(answer);
   const { tls } = options;
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  const door = tls === undefined ? openFrontDoor(server, answer) : undefined;
   const port = await listen(server, options.port, options.host ?? "127.0.0.1");
   for (const { start } of all) start();
   return {
@@ -101,7 +104,7 @@ export async function startEdgeNode(options: EdgeNodeOptions): Promise<EdgeNode>
     snapshotVersion: () => main.snapshots.current()?.snapshot.version,
     queued: () => all.reduce((sum, { queued }) => sum + queued(), 0),
     stop: async () => {
-      await close(server);
+      await close(server, door);
       for (const { snapshots } of all) snapshots.stop();
       await Promise.all(underWay);
       await Promise.all(all.map(({ stop }) => stop()));
@@ -117,11 +120,15 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, door: FrontDoor | undefined): Promise<void> {
   return new Promise((done) => {
     server.close(() => done());
     server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), 2000).unref();
+    door?.close();
+    setTimeout(() => {
+      server.closeAllConnections();
+      door?.destroy();
+    }, 2000).unref();
   });
 }
 

@@ -152,7 +152,8 @@ export async function readBody(
         detail: `Content-Type: expected one of ${[...MEDIA_TYPES].join(", ")}.`,
       });
   }
-  const read = await request.body(maxBytes);
+  const came = request.body(maxBytes);
+  const read = came instanceof Promise ? await came : came;
   if (read.kind === "too-large")
     return err({
       code: "EXEG-0112",

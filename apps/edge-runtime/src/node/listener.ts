@@ -1,7 +1,7 @@
-import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { BodyOutcome, EdgeContext, EdgeReply } from "../exchange.ts";
+import type { BodyOutcome, EdgeReply, EdgeRequest } from "../exchange.ts";
 import { answerFor, type Edges } from "../sandboxes.ts";
+import { decodeBody } from "./body-text.ts";
 
 /** Settings of the Node rim. */
 export interface ListenerOptions {
@@ -11,19 +11,27 @@ export interface ListenerOptions {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
+/** Answers a request of a client at an address (that of the connection). Never rejects. */
+export type Answer = (request: EdgeRequest, address: string | undefined) => Promise<EdgeReply>;
+
+/** The edges behind whatever reads requests on Node. */
+export function createAnswer(edges: Edges, { trustProxy, waitUntil }: ListenerOptions): Answer {
+  return (request, address) => {
+    const ip = clientAddress(trustProxy ? request.header("x-forwarded-for") : undefined, address);
+    return answerFor(edges, request, ip === undefined ? { waitUntil } : { waitUntil, ip });
+  };
+}
+
 /** The edges as a listener of `node:http` and `node:https`, without building Web requests in between. */
-export function createListener(edges: Edges, options: ListenerOptions): RequestListener {
+export function createListener(answer: Answer): RequestListener {
   return (message, response) => {
-    const ip = clientAddress(message, options.trustProxy);
-    const context: EdgeContext =
-      ip === undefined ? { waitUntil: options.waitUntil } : { waitUntil: options.waitUntil, ip };
     const request = {
       method: message.method ?? "GET",
       target: message.url ?? "/",
       header: (name: string) => headerOf(message, name),
       body: (maxBytes: number) => readBody(message, maxBytes),
     };
-    void answerFor(edges, request, context).then((reply) => {
+    void answer(request, message.socket.remoteAddress).then((reply) => {
       write(message, response, reply);
     });
   };
@@ -48,9 +56,8 @@ function headerOf(message: IncomingMessage, name: string): string | undefined {
   return found;
 }
 
-function clientAddress(message: IncomingMessage, trustProxy: boolean): string | undefined {
-  const forwarded = trustProxy ? headerOf(message, "x-forwarded-for")?.split(",", 1)[0]?.trim() : undefined;
-  const address = forwarded ?? message.socket.remoteAddress;
+function clientAddress(forwarded: string | undefined, remote: string | undefined): string | undefined {
+  const address = forwarded?.split(",", 1)[0]?.trim() ?? remote;
   return address?.startsWith("::ffff:") === true ? address.slice(7) : address;
 }
 
@@ -68,16 +75,11 @@ function readBody(message: IncomingMessage, maxBytes: number): Promise<BodyOutco
       } else chunks.push(chunk);
     });
     message.on("end", () => {
-      resolve(decode(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+      resolve(decodeBody(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
     });
     // Told when the connection ends before the body.
     message.on("error", () => resolve({ kind: "unreadable" }));
   });
-}
-
-function decode(bytes: Buffer): BodyOutcome {
-  if (!isUtf8(bytes)) return { kind: "unreadable" };
-  return { kind: "text", text: bytes.toString("utf8"), bytes: bytes.length };
 }
 
 function write(message: IncomingMessage, response: ServerResponse, reply: EdgeReply): void {
