@@ -44,7 +44,7 @@ export function createActivate({ dataflows, evaluate, ...setup }: ActivationSetu
   if (streaming.length === 0) return () => [];
   return (transitions, now) =>
     planActivation({
-      transitions: transitions.map((transition) => transitionView(transition, setup, now)),
+      transitions: transitions().map((transition) => transitionView(transition, setup, now)),
       dataflows: streaming,
       now: formatInstant(now),
       evaluate,

@@ -1,6 +1,6 @@
 import { compareMemberships, type MembershipState, type PersonState } from "@tessera/profile-store";
 import { formatInstant, isMember, type MembershipChange, UPS } from "@tessera/xdm";
-import { memberCounter } from "./decide.ts";
+import { memberCounter } from "./member-tally.ts";
 import type { Ingestion } from "./ingest.ts";
 import { isWaiting } from "./waiting-version.ts";
 
@@ -43,7 +43,7 @@ export async function applyMemberships(
       records: [],
       memberships: told,
       outbox: ingestion.activate(
-        changed.map(({ before, after }) => ({ before: [before], after: [after] })),
+        () => changed.map(({ before, after }) => ({ before: [before], after: [after] })),
         ingestion.now,
       ),
       quarantine: [],

@@ -49,10 +49,10 @@ export function computedOf(
   },
 ): Computing | undefined {
   const { computed, edgePolicy: policy } = configuration;
-  const before = known.fragments.find(({ datasetId }) => datasetId === COMPUTED_DATASET);
+  const before = computedFragment(known.fragments);
   if (computed.length === 0 && before === undefined) return undefined;
   const said = known.fragments.filter(({ datasetId }) => datasetId !== COMPUTED_DATASET);
-  const carried = continues?.fragments.find(({ datasetId }) => datasetId === COMPUTED_DATASET);
+  const carried = continues === undefined ? undefined : computedFragment(continues.fragments);
   const state = new ComputedState(computed, carried);
   const from = continues?.evaluatedAt ?? -Infinity;
   const events = all.filter(({ at }) => at > from);
@@ -76,6 +76,11 @@ export function computedOf(
   };
 }
 
+function computedFragment(fragments: readonly Fragment[]): Fragment | undefined {
+  for (const fragment of fragments) if (fragment.datasetId === COMPUTED_DATASET) return fragment;
+  return undefined;
+}
+
 function compareFragments(a: Fragment, b: Fragment): number {
   return compareKeys(fragmentKey(a.datasetId, a.owner), fragmentKey(b.datasetId, b.owner));
 }
@@ -95,7 +100,7 @@ export function latestOf(fragments: readonly Fragment[]): number {
   let latest = -Infinity;
   for (const { at, times } of fragments) {
     latest = Math.max(latest, at);
-    if (times !== undefined) for (const time of Object.values(times)) latest = Math.max(latest, time);
+    if (times !== undefined) for (const path in times) latest = Math.max(latest, times[path] ?? latest);
   }
   return latest;
 }
@@ -104,6 +109,9 @@ const merged = new WeakMap<MergePolicy, WeakMap<readonly Fragment[], JsonObject>
 
 /** Most events leave the fragments as they are: their merged attributes are kept beside them. */
 function presentOf(fragments: readonly Fragment[], policy: MergePolicy): JsonObject {
+  // One alone is taken as it is: looking it up would cost more.
+  if (fragments.length === 1 && policy.attributeMerge.type === "timestampOrdered")
+    return mergeAttributes(fragments, policy);
   const known = merged.get(policy) ?? new WeakMap<readonly Fragment[], JsonObject>();
   merged.set(policy, known);
   const before = known.get(fragments);

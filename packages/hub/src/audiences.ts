@@ -11,7 +11,7 @@ import {
 import { audienceVersions, type AudienceVersion, versionWrite } from "./audience-history.ts";
 import { type Compositions, createCompositions } from "./compositions.ts";
 import type { Configuration, StoredAudience, StoredComposition } from "./configuration.ts";
-import { memberCounter } from "./decide.ts";
+import { memberCounter } from "./member-tally.ts";
 import type { Progress } from "./derive-everyone.ts";
 import { createEvaluation } from "./evaluate-everyone.ts";
 import { evaluateComposition } from "./evaluate-composition.ts";

@@ -9,13 +9,21 @@ import {
   type StoredEvent,
   type StoredRecord,
 } from "@tessera/profile-store";
-import { compareKeys, type ExperienceEvent, isMember, type MembershipChange, UPS } from "@tessera/xdm";
+import {
+  compareKeys,
+  type ExperienceEvent,
+  formatInstant,
+  isMember,
+  type MembershipChange,
+  UPS,
+} from "@tessera/xdm";
 import type { DigestedEvent } from "./event-digest.ts";
-import { eventStatesOf } from "./event-state.ts";
+import { type EventStates, eventStatesOf } from "./event-state.ts";
 import type { Configuration } from "./configuration.ts";
 import { attributesAt, computedOf, type Known } from "./attributes-at.ts";
-import { type Following, followMemberships } from "./follow-memberships.ts";
+import { type Followed as FollowedPerson, type Following, followMemberships } from "./follow-memberships.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
+import { memberCounter, MemberTally } from "./member-tally.ts";
 import { retireMemberships } from "./retire-memberships.ts";
 import type { Resolution, Resolutions } from "./resolve-persons.ts";
 import { isWaiting } from "./waiting-version.ts";
@@ -26,8 +34,8 @@ export interface History {
   readonly records: readonly StoredRecord[];
 }
 
-/** Which activations changed persons cause; pure. */
-export type Activate = (transitions: readonly Transition[], now: number) => readonly OutboxEntry[];
+/** Which activations changed persons cause; pure. The transitions are put together where somebody is told of them. */
+export type Activate = (transitions: () => readonly Transition[], now: number) => readonly OutboxEntry[];
 
 /** Persons before and after a decision: several before is a merge, several after a split. */
 export interface Transition {
@@ -51,11 +59,17 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
   const writes: PersonWrite[] = [];
   const memberships: MembershipChange[] = [];
   const decisions: DecidedPerson[] = [];
-  const tally = new Tally();
+  const events: StoredEvent[] = [];
+  const records: StoredRecord[] = [];
+  const tally = new MemberTally();
+  const { continuous, edgePolicy } = ruling.configuration;
+  const states = eventStatesOf(continuous, edgePolicy);
   for (const resolution of resolutions.persons) {
-    const decided = decidePerson(resolution, ruling);
+    const decided = decidePerson(resolution, ruling, states);
     writes.push({ kind: "put", person: decided.after, fragmentsChanged: decided.fragmentsChanged });
     for (const change of decided.changes) if (!isWaiting(change.audienceId)) memberships.push(change);
+    for (const event of decided.events) events.push(event);
+    for (const record of decided.records) records.push(record);
     decisions.push(decided);
     if (resolution.continues !== undefined && resolution.sources.length === 1) tally.changes(decided.changes);
     else tally.person(decided.after, resolution.sources);
@@ -66,58 +80,14 @@ export function decide(resolutions: Resolutions, ruling: Ruling): HubCommit {
   }
   return {
     persons: writes,
-    events: decisions.flatMap(({ events }) => events),
-    records: decisions.flatMap(({ records }) => records),
+    events,
+    records,
     memberships,
-    outbox: ruling.activate(transitionsOf(decisions), ruling.now),
+    outbox: ruling.activate(() => transitionsOf(decisions), ruling.now),
     quarantine: [],
     documents: [],
     counters: tally.counters(),
   };
-}
-
-/** Counts how many more members each audience has. */
-class Tally {
-  readonly #counters: Record<string, number> = {};
-  readonly #gone = new Set<PersonState>();
-
-  /** Someone who goes on: what changed is all there is to count. */
-  changes(changes: readonly MembershipChange[]): void {
-    for (const change of changes) {
-      this.#add(change, (isMemberOf(change.to) ? 1 : 0) - (isMemberOf(change.from) ? 1 : 0));
-    }
-  }
-
-  /** Someone made of others, or of nobody. */
-  person(after: PersonState, sources: readonly PersonState[]): void {
-    for (const held of after.memberships) if (isMember(held.status)) this.#add(held, 1);
-    for (const source of sources) this.gone(source);
-  }
-
-  /** Someone who is no more as they were; several may be made of them. */
-  gone(person: PersonState): void {
-    if (this.#gone.size === this.#gone.add(person).size) return;
-    for (const held of person.memberships) if (isMember(held.status)) this.#add(held, -1);
-  }
-
-  counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(Object.entries(this.#counters).filter(([, delta]) => delta !== 0));
-  }
-
-  #add(held: { readonly namespace: string; readonly audienceId: string }, by: number): void {
-    if (by === 0) return;
-    const name = memberCounter(held);
-    this.#counters[name] = (this.#counters[name] ?? 0) + by;
-  }
-}
-
-function isMemberOf(status: MembershipChange["from"]): boolean {
-  return status !== "none" && isMember(status);
-}
-
-/** The name of the counter of an audience's members. */
-export function memberCounter(held: { readonly namespace: string; readonly audienceId: string }): string {
-  return `members:${held.namespace}:${held.audienceId}`;
 }
 
 interface DecidedPerson {
@@ -148,12 +118,12 @@ function transitionsOf(decisions: readonly DecidedPerson[]): readonly Transition
 }
 
 /** The state of one person after what is new, derived as if all of it had always been known. */
-function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
+function decidePerson(resolution: Resolution, ruling: Ruling, states: EventStates): DecidedPerson {
   const { personId, graph, identities, continues, sources, events } = resolution;
   const { now } = ruling;
   const history = ruling.history.get(personId);
-  const newRecords = storedRecords(resolution.records, history?.records ?? [], now);
-  const records = [...(history?.records ?? []), ...newRecords];
+  const newRecords = storedRecords(resolution.records, history?.records ?? NO_RECORDS, now);
+  const records = history === undefined ? newRecords : [...history.records, ...newRecords];
   const recordsKnown = history !== undefined || continues === undefined;
   const said =
     resolution.records.length === 0 && continues !== undefined
@@ -163,26 +133,26 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
         : (continues?.fragments ?? []);
   const past = history?.events;
   const newEvents = events.map((item) => storedEvent(item, now));
-  const following = follow(resolution, { fragments: said, records, past, fresh: newEvents }, ruling);
-  const { fragments, eventState } = following;
-  const version = (sources.find((source) => source.personId === personId)?.version ?? 0) + 1;
+  const known = { fragments: said, records, past, fresh: newEvents };
+  const following = follow(resolution, known, ruling, states);
+  const { fragments, eventState, nextChangeAt } = following;
+  const before =
+    continues?.personId === personId ? continues : sources.find((source) => source.personId === personId);
   const regions = regionsOf(sources, events);
-  const after: PersonState = {
+  const after: { -readonly [Part in keyof PersonState]: PersonState[Part] } = {
     personId,
-    version,
+    version: (before?.version ?? 0) + 1,
     identities,
     graph,
     fragments,
     memberships: following.memberships,
     eventCount:
-      (continues === undefined
-        ? (past ?? []).filter(({ body }) => body !== undefined).length
-        : continues.eventCount) + events.length,
+      (continues === undefined ? (past ?? []).filter(hasBody).length : continues.eventCount) + events.length,
     evaluatedAt: following.evaluatedAt,
-    ...(following.nextChangeAt === undefined ? {} : { nextChangeAt: following.nextChangeAt }),
-    ...(regions === undefined ? {} : { regions }),
-    ...(eventState === undefined ? {} : { eventState }),
   };
+  if (nextChangeAt !== undefined) after.nextChangeAt = nextChangeAt;
+  if (regions !== undefined) after.regions = regions;
+  if (eventState !== undefined) after.eventState = eventState;
   return {
     before: sources,
     after,
@@ -193,60 +163,75 @@ function decidePerson(resolution: Resolution, ruling: Ruling): DecidedPerson {
   };
 }
 
-function follow(
-  resolution: Resolution,
-  known: Known,
-  ruling: Ruling,
-): Following & { readonly fragments: readonly Fragment[]; readonly eventState: Uint8Array | undefined } {
+const NO_RECORDS: readonly StoredRecord[] = [];
+
+/** Where following a person led to, with what is kept of it. */
+interface Followed {
+  readonly memberships: readonly MembershipState[];
+  readonly changes: readonly MembershipChange[];
+  readonly evaluatedAt: number;
+  readonly nextChangeAt: number | undefined;
+  readonly fragments: readonly Fragment[];
+  readonly eventState: Uint8Array | undefined;
+}
+
+function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states: EventStates): Followed {
   const { personId, continues, graph } = resolution;
   const { configuration, now } = ruling;
   const { continuous: plan, since, edgePolicy: policy } = configuration;
   const stored = continues?.memberships ?? inherited(resolution, configuration);
   const held = retireMemberships(stored, configuration);
-  const { fresh } = known;
+  const { fresh, past } = known;
   const anew = mustFollowAnew(resolution, ruling);
-  const states = eventStatesOf(plan, policy);
-  const usable =
-    continues !== undefined && known.past === undefined && !anew ? states.take(continues) : undefined;
-  const all = inOrder(usable?.events ?? known.past?.filter(hasBody) ?? [], fresh.filter(hasBody));
-  const from = anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity);
+  const usable = continues !== undefined && past === undefined && !anew ? states.take(continues) : undefined;
+  const all = inOrder(usable?.events ?? past?.filter(hasBody) ?? NO_EVENTS, fresh);
   const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
   // Computed attributes change with every event, whether an audience reads them yet or not.
   const begin = computing === undefined ? configuration.firstSince : -Infinity;
-  const moments = (
-    anew
-      ? [...all.map(({ at }) => at), ...known.records.map((record) => record.at)]
-      : [...fresh.map((event) => event.at), ...(resolution.records.length > 0 ? [now] : [])]
-  ).filter((moment) => moment >= begin);
+  const moments: number[] = [];
+  const learn = (moment: number): void => {
+    if (moment >= begin) moments.push(moment);
+  };
+  for (const { at } of anew ? all : fresh) learn(at);
+  if (anew) for (const { at } of known.records) learn(at);
+  else if (resolution.records.length > 0) learn(now);
   const valuesAt = computing?.attributesAt ?? attributesAt(known, policy);
-  const following = followMemberships({
+  const followed: { -readonly [Part in keyof FollowedPerson]: FollowedPerson[Part] } = {
     personId,
     plan,
     stream: states.stream,
     since,
     attributesAt: valuesAt,
-    // Where neither records nor computed attributes can have changed them, they are those of before.
-    ...(computing === undefined && resolution.records.length === 0
-      ? { attributesBefore: valuesAt(Infinity) }
-      : {}),
-    ...(computing === undefined ? {} : { alsoNext: computing.nextChangeAt }),
     events: all,
-    ...(usable === undefined ? {} : { state: usable.state }),
     memberships: anew ? held.filter((membership) => !isFollowed(membership, since)) : held,
-    from,
+    from: anew ? -Infinity : (continues?.evaluatedAt ?? -Infinity),
     moments,
     now,
-  });
+  };
+  // Where neither records nor computed attributes can have changed them, they are those of before.
+  if (computing !== undefined) followed.alsoNext = computing.nextChangeAt;
+  else if (resolution.records.length === 0) followed.attributesBefore = valuesAt(Infinity);
+  if (usable !== undefined) followed.state = usable.state;
+  const following = followMemberships(followed);
+  const { memberships, evaluatedAt, nextChangeAt, state } = following;
   const changes =
     anew || held !== stored
       ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
       : following.changes;
   const before =
     usable === undefined || continues === undefined ? undefined : { person: continues, past: usable };
-  const isKept = following.state !== undefined && (plan.audiences.length > 0 || computing !== undefined);
-  const eventState = isKept ? states.keep(following.state, all, before) : undefined;
-  return { ...following, changes, eventState, fragments: computing?.fragments() ?? known.fragments };
+  const isKept = state !== undefined && (plan.audiences.length > 0 || computing !== undefined);
+  const eventState = isKept ? states.keep(state, all, before) : undefined;
+  const fragments = computing?.fragments() ?? known.fragments;
+  return { memberships, changes, evaluatedAt, nextChangeAt, fragments, eventState };
 }
+
+/** What is known of one person, all that is new with its body. */
+interface KnownNow extends Known {
+  readonly fresh: readonly (StoredEvent & DigestedEvent)[];
+}
+
+const NO_EVENTS: readonly DigestedEvent[] = [];
 
 /**
  * A merge, a split, or something not later than what was followed already (an event, a record or an audience of the
@@ -258,7 +243,7 @@ export function mustFollowAnew(
 ): boolean {
   if (continues === undefined) return true;
   const { evaluatedAt } = continues;
-  if (events.some((event) => event.at <= evaluatedAt)) return true;
+  for (const { at } of events) if (at <= evaluatedAt) return true;
   return (records.length > 0 && now <= evaluatedAt) || configuration.beginnings.has(evaluatedAt);
 }
 
@@ -271,12 +256,13 @@ function inOrder(
   past: readonly DigestedEvent[],
   fresh: readonly (StoredEvent & DigestedEvent)[],
 ): readonly DigestedEvent[] {
-  const [first] = fresh;
+  const first = fresh[0];
   const last = past.at(-1);
   if (first === undefined) return past;
+  if (last === undefined) return fresh;
   const all = [...past, ...fresh];
   // In order, what is new is later than all that was followed; only events of the future may lie ahead of it.
-  return last === undefined || last.at < first.at ? all : all.sort(compareDigested);
+  return last.at < first.at ? all : all.sort(compareDigested);
 }
 
 function compareDigested(a: DigestedEvent, b: DigestedEvent): number {
@@ -331,25 +317,27 @@ function differences(
 
 function changed(personId: string, held: MembershipState): Omit<MembershipChange, "from" | "to"> {
   const { namespace, audienceId, version, at } = held;
-  return { personId, namespace, audienceId, version, at: new Date(at).toISOString() };
+  return { personId, namespace, audienceId, version, at: formatInstant(at) };
 }
 
 function regionsOf(
   sources: readonly PersonState[],
   events: readonly EventItem[],
 ): { readonly [region: string]: number } | undefined {
-  const regions: Record<string, number> = {};
+  let regions: Record<string, number> | undefined;
+  const saw = (region: string, at: number): void => {
+    regions ??= {};
+    regions[region] = Math.max(at, regions[region] ?? at);
+  };
   for (const source of sources) {
-    for (const [region, at] of Object.entries(source.regions ?? {}))
-      regions[region] = Math.max(at, regions[region] ?? at);
+    if (source.regions === undefined) continue;
+    for (const [region, at] of Object.entries(source.regions)) saw(region, at);
   }
-  for (const { region, at } of events) {
-    if (region !== undefined) regions[region] = Math.max(at, regions[region] ?? at);
-  }
-  return Object.keys(regions).length === 0 ? undefined : regions;
+  for (const { region, at } of events) if (region !== undefined) saw(region, at);
+  return regions;
 }
 
-function storedEvent(item: EventItem, now: number): StoredEvent {
+function storedEvent(item: EventItem, now: number): StoredEvent & DigestedEvent {
   const { id, datasetId, owner, keys, at, body } = item;
   return { id, datasetId, owner, identities: keys, at, ingestedAt: now, body };
 }

@@ -51,23 +51,19 @@ function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates
     16,
   );
   // A state is changed in place: it is taken out when it is used, and put back under its new bytes.
-  const decoded = new WeakMap<Uint8Array, PastState>();
-  const past = (bytes: Uint8Array | undefined): PastState | undefined => {
+  const decoded = new WeakMap<Uint8Array, { past: PastState | undefined }>();
+  const past = (bytes: Uint8Array | undefined, isTaken: boolean): PastState | undefined => {
     if (bytes === undefined || bytes.length < HEAD) return undefined;
     const held = decoded.get(bytes);
-    if (held !== undefined) return held;
-    const found = read(bytes, { stream, digests: needsEvents ? digests : undefined, mark });
-    if (found !== undefined) decoded.set(bytes, found);
+    const found = held?.past ?? read(bytes, { stream, digests: needsEvents ? digests : undefined, mark });
+    if (held !== undefined) held.past = isTaken ? undefined : found;
+    else if (!isTaken && found !== undefined) decoded.set(bytes, { past: found });
     return found;
   };
   return {
     stream,
-    has: ({ eventState }) => past(eventState) !== undefined,
-    take: ({ eventState }) => {
-      const found = past(eventState);
-      if (eventState !== undefined) decoded.delete(eventState);
-      return found;
-    },
+    has: ({ eventState }) => past(eventState, false) !== undefined,
+    take: ({ eventState }) => past(eventState, true),
     keep: (state, events, before) => {
       const bytes = stream.encode(state);
       const kept = needsEvents ? digests.write(events, digestBefore(before)) : NOTHING;
@@ -78,7 +74,7 @@ function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates
       view.setUint32(4, bytes.length);
       all.set(bytes, HEAD);
       all.set(kept, HEAD + bytes.length);
-      decoded.set(all, { state, events: needsEvents ? events : NONE });
+      decoded.set(all, { past: { state, events: needsEvents ? events : NONE } });
       return all;
     },
   };

@@ -14,7 +14,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from "@tessera/xdm";
-import { memberCounter } from "./decide.ts";
+import { memberCounter } from "./member-tally.ts";
 import type { Ingestion } from "./ingest.ts";
 import { type Cluster, observationOfTruth } from "./load-cluster.ts";
 import { rederive } from "./rederive.ts";
@@ -76,10 +76,7 @@ export function planErasure({ keys, cluster, decisions }: Erasing, ingestion: In
     anew?.persons.flatMap((write) => (write.kind === "put" ? [write.person.personId] : [])),
   );
   const removals = removed.filter(({ personId }) => !kept.has(personId));
-  const exits = ruled.activate(
-    removals.map((person) => ({ before: [person], after: [] })),
-    ruled.now,
-  );
+  const exits = ruled.activate(() => removals.map((person) => ({ before: [person], after: [] })), ruled.now);
   const goneForGood = [
     ...removals.map(({ personId }) => personId),
     ...(anew?.persons ?? []).flatMap((write) => (write.kind === "remove" ? [write.personId] : [])),

@@ -1,9 +1,21 @@
 import type { MembershipState } from "@tessera/profile-store";
 import { isMember, UPS } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
+import { notesOn, type Settled } from "./membership-notes.ts";
 import { isWaiting, settleVersions } from "./waiting-version.ts";
 
-const lasting = new WeakMap<Configuration["audiences"], WeakSet<readonly MembershipState[]>>();
+const made = new WeakMap<Configuration["audiences"], Settled>();
+
+function settledBy(audiences: Configuration["audiences"]): Settled {
+  const known = made.get(audiences);
+  if (known !== undefined) return known;
+  let isQuiet = true;
+  for (const { next, switched } of audiences.values())
+    if (next !== undefined || switched !== undefined) isQuiet = false;
+  const settled = { isQuiet };
+  made.set(audiences, settled);
+  return settled;
+}
 
 /**
  * Memberships as the audiences stand: of the versions in force, and ended where an audience is no longer published (at
@@ -13,10 +25,10 @@ export function retireMemberships(
   memberships: readonly MembershipState[],
   { audiences }: Configuration,
 ): readonly MembershipState[] {
-  const known = lasting.get(audiences) ?? new WeakSet<readonly MembershipState[]>();
-  lasting.set(audiences, known);
-  // Most events leave the list as it is, and it was looked through before.
-  if (known.has(memberships)) return memberships;
+  const notes = notesOn(memberships);
+  const now = settledBy(audiences);
+  // Most lists were looked through before, or come from one that was.
+  if (notes.settled === now) return memberships;
   const settled = settleVersions(memberships, audiences);
   let retired = settled !== memberships;
   const next = settled.map((held) => {
@@ -28,6 +40,6 @@ export function retireMemberships(
     return { ...held, status: "exited" as const, at: audience?.updatedAt ?? held.at };
   });
   if (retired) return next;
-  known.add(memberships);
+  notes.settled = now;
   return memberships;
 }

@@ -51,7 +51,10 @@ export function hasData(person: PersonState): boolean {
 }
 
 /** Order of memberships within a person. */
-export function compareMemberships(a: MembershipState, b: MembershipState): number {
+export function compareMemberships(
+  a: Pick<MembershipState, "namespace" | "audienceId">,
+  b: Pick<MembershipState, "namespace" | "audienceId">,
+): number {
   if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
   return a.audienceId < b.audienceId ? -1 : a.audienceId > b.audienceId ? 1 : 0;
 }
