@@ -109,6 +109,19 @@ test("graphs come back as JSON has them, whatever they are made of", () => {
   );
 });
 
+test("a graph of many texts comes back, each of them said before or not", () => {
+  const row = new RowWriter();
+  const text = fc.integer({ min: 0, max: 80 }).map((number) => `é${number}`.slice(number % 2));
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 20, maxLength: 200 }), (texts) => {
+      row.begin();
+      writeGraph(row, texts);
+      expect(readGraph(new RowReader(Uint8Array.from(row.done())))).toEqual(texts);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test("rows of earlier formats are read, and written anew in the present one", () => {
   const database = new DatabaseSync(":memory:");
   migrate(database);

@@ -10,6 +10,7 @@ const LARGE = 2 ** 32;
 const WHOLE_MAX = 2 ** 48;
 const TEXT = { plain: 0, hex: 1, joined: 2 } as const;
 const HEX_LENGTH = 32;
+const FEW_TEXTS = 24;
 const HEX = /^[0-9a-f]{32}$/;
 
 /** Groups of fields that graphs are made of. Part of the format: never changed, only added to under a new format. */
@@ -48,7 +49,9 @@ export function readGraph(row: RowReader): object {
 
 class GraphWriter {
   readonly #row: RowWriter;
-  readonly #texts = new Map<string, number>();
+  readonly #texts: string[] = [];
+  /** Where each text is, once there are too many to look through. */
+  #placeOf: Map<string, number> | undefined;
   #shapes: Map<string, number> | undefined;
   #time = 0;
   #last = "";
@@ -115,14 +118,15 @@ class GraphWriter {
   }
 
   #text(value: string): void {
-    const known = this.#texts.get(value);
-    if (known !== undefined) this.#begin(KIND.again, known);
+    const known = this.#place(value);
+    if (known !== -1) this.#begin(KIND.again, known);
     else {
-      this.#texts.set(value, this.#texts.size);
+      this.#placeOf?.set(value, this.#texts.length);
+      this.#texts.push(value);
       if (this.#isJoined(value)) this.#begin(KIND.text, TEXT.joined);
       else if (value.length === HEX_LENGTH && HEX.test(value)) {
         this.#begin(KIND.text, TEXT.hex);
-        this.#row.blob(Buffer.from(value, "hex"));
+        this.#row.hex(value);
       } else {
         this.#begin(KIND.text, TEXT.plain);
         this.#row.text(toStored(value));
@@ -130,6 +134,14 @@ class GraphWriter {
     }
     this.#lastButOne = this.#last;
     this.#last = value;
+  }
+
+  /** Where a text was before, or -1. Most graphs have few: comparing them is quicker than a map. */
+  #place(value: string): number {
+    const texts = this.#texts;
+    if (texts.length <= FEW_TEXTS) return texts.lastIndexOf(value);
+    this.#placeOf ??= new Map(texts.map((text, place) => [text, place]));
+    return this.#placeOf.get(value) ?? -1;
   }
 
   /** Whether it is the two texts before it with a colon between, as identity keys are. */

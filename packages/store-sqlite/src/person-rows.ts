@@ -67,6 +67,8 @@ export class PersonRows {
   readonly #aliases: StatementSync;
   readonly #delete: StatementSync;
   readonly #takeIn: StatementSync;
+  /** Rows given in the open transaction. */
+  readonly #newRows = new Map<string, number>();
   #written: WarmPerson[] = [];
   #gone: { readonly row: number; readonly personId: string }[] = [];
 
@@ -122,7 +124,10 @@ export class PersonRows {
         open.push({ row, personId: fromStored(pid) });
       }
     }
-    for (const row of gone.keys()) this.#delete.run(row);
+    for (const [row, personId] of gone) {
+      this.#delete.run(row);
+      this.#newRows.delete(personId);
+    }
     return [...gone].map(([row, personId]) => ({ row, personId }));
   }
 
@@ -186,7 +191,8 @@ export class PersonRows {
 
   /** The row of a person's id, whether that person is there or not. */
   rowOf(personId: string): number | undefined {
-    return (this.#head.get(toStored(personId)) as unknown as Head | undefined)?.[0];
+    const known = this.#newRows.get(personId);
+    return known ?? (this.#head.get(toStored(personId)) as unknown as Head | undefined)?.[0];
   }
 
   /** The row of a person's id; an unknown one gets an empty row. */
@@ -234,13 +240,13 @@ export class PersonRows {
   committed(): void {
     for (const { row, personId } of this.#gone) this.#forget(row, personId);
     for (const warm of this.#written) this.#keep(warm);
-    this.#written = [];
-    this.#gone = [];
+    this.rolledBack();
   }
 
   rolledBack(): void {
     this.#written = [];
     this.#gone = [];
+    this.#newRows.clear();
   }
 
   /** How much was written since the last end of a transaction; `backTo` undoes what came after such a mark. */
@@ -251,11 +257,7 @@ export class PersonRows {
   backTo([written, gone]: readonly [number, number]): void {
     this.#written.splice(written);
     this.#gone.splice(gone);
-  }
-
-  /** What `writes` were encoded with may be undone: numbers of names given in their transaction. */
-  forgetEncoded(writes: readonly PersonWrite[]): void {
-    for (const write of writes) if (write.kind === "put") this.#parts.states.forget(write.person);
+    this.#newRows.clear();
   }
 
   /** Another process wrote to the file, or everything derived was dropped. */
@@ -266,8 +268,7 @@ export class PersonRows {
 
   /** All persons are dropped with the transaction that is open: nothing before it may be answered from memory. */
   droppedAll(): void {
-    this.#written = [];
-    this.#gone = [];
+    this.rolledBack();
     this.forgetAll();
   }
 
@@ -314,8 +315,9 @@ export class PersonRows {
     let { row } = before;
     if (row === 0) {
       // The same new person twice in one commit would be two rows: the second one is a conflict.
-      if (this.rowOf(person.personId) !== undefined) return false;
+      if (this.#newRows.has(person.personId)) return false;
       row = this.#added([toStored(person.personId), person.version, full ? 1 : 0, next, state]);
+      this.#newRows.set(person.personId, row);
     } else {
       const expected = person.version - 1;
       const same = expected > 0 && before.nextChange === person.nextChangeAt;

@@ -20,8 +20,6 @@ export class PersonStateCodec {
   readonly #names: Names;
   readonly #writer = new RowWriter();
   readonly #part = new RowWriter();
-  readonly #graphs = new WeakMap<object, Uint8Array>();
-  readonly #memberships = new WeakMap<readonly MembershipState[], Uint8Array>();
 
   constructor(names: Names) {
     this.#names = names;
@@ -29,10 +27,8 @@ export class PersonStateCodec {
 
   /** Valid until the next call. */
   encode(person: PersonState): Uint8Array {
-    const graph = this.#graphs.get(person.graph) ?? this.#encodeGraph(person.graph);
-    const memberships =
-      this.#memberships.get(person.memberships) ?? this.#encodeMemberships(person.memberships);
     const row = this.#writer;
+    const part = this.#part;
     row.begin();
     row.varint(FORMAT);
     row.varint(person.identities.length);
@@ -40,8 +36,11 @@ export class PersonStateCodec {
     row.number(person.eventCount);
     row.number(person.evaluatedAt);
     row.text(person.regions === undefined ? "" : JSON.stringify(person.regions));
-    row.blob(memberships);
-    row.blob(graph);
+    this.#encodeMemberships(person.memberships);
+    row.blob(part.done());
+    part.begin();
+    writeGraph(part, person.graph);
+    row.blob(part.done());
     if (person.eventState !== undefined) row.blob(person.eventState);
     return row.done();
   }
@@ -55,15 +54,12 @@ export class PersonStateCodec {
     const eventCount = row.number();
     const evaluatedAt = row.number();
     const regions = row.text();
-    const membershipBytes = row.view();
-    const memberships = this.#decodeMemberships(membershipBytes, format);
+    const memberships = this.#decodeMemberships(row.view(), format);
     const graphBytes = row.view();
     const graph =
       format === FORMAT
         ? readGraph(new RowReader(graphBytes))
         : (JSON.parse(UTF8.decode(graphBytes)) as object);
-    if (format > 1) this.#memberships.set(memberships, membershipBytes);
-    if (format === FORMAT) this.#graphs.set(graph, graphBytes);
     return {
       identities,
       graph,
@@ -82,22 +78,7 @@ export class PersonStateCodec {
     return readKeys(row);
   }
 
-  /** Numbers of names may have been undone with a transaction: what was encoded with them is no longer right. */
-  forget(person: PersonState): void {
-    this.#memberships.delete(person.memberships);
-  }
-
-  /** Most events leave the graph as it is: its bytes, once made or read, are kept beside it. */
-  #encodeGraph(graph: object): Uint8Array {
-    const part = this.#part;
-    part.begin();
-    writeGraph(part, graph);
-    const bytes = Uint8Array.from(part.done());
-    this.#graphs.set(graph, bytes);
-    return bytes;
-  }
-
-  #encodeMemberships(memberships: readonly MembershipState[]): Uint8Array {
+  #encodeMemberships(memberships: readonly MembershipState[]): void {
     const part = this.#part;
     part.begin();
     part.varint(memberships.length);
@@ -110,9 +91,6 @@ export class PersonStateCodec {
       part.number(version);
       if (validUntil !== undefined) part.number(validUntil);
     }
-    const bytes = Uint8Array.from(part.done());
-    this.#memberships.set(memberships, bytes);
-    return bytes;
   }
 
   #decodeMemberships(bytes: Uint8Array, format: number): readonly MembershipState[] {

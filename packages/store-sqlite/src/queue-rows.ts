@@ -7,9 +7,10 @@ import type {
   RecordOperation,
   StoredDocument,
 } from "@tessera/profile-store";
-import type { JsonObject, JsonValue, MembershipChange } from "@tessera/xdm";
+import type { JsonObject, JsonValue } from "@tessera/xdm";
 import { decodeBody, encodeBody } from "./body.ts";
 import type { Names } from "./names.ts";
+import { MembershipLogRows } from "./membership-log-rows.ts";
 import type { PersonRows } from "./person-rows.ts";
 import { fromStored, toStored } from "@tessera/profile-store";
 
@@ -23,20 +24,15 @@ type ItemRow = readonly [
   number,
 ];
 type DocumentRow = readonly [string, string, number, Stored];
-type ChangeRow = readonly [audience: number, change: number, version: number, at: number | Uint8Array];
-
-const STATES: readonly MembershipChange["from"][] = ["none", "realized", "existing", "exited"];
-const RADIX = 4;
-
 /** The rows beside persons and truth: the membership log, the outbox, the quarantine, documents and counters. */
 export class QueueRows {
   readonly #names: Names;
-  readonly #persons: PersonRows;
+  readonly log: MembershipLogRows;
   readonly #sql: Record<keyof typeof SQL, StatementSync>;
 
   constructor(database: DatabaseSync, names: Names, persons: PersonRows) {
     this.#names = names;
-    this.#persons = persons;
+    this.log = new MembershipLogRows(database, names, persons);
     const prepared = Object.entries(SQL).map(([name, sql]) => {
       const statement = database.prepare(sql);
       statement.setReturnArrays(true);
@@ -85,33 +81,6 @@ export class QueueRows {
     return Object.fromEntries(rows.map(([name, value]) => [fromStored(name), value]));
   }
 
-  log(changes: readonly MembershipChange[]): void {
-    const rows = new Map<string, number>();
-    for (const { personId, namespace, audienceId, from, to, at, version } of changes) {
-      const person = rows.get(personId) ?? this.#persons.internId(personId);
-      rows.set(personId, person);
-      this.#sql.logChange.run(
-        person,
-        this.#names.audienceOf(namespace, audienceId),
-        STATES.indexOf(from) * RADIX + STATES.indexOf(to),
-        version,
-        encodeTime(at),
-      );
-    }
-  }
-
-  membershipLog(personId: string): readonly MembershipChange[] {
-    const person = this.#persons.rowOf(personId);
-    if (person === undefined) return [];
-    const rows = this.#sql.logOf.all(person) as unknown as readonly ChangeRow[];
-    return rows.map(([audience, change, version, at]) => {
-      const [namespace, audienceId] = this.#names.audience(audience);
-      const from = STATES[Math.floor(change / RADIX)] ?? "none";
-      const to = STATES[change % RADIX] ?? "none";
-      return { personId, namespace, audienceId, from, to, at: decodeTime(at), version };
-    });
-  }
-
   enqueue(entries: readonly OutboxEntry[]): void {
     for (const { id, destinationId, personId, at, body } of entries) {
       const destination = this.#names.idOf(destinationId);
@@ -133,15 +102,9 @@ export class QueueRows {
   /** Erases what was logged and what waits about persons whose rows are gone. */
   erase(persons: readonly { readonly row: number; readonly personId: string }[]): void {
     for (const { row, personId } of persons) {
-      this.#sql.eraseLog.run(row);
+      this.log.erase(row);
       this.#sql.eraseWaiting.run(toStored(personId));
     }
-  }
-
-  /** Makes the log of a person that of a copy. */
-  takeInLog(personId: string, changes: readonly MembershipChange[]): void {
-    this.#sql.eraseLog.run(this.#persons.internId(personId));
-    this.log(changes);
   }
 
   takeInDocument({ kind, id, version, body }: StoredDocument): void {
@@ -150,12 +113,6 @@ export class QueueRows {
 
   takeInCounter(name: string, value: number): void {
     this.#sql.takeInCounter.run(toStored(name), value);
-  }
-
-  /** Rows of persons with a log, in order. */
-  loggedAfter(row: number, limit: number): readonly number[] {
-    const rows = this.#sql.loggedAfter.all(row, limit) as unknown as readonly (readonly [number])[];
-    return rows.map(([person]) => person);
   }
 
   entriesAfter(after: number, limit: number): readonly QueuedEntry[] {
@@ -225,8 +182,6 @@ const SQL = {
   count:
     "INSERT INTO counter(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",
   counters: "SELECT name, value FROM counter WHERE value <> 0 ORDER BY name",
-  logChange: "INSERT INTO membership_log(person, audience, change, version, at) VALUES (?, ?, ?, ?, ?)",
-  logOf: "SELECT audience, change, version, at FROM membership_log WHERE person = ? ORDER BY id",
   enqueue:
     "INSERT INTO outbox(id, destination, person, at, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
   outbox:
@@ -237,11 +192,9 @@ const SQL = {
   quarantined:
     "SELECT id, dataset, kind, code, message, at, body, operation, is_row FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
   release: "DELETE FROM quarantine WHERE id = ?",
-  eraseLog: "DELETE FROM membership_log WHERE person = ?",
   eraseWaiting: "DELETE FROM outbox WHERE person = ?",
   takeInDocument: "INSERT OR REPLACE INTO document(kind, id, version, body) VALUES (?, ?, ?, ?)",
   takeInCounter: "INSERT OR REPLACE INTO counter(name, value) VALUES (?, ?)",
-  loggedAfter: "SELECT DISTINCT person FROM membership_log WHERE person > ? ORDER BY person LIMIT ?",
   entriesAfter:
     "SELECT destination, sequence, id, person, at, body FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
   documentsAfter:
@@ -262,16 +215,4 @@ function entryOf([sequence, id, personId, at, body]: EntryRow, destinationId: st
 
 function documentOf([kind, id, version, body]: DocumentRow): StoredDocument {
   return { kind: fromStored(kind), id: fromStored(id), version, body: decodeBody(body) as JsonObject };
-}
-
-/** A time as a number when it is in the form that all of Tessera writes, else its own text as bytes. */
-function encodeTime(at: string): number | Uint8Array {
-  const time = Date.parse(at);
-  if (!Number.isNaN(time) && new Date(time).toISOString() === at) return time;
-  return Buffer.from(JSON.stringify(at), "utf8");
-}
-
-function decodeTime(stored: number | Uint8Array): string {
-  if (typeof stored === "number") return new Date(stored).toISOString();
-  return JSON.parse(Buffer.from(stored).toString("utf8")) as string;
 }

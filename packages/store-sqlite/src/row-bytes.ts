@@ -2,6 +2,7 @@ const SMALL = 0x80;
 const BIT_SAFE = 2 ** 28;
 const HALF_SAFE = 2 ** 52;
 const LONGEST_SHORT_TEXT = 42;
+const HEX_DIGITS_A_BYTE = 2;
 
 /** Writes one row as bytes, into memory that it keeps: `done` is valid until the next `begin`. */
 export class RowWriter {
@@ -46,17 +47,35 @@ export class RowWriter {
 
   /** Well-formed text. */
   text(value: string): void {
-    if (value.length <= LONGEST_SHORT_TEXT) {
-      this.#reserve(1 + value.length * 3);
-      const written = this.#bytes.write(value, this.#length + 1, "utf8");
-      this.#bytes[this.#length] = written;
-      this.#length += 1 + written;
+    const { length } = value;
+    if (length <= LONGEST_SHORT_TEXT) {
+      this.#reserve(1 + length * 3);
+      const bytes = this.#bytes;
+      const from = this.#length + 1;
+      // Most texts are short and plain: a call for each would take longer than their characters one by one.
+      let index = 0;
+      for (let unit = 0; index < length; index += 1) {
+        unit = value.charCodeAt(index);
+        if (unit >= SMALL) break;
+        bytes[from + index] = unit;
+      }
+      const written = index === length ? length : bytes.write(value, from, "utf8");
+      bytes[this.#length] = written;
+      this.#length = from + written;
       return;
     }
     const size = Buffer.byteLength(value, "utf8");
     this.varint(size);
     this.#reserve(size);
     this.#length += this.#bytes.write(value, this.#length, "utf8");
+  }
+
+  /** A blob that is given as hex digits, two for each byte. */
+  hex(digits: string): void {
+    const size = digits.length / HEX_DIGITS_A_BYTE;
+    this.varint(size);
+    this.#reserve(size);
+    this.#length += this.#bytes.write(digits, this.#length, "hex");
   }
 
   blob(value: Uint8Array): void {

@@ -79,6 +79,10 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE retold(id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL);
   INSERT INTO total(name, value) VALUES ('epoch', 0);
   `,
+  // Changes of one person that come together share a row: see QueueRows.
+  `
+  ALTER TABLE membership_log ADD COLUMN more BLOB;
+  `,
 ];
 
 /**

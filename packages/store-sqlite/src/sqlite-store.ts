@@ -1,19 +1,19 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type {
-  CommitConflict,
-  CommitResult,
-  Erasure,
-  HubCommit,
-  HubStore,
-  Neighbourhood,
-  PersonProjection,
-  PersonState,
+import {
+  type CommitConflict,
+  type CommitResult,
+  type Erasure,
+  findConflict,
+  type HubCommit,
+  type HubStore,
+  type Neighbourhood,
+  type PersonProjection,
+  type PersonState,
 } from "@tessera/profile-store";
 import type { IdentityKey } from "@tessera/xdm";
 import { backupTo } from "./backup.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { inOurWords, SqliteStoreError } from "./errors.ts";
-import { findConflict } from "@tessera/profile-store";
 import { FragmentCodec } from "./fragment-row.ts";
 import { GroupCommit, type Outcome } from "./group-commit.ts";
 import { IdentityRows } from "./identity-rows.ts";
@@ -171,7 +171,7 @@ export class FileStore implements SqliteStore {
   scan: HubStore["scan"] = async (after, limit) => this.#read(() => this.#persons.scan(after, clamp(limit)));
 
   membershipLog: HubStore["membershipLog"] = async (personId) =>
-    this.#read(() => this.#queues.membershipLog(personId));
+    this.#read(() => this.#queues.log.of(personId));
 
   document: HubStore["document"] = async (kind, id) => this.#read(() => this.#queues.document(kind, id));
 
@@ -282,7 +282,7 @@ export class FileStore implements SqliteStore {
     try {
       this.#database.exec("BEGIN IMMEDIATE");
       this.#noticeOthers();
-      const outcomes = jobs.map((job) => this.#alone(job));
+      const outcomes = jobs.map((job) => this.#alone(job, jobs.length === 1));
       this.#totals.write();
       this.#truth.mergeSome();
       this.#database.exec("COMMIT");
@@ -290,29 +290,31 @@ export class FileStore implements SqliteStore {
       for (const part of parts) part.committed();
       return outcomes;
     } catch (cause) {
-      this.#undoAll(jobs);
+      this.#undoAll();
       throw inOurWords(cause);
     }
   }
 
-  /** Does one job so that it leaves nothing behind when it is refused or fails, and the others of its group live. */
-  #alone(job: Job): Outcome<CommitResult> {
+  /**
+   * Does one job so that it leaves nothing behind when it is refused or fails, and the others of its group live. Without
+   * others all of the transaction is undone: a savepoint would copy every page before it changes.
+   */
+  #alone(job: Job, isOnly: boolean): Outcome<CommitResult> {
     const marks = [this.#persons.mark(), this.#truth.mark(), this.#totals.mark()] as const;
-    this.#database.exec("SAVEPOINT one");
+    if (!isOnly) this.#database.exec("SAVEPOINT one");
     const undo = (): void => {
-      this.#database.exec("ROLLBACK TO one; RELEASE one");
+      this.#database.exec(isOnly ? "ROLLBACK; BEGIN IMMEDIATE" : "ROLLBACK TO one; RELEASE one");
       this.#persons.backTo(marks[0]);
-      if (typeof job !== "function") this.#persons.forgetEncoded(job.persons);
       this.#truth.backTo(marks[1]);
       this.#totals.backTo(marks[2]);
       // Numbers given by earlier jobs of the group stay valid; they are only looked up again.
       this.#names.rolledBack();
       this.#identities.rolledBack();
+      this.#noticeOthers();
     };
     try {
-      const accepted = typeof job === "function" ? (job(), true) : this.#apply(job);
-      if (accepted) {
-        this.#database.exec("RELEASE one");
+      if (typeof job === "function" ? (job(), true) : this.#apply(job)) {
+        if (!isOnly) this.#database.exec("RELEASE one");
         return { answer: { ok: true } };
       }
       undo();
@@ -336,7 +338,7 @@ export class FileStore implements SqliteStore {
     if (!this.#truth.addEvents(commit.events)) return false;
     if (!this.#queues.writeDocuments(commit.documents)) return false;
     this.#queues.addToCounters(commit.counters);
-    this.#queues.log(commit.memberships);
+    this.#queues.log.add(commit.memberships);
     this.#queues.enqueue(commit.outbox);
     this.#queues.setAside(commit.quarantine);
     return true;
@@ -365,9 +367,8 @@ export class FileStore implements SqliteStore {
     return conflict;
   }
 
-  #undoAll(jobs: readonly Job[]): void {
+  #undoAll(): void {
     if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-    for (const job of jobs) if (typeof job !== "function") this.#persons.forgetEncoded(job.persons);
     for (const part of [this.#persons, this.#truth, this.#names, this.#identities]) part.rolledBack();
     this.#totals.reset();
   }

@@ -79,9 +79,9 @@ function partsOf({
     (after, limit) => walk.persons(number(after), limit),
     (after, limit) => walk.aliases(number(after), limit),
     (after, limit) =>
-      queues.loggedAfter(number(after), limit).map((row) => {
+      queues.log.personsAfter(number(after), limit).map((row) => {
         const personId = persons.idOf(row);
-        return [[row], { kind: "log", personId, changes: queues.membershipLog(personId) }];
+        return [[row], { kind: "log", personId, changes: queues.log.of(personId) }];
       }),
     (after, limit) =>
       queues
@@ -128,7 +128,7 @@ export function takeIn(item: StoredItem, { truth, persons, queues, walk }: Trans
     case "alias":
       return walk.takeInAlias(item.personId, item.successor);
     case "log":
-      return queues.takeInLog(item.personId, item.changes);
+      return queues.log.takeIn(item.personId, item.changes);
     case "outbox":
       return queues.enqueue([item.entry]);
     case "quarantine":
