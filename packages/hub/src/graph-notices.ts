@@ -16,16 +16,15 @@ export function graphNotices(resolutions: readonly Resolution[], rules: LinkingR
     notices.set(item, [...(notices.get(item) ?? []), { index: item.index, code, message }]);
   };
   for (const { graph, sources, events, records } of resolutions) {
-    const items = [...events, ...records];
-    const last = items.at(-1);
-    const { size, cap, isNearCap } = graphSize(graph, rules);
+    const last = records.at(-1) ?? events.at(-1);
     if (last === undefined) continue;
+    const { size, cap, isNearCap } = graphSize(graph, rules);
     if (isNearCap && sources.every((source) => source.identities.length < size)) {
       const message = `The identity graph of this person has ${size} of at most ${cap} identities; beyond that the oldest leave, cookies first. Look for a value that many people share, and block it.`;
       say(last, "identity.nearCap", message);
     }
     if (graph.removed.length === 0) continue;
-    for (const item of items) {
+    for (const item of [...events, ...records]) {
       const namespaces = whoLeft(graph, item);
       if (namespaces.length === 0) continue;
       const message = `The identity graph of this person was full (${cap}); to make room an identity left it, of: ${namespaces.join(", ")}. Its links stand among the removed ones, with the reason.`;

@@ -4,12 +4,13 @@ import type { Identity, IdentityKey, MembershipChange } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
 import { latestOf } from "./attributes-at.ts";
-import { eventStatesOf } from "./event-state.ts";
+import { type EventStates, eventStatesOf } from "./event-state.ts";
 import { dropRepeats } from "./drop-repeats.ts";
+import { type GraphsByIdentity, graphsOf } from "./graphs-around.ts";
 import { graphNotices, type GraphNotices } from "./graph-notices.ts";
 import type { EventItem, ParsedBatch, RecordItem } from "./ingest-batch.ts";
-import { linkObservations, type Linking, observationOf, replayClusters } from "./link-batch.ts";
-import { keysOf, loadCluster } from "./load-cluster.ts";
+import { keysOf, linkObservations, observationsOf, replayClusters } from "./link-batch.ts";
+import { loadCluster } from "./load-cluster.ts";
 import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
 
 /** What ingestion works with. */
@@ -48,7 +49,7 @@ export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<
     );
     const fresh = dropRepeats(allowed, neighbourhood);
     const linking = await linkItems(fresh, neighbourhood, ingestion);
-    const resolutions = resolvePersons(linking.graphOf, linking.persons.values(), fresh);
+    const resolutions = resolvePersons(linking.graphs, linking.persons.values(), fresh);
     const history = await loadHistory(resolutions, ingestion);
     const commit = { ...decide(resolutions, { ...ingestion, history }), quarantine: batch.quarantine };
     const committed = isEmpty(commit) || (await ingestion.store.commit(commit)).ok;
@@ -60,11 +61,13 @@ export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<
 }
 
 function load(batch: ParsedBatch, store: HubStore): Promise<Neighbourhood> {
-  const keys = new Set(batch.items.flatMap((item) => item.keys));
-  return store.load(
-    [...keys],
-    batch.items.flatMap((item) => (item.kind === "event" ? [item.id] : [])),
-  );
+  const keys = new Set<IdentityKey>();
+  const eventIds: string[] = [];
+  for (const item of batch.items) {
+    for (const key of item.keys) keys.add(key);
+    if (item.kind === "event") eventIds.push(item.id);
+  }
+  return store.load([...keys], eventIds);
 }
 
 /** Links a batch; what came too late to be linked in place has its cluster loaded and replayed from the truth. */
@@ -72,26 +75,22 @@ async function linkItems(
   items: ParsedBatch["items"],
   neighbourhood: Neighbourhood,
   { store, configuration, now }: Ingestion,
-): Promise<Linking & { readonly persons: ReadonlyMap<string, PersonState> }> {
-  const persons = new Map(neighbourhood.persons);
-  const graphs = new Map<IdentityKey, Graph>();
-  const know = (person: PersonState): void => {
-    persons.set(person.personId, person);
-    for (const key of person.identities) graphs.set(key, person.graph as Graph);
-  };
-  persons.forEach(know);
-  const observations = items
-    .map((item) => observationOf(item, now))
-    .sort((a, b) => a.t - b.t || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  const linking = linkObservations(graphs, observations, configuration.rules);
-  if (linking.late.length === 0) return { ...linking, persons };
+): Promise<{ readonly graphs: GraphsByIdentity; readonly persons: ReadonlyMap<string, PersonState> }> {
+  const observations = observationsOf(items, now);
+  const { graphs, late } = linkObservations(neighbourhood, observations, configuration.rules);
+  if (late.length === 0) return { graphs, persons: neighbourhood.persons };
 
-  const seed = linking.late.flatMap(keysOf);
-  const cluster = await loadCluster({ store, keys: seed, graphs: linking.graphOf });
-  cluster.persons.forEach(know);
+  const linked = graphs.all();
+  const cluster = await loadCluster({ store, keys: late.flatMap(keysOf), graphs: linked });
+  const known = new Map<IdentityKey, Graph>();
+  for (const { identities, graph } of cluster.persons.values())
+    for (const key of identities) known.set(key, graph as Graph);
+  for (const [key, graph] of linked) known.set(key, graph);
   const mine = observations.filter((observation) => keysOf(observation).some((key) => cluster.keys.has(key)));
-  const full = { ...linking, graphOf: new Map([...graphs, ...linking.graphOf]) };
-  return { ...replayClusters(full, [...cluster.observations, ...mine], configuration), persons };
+  return {
+    graphs: graphsOf(replayClusters(known, [...cluster.observations, ...mine], configuration)),
+    persons: new Map([...neighbourhood.persons, ...cluster.persons]),
+  };
 }
 
 /** Loads the truth of those persons for whom what is new is not enough: events in their windows, or all of it. */
@@ -101,7 +100,9 @@ export async function loadHistory(
 ): Promise<ReadonlyMap<string, History>> {
   const { store } = ingestion;
   const history = new Map<string, History>();
-  const needing = resolutions.persons.filter((resolution) => needsHistory(resolution, ingestion));
+  const { continuous, edgePolicy } = ingestion.configuration;
+  const states = eventStatesOf(continuous, edgePolicy);
+  const needing = resolutions.persons.filter((resolution) => needsHistory(resolution, ingestion, states));
   const owners = needing.flatMap((resolution) => resolution.identities);
   if (owners.length === 0) return history;
   const [events, records] = await Promise.all([store.events(owners), store.records(owners)]);
@@ -117,16 +118,14 @@ export async function loadHistory(
 }
 
 /** A merge, a split or something late needs all of the truth; records need the records before them; else the state is enough. */
-function needsHistory(resolution: Resolution, ingestion: Ingestion): boolean {
+function needsHistory(resolution: Resolution, ingestion: Ingestion, states: EventStates): boolean {
   const { continues, sources, records } = resolution;
-  const { continuous, computed, edgePolicy: policy } = ingestion.configuration;
+  const { continuous, computed } = ingestion.configuration;
   if (sources.length === 0) return false;
   if (continues === undefined || records.length > 0 || mustFollowAnew(resolution, ingestion)) return true;
   if (continuous.audiences.length === 0 && computed.length === 0) return false;
   // What was followed up to now was followed with the attributes of now.
-  return (
-    !eventStatesOf(continuous, policy).has(continues) || latestOf(continues.fragments) > continues.evaluatedAt
-  );
+  return !states.has(continues) || latestOf(continues.fragments) > continues.evaluatedAt;
 }
 
 function isEmpty(commit: HubCommit): boolean {

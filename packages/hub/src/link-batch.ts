@@ -1,66 +1,93 @@
 import {
   clusterNeighbours,
   type Graph,
-  type GraphChange,
   type GraphDecision,
   link,
   type LinkingRules,
   type LinkObservation,
   replay,
 } from "@tessera/identity-graph";
-import type { IdentityKey } from "@tessera/xdm";
+import type { Neighbourhood } from "@tessera/profile-store";
+import { compareKeys, identityKey, type IdentityKey } from "@tessera/xdm";
+import { GraphsAround } from "./graphs-around.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
 
-/** The graphs around a batch while it is linked: every identity leads to the graph it is in. */
+/** What linking a batch led to. */
 export interface Linking {
-  readonly graphOf: ReadonlyMap<IdentityKey, Graph>;
-  readonly changes: readonly GraphChange[];
+  readonly graphs: GraphsAround;
   /** Observations that came too late to be linked in place: their clusters have to be replayed from history. */
   readonly late: readonly LinkObservation[];
 }
 
-/** What an item says about who is who. Records are observed when they arrive, events when they happened. */
-export function observationOf(item: EventItem | RecordItem, now: number): LinkObservation {
-  const { id, datasetId, identities } = item;
-  return { t: item.kind === "event" ? item.at : now, key: id, datasetId, identities };
+/** What items say about who is who, in the order of time. Records are observed when they arrive, events when they happened. */
+export function observationsOf(
+  items: readonly (EventItem | RecordItem)[],
+  now: number,
+): readonly LinkObservation[] {
+  const observations: LinkObservation[] = [];
+  let isInOrder = true;
+  let before: LinkObservation | undefined;
+  for (const item of items) {
+    const { id, datasetId, identities, keys } = item;
+    const t = item.kind === "event" ? item.at : now;
+    const observation = { t, key: id, datasetId, identities, keys };
+    if (before !== undefined && compareObservations(before, observation) > 0) isInOrder = false;
+    before = observation;
+    observations.push(observation);
+  }
+  return isInOrder ? observations : observations.sort(compareObservations);
+}
+
+function compareObservations(a: LinkObservation, b: LinkObservation): number {
+  return a.t - b.t || compareKeys(a.key, b.key);
 }
 
 /** Links the observations of a batch, in their order of time, into the graphs that are known. Pure. */
 export function linkObservations(
-  known: ReadonlyMap<IdentityKey, Graph>,
+  around: Pick<Neighbourhood, "persons" | "personOf">,
   observations: readonly LinkObservation[],
   rules: LinkingRules,
 ): Linking {
-  const graphOf = new Map(known);
-  const changes: GraphChange[] = [];
+  const graphs = new GraphsAround(around);
   const late: LinkObservation[] = [];
   for (const observation of observations) {
-    const touched = new Set<Graph>();
-    for (const { namespace, id } of observation.identities) {
-      const graph = graphOf.get(`${namespace}:${id}`);
-      if (graph !== undefined) touched.add(graph);
+    const touched: Graph[] = [];
+    let known: IdentityKey | undefined;
+    for (const key of keysOf(observation)) {
+      const graph = graphs.get(key);
+      if (graph === undefined) continue;
+      known = key;
+      if (!touched.includes(graph)) touched.push(graph);
     }
-    const linked = link([...touched], observation, rules);
+    const linked = link(touched, observation, rules);
     if (linked.kind === "late") {
       late.push(observation);
       continue;
     }
-    changes.push(...linked.changes);
-    for (const graph of linked.graphs) for (const { key } of graph.identities) graphOf.set(key, graph);
+    const [only, other] = linked.graphs;
+    const isConfirmed = linked.changes.length === 0 && touched.length === 1 && other === undefined;
+    if (isConfirmed && only !== undefined && known !== undefined) {
+      if (only !== touched[0]) graphs.confirm(known, only);
+    } else for (const graph of linked.graphs) graphs.put(graph);
   }
-  return { graphOf, changes, late };
+  return { graphs, late };
 }
 
 /** Rebuilds clusters from all their observations: what linking in order of time would have given. Pure. */
 export function replayClusters(
-  linking: Linking,
+  known: ReadonlyMap<IdentityKey, Graph>,
   observations: readonly LinkObservation[],
   { rules, decisions }: { readonly rules: LinkingRules; readonly decisions: readonly GraphDecision[] },
-): Linking {
-  const graphOf = new Map(linking.graphOf);
+): ReadonlyMap<IdentityKey, Graph> {
+  const graphOf = new Map(known);
   const rebuilt = replay(observations, rules, decisions);
   for (const graph of rebuilt) for (const { key } of graph.identities) graphOf.set(key, graph);
-  return { graphOf, changes: linking.changes, late: [] };
+  return graphOf;
+}
+
+/** The keys of an observation's identities. */
+export function keysOf({ keys, identities }: LinkObservation): readonly IdentityKey[] {
+  return keys ?? identities.map(identityKey);
 }
 
 /** The identities next to `keys` that a cluster also holds: of the same graphs, and at the other ends of their history. */

@@ -1,6 +1,6 @@
 import type { Graph, LinkObservation } from "@tessera/identity-graph";
 import type { HubStore, PersonState, StoredEvent, StoredRecord } from "@tessera/profile-store";
-import { identityKey, type IdentityKey, identityOfKey } from "@tessera/xdm";
+import { type IdentityKey, identityOfKey } from "@tessera/xdm";
 import { widenCluster } from "./link-batch.ts";
 
 /** A cluster: all identities that history ever brought near each other, with the truth about them. */
@@ -56,10 +56,5 @@ export async function loadCluster({ store, keys, graphs }: ClusterSeed): Promise
 /** What a stored event or record says about who is who. */
 export function observationOfTruth(truth: StoredEvent | StoredRecord): LinkObservation {
   const { at, id, datasetId, identities } = truth;
-  return { t: at, key: id, datasetId, identities: identities.map(identityOfKey) };
-}
-
-/** The keys of an observation's identities. */
-export function keysOf({ identities }: LinkObservation): readonly IdentityKey[] {
-  return identities.map((identity) => identityKey(identity));
+  return { t: at, key: id, datasetId, identities: identities.map(identityOfKey), keys: identities };
 }

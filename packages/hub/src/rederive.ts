@@ -5,6 +5,7 @@ import { decide, type History } from "./decide.ts";
 import type { Ingestion } from "./ingest.ts";
 import { type Cluster, loadCluster, observationOfTruth } from "./load-cluster.ts";
 import { personIdOf } from "./person-ids.ts";
+import { graphsOf } from "./graphs-around.ts";
 import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
 
 const ATTEMPTS = 20;
@@ -43,7 +44,7 @@ export function rederive(cluster: Cluster, ingestion: Ingestion): HubCommit {
     unread.add(graph);
     for (const key of person.identities) graphOf.set(key, graph);
   }
-  const resolved = resolvePersons(graphOf, cluster.persons.values(), []);
+  const resolved = resolvePersons(graphsOf(graphOf), cluster.persons.values(), []);
   const known = new Set(resolved.persons.map(({ graph }) => graph));
   const strangers = [...new Set(graphOf.values())].filter((graph) => !known.has(graph) && !unread.has(graph));
   const resolutions: Resolutions = {

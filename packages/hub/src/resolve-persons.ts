@@ -2,6 +2,7 @@ import { type Graph, personAnchor } from "@tessera/identity-graph";
 import type { PersonState } from "@tessera/profile-store";
 import { type IdentityKey } from "@tessera/xdm";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
+import { graphAt, type GraphsByIdentity } from "./graphs-around.ts";
 import { personIdOf } from "./person-ids.ts";
 
 /** One person to be written: a graph, whom it was made of, and what is new about it. */
@@ -23,48 +24,78 @@ export interface Resolutions {
   readonly removed: readonly { readonly person: PersonState; readonly successor: string }[];
 }
 
+/** What is found of one person to be. */
+interface Group {
+  readonly graph: Graph;
+  readonly sources: PersonState[];
+  readonly events: EventItem[];
+  readonly records: RecordItem[];
+  /** Whether a source has identities elsewhere, too. */
+  isSplit: boolean;
+}
+
+/** A stored person of whom something changes: what became of their graph. */
+interface Touched {
+  readonly person: PersonState;
+  readonly parts: readonly Graph[];
+}
+
 /** Groups what is new by person, and tells who merged, split, or goes on. Pure. */
 export function resolvePersons(
-  graphOf: ReadonlyMap<IdentityKey, Graph>,
+  graphs: GraphsByIdentity,
   stored: Iterable<PersonState>,
   items: readonly (EventItem | RecordItem)[],
 ): Resolutions {
-  const groups = new Map<Graph, { sources: PersonState[]; events: EventItem[]; records: RecordItem[] }>();
-  const groupOf = (graph: Graph): { sources: PersonState[]; events: EventItem[]; records: RecordItem[] } => {
-    const group = groups.get(graph) ?? { sources: [], events: [], records: [] };
-    groups.set(graph, group);
+  const groups = new Map<Graph, Group>();
+  const groupOf = (graph: Graph): Group => {
+    let group = groups.get(graph);
+    if (group === undefined)
+      groups.set(graph, (group = { graph, sources: [], events: [], records: [], isSplit: false }));
     return group;
   };
   for (const item of items) {
-    const group = groupOf(graphAt(graphOf, item.owner));
+    const graph = graphAt(graphs, item.owner);
+    const group = groupOf(graph);
     if (item.kind === "event") group.events.push(item);
     else group.records.push(item);
     // A link can change the graph of an identity whose events belong to someone else.
-    for (const key of item.keys) groupOf(graphAt(graphOf, key));
+    for (const key of item.keys) {
+      const other = key === item.owner ? graph : graphAt(graphs, key);
+      if (other !== graph) groupOf(other);
+    }
   }
-  const partsOf = new Map<PersonState, ReadonlySet<Graph>>();
+  const touched: Touched[] = [];
   for (const person of stored) {
-    const parts = new Set(person.identities.map((key) => graphAt(graphOf, key)));
-    partsOf.set(person, parts);
-    const untouched =
-      parts.size === 1 && parts.has(person.graph as Graph) && !groups.has(person.graph as Graph);
-    if (!untouched) for (const part of parts) groupOf(part).sources.push(person);
+    const parts = graphs.partsOf(person);
+    const [only, second] = parts;
+    const isWhole = second === undefined && only === person.graph;
+    if (isWhole && !groups.has(only)) continue;
+    touched.push({ person, parts });
+    for (const part of parts) {
+      const group = groupOf(part);
+      group.sources.push(person);
+      if (second !== undefined) group.isSplit = true;
+    }
   }
-  const persons = [...groups].map(([graph, group]): Resolution => {
-    const [only] = group.sources;
-    const personId =
-      only !== undefined && sameAnchor(only.graph as Graph, graph) ? only.personId : personIdOf(graph);
-    const goesOn = group.sources.length === 1 && only !== undefined && partsOf.get(only)?.size === 1;
-    return {
-      personId,
-      graph,
-      identities: graph.identities.map(({ key }) => key),
-      ...(goesOn && only.personId === personId ? { continues: only } : {}),
-      ...group,
-      events: group.events.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1)),
-    };
-  });
-  return { persons, removed: removals(partsOf, persons) };
+  const persons = [...groups.values()].map(resolutionOf);
+  return { persons, removed: removals(touched, persons) };
+}
+
+function resolutionOf({ graph, sources, events, records, isSplit }: Group): Resolution {
+  const [only] = sources;
+  const personId =
+    only !== undefined && sameAnchor(only.graph as Graph, graph) ? only.personId : personIdOf(graph);
+  const goesOn = only !== undefined && sources.length === 1 && !isSplit;
+  // Whoever goes on has all their identities here: as many are the same ones.
+  const isSame = goesOn && only.identities.length === graph.identities.length;
+  const identities = isSame ? only.identities : graph.identities.map(({ key }) => key);
+  if (events.length > 1) events.sort(compareItems);
+  const made = { personId, graph, identities, sources, events, records };
+  return goesOn && only.personId === personId ? { ...made, continues: only } : made;
+}
+
+function compareItems(a: EventItem, b: EventItem): number {
+  return a.at - b.at || (a.id < b.id ? -1 : 1);
 }
 
 /** Most events leave the anchor as it is, and with it the id; making an id costs more than looking. */
@@ -73,22 +104,16 @@ function sameAnchor(before: Graph, after: Graph): boolean {
   return a.namespace === b.namespace && a.id === b.id;
 }
 
-function removals(
-  partsOf: ReadonlyMap<PersonState, ReadonlySet<Graph>>,
-  persons: readonly Resolution[],
-): Resolutions["removed"] {
+function removals(touched: readonly Touched[], persons: readonly Resolution[]): Resolutions["removed"] {
+  const ids = new Set<string>();
+  for (const { personId } of persons) ids.add(personId);
+  const gone = touched.filter(({ person }) => !ids.has(person.personId));
+  if (gone.length === 0) return [];
   const written = new Map(persons.map((resolution) => [resolution.graph, resolution.personId]));
-  const ids = new Set(written.values());
-  return [...partsOf]
-    .filter(([person, parts]) => !ids.has(person.personId) && [...parts].some((part) => written.has(part)))
-    .map(([person, parts]) => {
-      const largest = [...parts].reduce((a, b) => (b.identities.length > a.identities.length ? b : a));
+  return gone
+    .filter(({ parts }) => parts.some((part) => written.has(part)))
+    .map(({ person, parts }) => {
+      const largest = parts.reduce((a, b) => (b.identities.length > a.identities.length ? b : a));
       return { person, successor: written.get(largest) ?? personIdOf(largest) };
     });
-}
-
-function graphAt(graphOf: ReadonlyMap<IdentityKey, Graph>, key: IdentityKey): Graph {
-  const graph = graphOf.get(key);
-  if (graph === undefined) throw new Error("Every identity of a linked batch is in a graph.");
-  return graph;
 }

@@ -23,6 +23,8 @@ import { confirmed, isClean, refresh, seen } from "./refresh.ts";
 /** One record that showed identities together (or one alone): when, by which event of which dataset. */
 export interface LinkObservation extends Moment {
   readonly identities: readonly Identity[];
+  /** The keys of the identities, when they are at hand: each once, in code-unit order. */
+  readonly keys?: readonly IdentityKey[];
 }
 
 /**

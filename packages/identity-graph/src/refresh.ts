@@ -1,4 +1,4 @@
-import { type Identity, type IdentityKey, identityKey } from "@tessera/xdm";
+import { compareKeys, type Identity, type IdentityKey, identityKey } from "@tessera/xdm";
 import { type Graph, type GraphIdentity, type GraphLink, linkPosition, positionOf } from "./graph.ts";
 import { compareSteps, type Moment } from "./moment.ts";
 
@@ -8,7 +8,7 @@ import { compareSteps, type Moment } from "./moment.ts";
  */
 export function refresh(
   graph: Graph,
-  observation: Moment & { readonly identities: readonly Identity[] },
+  observation: Moment & { readonly identities: readonly Identity[]; readonly keys?: readonly IdentityKey[] },
 ): Graph | undefined {
   const { t, key, datasetId } = observation;
   const { latest } = graph;
@@ -17,10 +17,14 @@ export function refresh(
   const order = compareSteps(step, latest);
   if (order === 0) return graph;
   if (order < 0 && !isClean(graph)) return undefined;
-  const keys = distinctKeys(observation.identities);
+  const keys = observation.keys ?? distinctKeys(observation.identities);
   if (keys.length < 2) return undefined;
-  const at = keys.map((key) => positionOf(graph.identities, key)).sort((x, y) => x - y);
-  if ((at[0] ?? -1) < 0) return undefined;
+  const at: number[] = [];
+  for (const key of keys) {
+    const place = positionOf(graph.identities, key);
+    if (place < 0) return undefined;
+    at.push(place);
+  }
   const moment: Moment = { t, key, datasetId };
   const links = graph.links.slice();
   for (let i = 0; i < at.length; i++) {
@@ -48,7 +52,7 @@ function distinctKeys(identities: readonly Identity[]): readonly IdentityKey[] {
     const key = identityKey(identity);
     if (!keys.includes(key)) keys.push(key);
   }
-  return keys;
+  return keys.sort(compareKeys);
 }
 
 /**
