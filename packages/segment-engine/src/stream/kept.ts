@@ -30,7 +30,10 @@ interface KeptLeaf {
 export interface Kept {
   /** The first cell is the moment at which time alone changes a leaf. */
   readonly empty: readonly number[];
-  /** The latest times, the last cell the latest of all; cells as they are; or a list, whose number the second cell holds. */
+  /**
+   * The latest times, the last cell the latest of all; cells as they are; or times with numbers, any number of them: the
+   * latest in cells, those before in a list, whose number the second cell holds.
+   */
   readonly holds: "latest" | "cells" | "list";
   readonly leaves: readonly KeptLeaf[];
 }
@@ -90,7 +93,7 @@ export function keptWindows(
     const { condition, value, window } = one[1];
     feeds[condition]?.push({ kept: kept.length, add: foldFeed(value, group, { context, window }) });
     kept.push({
-      empty: window === undefined ? [Infinity, 0, 0] : [Infinity, NO_LIST],
+      empty: window === undefined ? [Infinity, 0, 0] : [Infinity, NO_LIST, ...NO_PAIRS],
       holds: window === undefined ? "cells" : "list",
       leaves: group.map(([number, leaf]) =>
         window === undefined ? totalLeaf(number, leaf) : foldLeaf(number, leaf),
@@ -148,7 +151,8 @@ function foldFeed(
   { context, window }: { readonly context: EvaluationContext; readonly window: Window | undefined },
 ): Feed["add"] {
   const windows = group.flatMap(([, leaf]) => leaf.window ?? []);
-  return ({ cells, lists }, base, at, event) => {
+  return (held, base, at, event) => {
+    const { cells } = held;
     const numbers = numbersOf(value, event, context);
     if (window === undefined) {
       for (const number of numbers) {
@@ -157,25 +161,48 @@ function foldFeed(
       }
       return;
     }
-    if (cells[base + 1] === NO_LIST) {
-      cells[base + 1] = lists.length;
-      lists.push([]);
+    for (const number of numbers) {
+      if (cells[base + 2] !== NEVER) putOff(held, base, { windows, at });
+      const last = base + 2 + PAIRS - 2;
+      for (let index = base + 2; index < last; index++) cells[index] = cells[index + 2] ?? NEVER;
+      cells[last] = at;
+      cells[last + 1] = number;
     }
-    const list = lists[cells[base + 1] ?? 0];
-    if (list === undefined) return;
+  };
+}
+
+/** Puts the earliest pair of the cells to those before it, and forgets those that no window holds any more. */
+function putOff(
+  { cells, lists }: Held,
+  base: number,
+  { windows, at }: { readonly windows: readonly Window[]; readonly at: number },
+): void {
+  const [time = NEVER, number = 0] = [cells[base + 2], cells[base + 3]];
+  const before = cells[base + 1] ?? NO_LIST;
+  let list = before === NO_LIST ? undefined : lists[before];
+  if (list !== undefined) {
     let gone = 0;
     while (gone < list.length && lapsed(windows, list[gone] ?? 0, at)) gone += 2;
     if (gone > 0) list.splice(0, gone);
-    for (const number of numbers) list.push(at, number);
-  };
+  }
+  if (lapsed(windows, time, at)) return;
+  if (list === undefined) {
+    cells[base + 1] = lists.length;
+    lists.push((list = []));
+  }
+  list.push(time, number);
 }
+
+/** How many of the pairs of time and number stand in cells (two each). */
+export const PAIRS: number = 6;
+const NO_PAIRS: readonly number[] = Array.from({ length: PAIRS }, () => NEVER);
 
 /** The number of a list that is not there yet. */
 export const NO_LIST: number = -1;
 const NOTHING: readonly number[] = [];
 
 function lapsed(windows: readonly Window[], time: number, at: number): boolean {
-  for (const window of windows) if (window.until(time) >= at) return false;
+  for (const window of windows) if (untilOf(window, time) >= at) return false;
   return true;
 }
 
@@ -200,22 +227,41 @@ function foldLeaf(leaf: number, { fn, window, holds }: FoldLeaf): KeptLeaf {
     leaf,
     timed: true,
     now: ({ cells, lists }, base, at, into) => {
-      const data = lists[cells[base + 1] ?? NO_LIST] ?? NOTHING;
-      let sum = 0;
-      let count = 0;
-      let changesAt = Infinity;
-      for (let index = 0; index < data.length; index += 2) {
-        const until = window === undefined ? Infinity : window.until(data[index] ?? 0);
-        if (until < at) continue;
-        if (until + 1 < changesAt) changesAt = until + 1;
-        // In order of time, as a fold over the list would add them.
-        sum += data[index + 1] ?? 0;
-        count++;
-      }
-      into.holds = folded(fn, sum, count, holds);
-      into.changesAt = changesAt;
+      FOLDING.sum = FOLDING.count = 0;
+      FOLDING.changesAt = Infinity;
+      const before = cells[base + 1] ?? NO_LIST;
+      const list = before === NO_LIST ? undefined : lists[before];
+      // In order of time, as a fold over the list would add them.
+      if (list !== undefined) foldPairs(list, 0, { end: list.length, at, window });
+      if (cells[base + PAIRS] !== NEVER) foldPairs(cells, base + 2, { end: base + 2 + PAIRS, at, window });
+      into.holds = folded(fn, FOLDING.sum, FOLDING.count, holds);
+      into.changesAt = FOLDING.changesAt;
     },
   };
+}
+
+/** What was folded so far. */
+const FOLDING = { sum: 0, count: 0, changesAt: Infinity };
+
+/** Adds the pairs that a window still holds. */
+function foldPairs(
+  data: readonly number[],
+  from: number,
+  { end, at, window }: { readonly end: number; readonly at: number; readonly window: Window | undefined },
+): void {
+  for (let index = from; index < end; index += 2) {
+    const time = data[index] ?? NEVER;
+    if (time === NEVER) continue;
+    const until = window === undefined ? Infinity : untilOf(window, time);
+    if (until < at) continue;
+    if (until + 1 < FOLDING.changesAt) FOLDING.changesAt = until + 1;
+    FOLDING.sum += data[index + 1] ?? 0;
+    FOLDING.count++;
+  }
+}
+
+function untilOf({ span, until }: Window, time: number): number {
+  return span === undefined ? until(time) : time + span;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Kept, type KeptWindows, NEVER, NO_LIST } from "./kept.ts";
+import { type Kept, type KeptWindows, NEVER, NO_LIST, PAIRS } from "./kept.ts";
 import type { StreamState } from "./state.ts";
 
 /** The most numbers that every person has a place for from the start; with more, windows get theirs with their first event. */
@@ -21,7 +21,6 @@ export class Places {
   readonly #starts: number[];
   readonly #blank: readonly number[];
   readonly filled: Stretch[] = [];
-  from = 0;
 
   constructor({ kept, feeds }: KeptWindows, words: number) {
     this.#kept = kept;
@@ -91,9 +90,15 @@ export class Places {
       let end = start + window.empty.length;
       if (window.holds === "latest") while (from < end && cells[from] === NEVER) from++;
       else if (window.holds === "list") {
-        values = lists[cells[from] ?? NO_LIST] ?? NOTHING;
-        from = 0;
-        end = values.length;
+        const before = cells[from] ?? NO_LIST;
+        from++;
+        while (from < end && cells[from] === NEVER) from += 2;
+        const list = before === NO_LIST ? NOTHING : (lists[before] ?? NOTHING);
+        if (list.length > 0) {
+          values = [...list, ...cells.slice(from, end)];
+          from = 0;
+          end = values.length;
+        }
       } else if (isAsBefore(cells, from, window.empty)) continue;
       if (from === end) continue;
       const stretch = (this.filled[count] ??= { key, values, from, end });
@@ -106,24 +111,20 @@ export class Places {
     return count;
   }
 
-  /**
-   * Where so many numbers of a window are to be put: the list, and in `from` the first place. When they are due is not
-   * known then.
-   */
-  room(state: StreamState, kept: number, length: number): number[] {
+  /** Puts the numbers of a window in their place. When they are due is not known then. */
+  put(state: StreamState, kept: number, values: readonly number[]): void {
     const { cells, lists } = state;
     const start = this.ensure(state, kept);
     const window = this.#kept[kept];
     cells[start] = -Infinity;
-    if (window?.holds === "list") {
-      const values: number[] = [];
+    let first = 0;
+    if (window?.holds === "list" && values.length > PAIRS) {
+      first = values.length - PAIRS;
       cells[start + 1] = lists.length;
-      lists.push(values);
-      this.from = 0;
-      return values;
+      lists.push(values.slice(0, first));
     }
-    this.from = start + (window?.empty.length ?? 1) - length;
-    return cells;
+    const to = start + (window?.empty.length ?? 1) - values.length;
+    for (let index = first; index < values.length; index++) cells[to + index] = values[index] ?? 0;
   }
 }
 

@@ -135,20 +135,20 @@ export function readState(bytes: Uint8Array, fingerprint: number, places: Places
     place += 4;
   }
   let key = 0;
+  const values: number[] = [];
   for (let left = whole(); left > 0; left--) {
     key += whole();
-    const length = whole();
-    const values = places.room(state, key, length);
-    const end = places.from + length;
-    for (let index = places.from; index < end; index++) {
+    values.length = 0;
+    for (let count = whole(); count > 0; count--) {
       const distance = whole();
-      if (distance > 1) values[index] = at - (distance - 2);
-      else if (distance === 1) values[index] = -Infinity;
+      if (distance > 1) values.push(at - (distance - 2));
+      else if (distance === 1) values.push(-Infinity);
       else {
-        values[index] = view.getFloat64(place, true);
+        values.push(view.getFloat64(place, true));
         place += 8;
       }
     }
+    places.put(state, key, values);
   }
   return state;
 }
