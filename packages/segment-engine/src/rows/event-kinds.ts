@@ -3,6 +3,7 @@ import type { EvaluationContext } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import {
   type Branch,
+  conditionsOf,
   type Entry,
   type EventCondition,
   EventDispatch,
@@ -65,6 +66,11 @@ export class EventKinds<Own> {
     this.#limit = limit;
     this.#spilled = { own: ownOf([]), open: true, tested: [] };
     this.#root = this.#junction([this.#dispatch.tree], [], []);
+  }
+
+  /** The conditions in an order in which those that one event fulfils are near each other. */
+  get order(): readonly number[] {
+    return conditionsOf(this.#dispatch.tree);
   }
 
   /** The kind of an event. */

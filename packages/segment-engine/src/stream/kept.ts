@@ -39,7 +39,7 @@ export interface Kept {
 }
 
 /** What an event that fulfils a condition does to a kept window. */
-interface Feed {
+export interface Feed {
   readonly kept: number;
   readonly add: (held: Held, base: number, at: number, event: JsonObject) => void;
 }

@@ -1,5 +1,5 @@
 import { type Kept, type KeptWindows, NEVER, NO_LIST, PAIRS } from "./kept.ts";
-import type { StreamState } from "./state.ts";
+import { PersonState, type StreamState } from "./state.ts";
 
 /** The most numbers that every person has a place for from the start; with more, windows get theirs with their first event. */
 const FULL = 512;
@@ -15,25 +15,27 @@ interface Stretch {
 /** Says where in a person's cells each kept window of a program has its own. */
 export class Places {
   readonly #kept: readonly Kept[];
-  readonly #noBits: readonly number[];
+  /** How many numbers the results of all nodes take. */
+  readonly words: number;
   /** The windows and cells of a person for whom nothing happened yet. */
   readonly #keys: number[];
   readonly #starts: number[];
   readonly #blank: readonly number[];
   readonly filled: Stretch[] = [];
 
-  constructor({ kept, feeds }: KeptWindows, words: number) {
+  /** `order`: the conditions, those near each other that one event fulfils. */
+  constructor({ kept, feeds }: KeptWindows, order: readonly number[], words: number) {
     this.#kept = kept;
-    this.#noBits = Array.from({ length: words }, () => 0);
+    this.words = words;
     const cells = kept.reduce((sum, { empty }) => sum + empty.length, 0);
     this.#keys = [];
     this.#starts = [];
-    const blank: number[] = [];
+    const blank: number[] = [0, Infinity, ...Array.from({ length: words }, () => 0)];
     if (cells <= FULL) {
       this.#keys = kept.map((_, key) => key);
       this.#starts = kept.map(() => 0);
       // What one event goes into stands together: it is then fetched from memory together.
-      for (const key of new Set(feeds.flatMap((own) => own.map((feed) => feed.kept)))) {
+      for (const key of new Set(order.flatMap((condition) => feeds[condition]?.map((feed) => feed.kept) ?? []))) {
         this.#starts[key] = blank.length;
         blank.push(...(kept[key]?.empty ?? []));
       }
@@ -44,16 +46,10 @@ export class Places {
   /** A person for whom nothing happened yet. */
   create(at: number): StreamState {
     const full = this.#keys.length === this.#kept.length;
-    return {
-      at,
-      next: Infinity,
-      bits: this.#noBits.slice(),
-      // Where all windows have their place the list of them never changes: one serves all persons.
-      keys: full ? this.#keys : [],
-      starts: full ? this.#starts : [],
-      cells: this.#blank.slice(),
-      lists: [],
-    };
+    // Where all windows have their place the list of them never changes: one serves all persons.
+    const state = new PersonState(full ? this.#keys : [], full ? this.#starts : [], this.#blank.slice());
+    state.at = at;
+    return state;
   }
 
   /** Where the cells of a window begin; -1 when it has none. */

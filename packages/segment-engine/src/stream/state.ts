@@ -9,15 +9,49 @@ export interface StreamState {
   at: number;
   /** The earliest moment ahead at which a membership can change with nothing new; `Infinity` when none. */
   next: number;
-  /** The results of all nodes of the program, 32 in a number. */
-  readonly bits: number[];
   /** The windows that have a place for this person, ascending, and where their cells begin. */
   readonly keys: number[];
   readonly starts: number[];
-  /** What the windows hold, all in one stretch of memory. Of each the first says when time alone changes something. */
+  /**
+   * All numbers of the person in one stretch of memory: `at`, `next`, from `BITS` on the results of all nodes of the
+   * program, 32 in a number, and what the windows hold. Of each window the first says when time alone changes something.
+   */
   readonly cells: number[];
   /** What windows hold that have no fixed length. */
   readonly lists: number[][];
+}
+
+/** Where in the cells the results of the nodes begin. */
+export const BITS = 2;
+
+/** The state of one person: what is asked for with each event lies together in the cells. */
+export class PersonState implements StreamState {
+  readonly keys: number[];
+  readonly starts: number[];
+  readonly cells: number[];
+  readonly lists: number[][] = [];
+
+  constructor(keys: number[], starts: number[], cells: number[]) {
+    this.keys = keys;
+    this.starts = starts;
+    this.cells = cells;
+  }
+
+  get at(): number {
+    return this.cells[0] ?? 0;
+  }
+
+  set at(at: number) {
+    this.cells[0] = at;
+  }
+
+  get next(): number {
+    return this.cells[1] ?? Infinity;
+  }
+
+  set next(next: number) {
+    this.cells[1] = next;
+  }
 }
 
 const FORMAT = 1;
@@ -79,8 +113,8 @@ export function writeState(state: StreamState, fingerprint: number, places: Plac
   writer.word(fingerprint);
   writer.float(state.at);
   writer.float(state.next);
-  writer.whole(state.bits.length);
-  for (const bits of state.bits) writer.word(bits);
+  writer.whole(places.words);
+  for (let word = BITS; word < BITS + places.words; word++) writer.word(state.cells[word] ?? 0);
   const count = places.fill(state);
   writer.whole(count);
   let previous = 0;
@@ -131,7 +165,7 @@ export function readState(bytes: Uint8Array, fingerprint: number, places: Places
   state.next = view.getFloat64(13, true);
   const words = whole();
   for (let word = 0; word < words; word++) {
-    state.bits[word] = view.getInt32(place, true);
+    state.cells[BITS + word] = view.getInt32(place, true);
     place += 4;
   }
   let key = 0;

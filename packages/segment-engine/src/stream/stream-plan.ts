@@ -4,15 +4,15 @@ import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
 import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts";
 import { LeafSets } from "../rows/leaf-sets.ts";
-import { EventDispatch } from "../rows/dispatch.ts";
+import { EventKinds } from "../rows/event-kinds.ts";
 import type { ClockLeaf, HistoryLeaf } from "../rows/leaf.ts";
 import { AND, NOT, type Program, programOf } from "../rows/program.ts";
 import { instantOf } from "../time/calendar.ts";
 import { concerned, fallbacksOf, fingerprintOf, parentsOf } from "./links.ts";
-import { type Held, type Kept, keptWindows, type KeptWindows, type LeafNow } from "./kept.ts";
+import { type Feed, type Held, type Kept, keptWindows, type KeptWindows, type LeafNow } from "./kept.ts";
 import type { StreamNews, StreamPlan, StreamTransition } from "./stream.ts";
 import { Places } from "./places.ts";
-import { readState, type StreamState, writeState } from "./state.ts";
+import { BITS, readState, type StreamState, writeState } from "./state.ts";
 
 const NONE: readonly StreamTransition[] = [];
 
@@ -37,7 +37,8 @@ class Stream implements StreamPlan {
   readonly #context = new EvaluationContext();
   readonly #groups: readonly AttributeGroup[];
   readonly #sets: LeafSets;
-  readonly #dispatch: EventDispatch;
+  /** The kinds of events with what they feed. */
+  readonly #kinds: EventKinds<readonly Feed[]>;
   readonly #windows: KeptWindows;
   readonly #places: Places;
   /** The leaves that no event and no attribute decides, with their numbers. */
@@ -64,8 +65,10 @@ class Stream implements StreamPlan {
     this.#fingerprint = fingerprintOf(plan);
     this.#sets = new LeafSets(leaves.length);
     this.#groups = attributeGroups(leaves, this.#context, this.#sets);
-    this.#dispatch = new EventDispatch(conditions, this.#context);
-    this.#windows = keptWindows(leaves, conditions.length, this.#context);
+    const { kept, feeds } = (this.#windows = keptWindows(leaves, conditions.length, this.#context));
+    this.#kinds = new EventKinds(conditions, this.#context, (fulfilled) =>
+      fulfilled.flatMap((condition) => feeds[condition] ?? []),
+    );
     this.#clocks = leaves.flatMap((leaf, number) => (leaf.kind === "clock" ? [[number, leaf] as const] : []));
     this.#histories = leaves.flatMap((leaf, number) =>
       leaf.kind === "history" ? [[number, leaf] as const] : [],
@@ -76,11 +79,10 @@ class Stream implements StreamPlan {
     this.#audiencesOf = audiencesOf;
     [this.#parentStart, this.#parents] = parentsOf(this.#program);
     this.#dirty = new Int32Array((kinds.length + 31) >>> 5);
-    const windows = this.#windows.kept.length;
-    this.#places = new Places(this.#windows, this.#dirty.length);
-    this.#touched = new Uint8Array(windows);
-    this.#touchedKeys = new Int32Array(windows);
-    this.#touchedStarts = new Int32Array(windows);
+    this.#places = new Places(this.#windows, this.#kinds.order, this.#dirty.length);
+    this.#touched = new Uint8Array(kept.length);
+    this.#touchedKeys = new Int32Array(kept.length);
+    this.#touchedStarts = new Int32Array(kept.length);
     this.needs = this.#histories.length > 0 ? "history" : this.#clocks.length > 0 ? "attributes" : "nothing";
     this.size = { leaves: leaves.length, nodes: kinds.length, windows: this.#windows.kept.length };
     this.fallbacks = fallbacksOf(plan, this.#program);
@@ -92,7 +94,7 @@ class Stream implements StreamPlan {
 
   rebuild(person: PersonView, at: number): StreamState {
     const state = this.#places.create(at);
-    const { bits } = state;
+    const { cells } = state;
     for (const event of person.events) {
       const time = typeof event.timestamp === "string" ? instantOf(event.timestamp) : Number.NaN;
       if (time > at) {
@@ -103,10 +105,10 @@ class Stream implements StreamPlan {
     }
     this.#clearTouched();
     for (const group of this.#groups) {
-      for (const leaf of this.#sets.leavesOf(group.setOf(person.attributes))) setBit(bits, leaf);
+      for (const leaf of this.#sets.leavesOf(group.setOf(person.attributes))) setBit(cells, leaf);
     }
     const set = (leaf: number, holds: boolean): void => {
-      if (holds) setBit(bits, leaf);
+      if (holds) setBit(cells, leaf);
     };
     for (const [kept, window] of this.#windows.kept.entries()) {
       const start = this.#places.find(state, kept);
@@ -116,7 +118,7 @@ class Stream implements StreamPlan {
     this.#askPerson(state, () => person, set);
     const { kinds } = this.#program;
     for (let node = this.#program.leaves.length; node < kinds.length; node++) {
-      if (this.#result(bits, node)) setBit(bits, node);
+      if (this.#result(cells, node)) setBit(cells, node);
     }
     return state;
   }
@@ -163,14 +165,14 @@ class Stream implements StreamPlan {
     const members = new Set<string>();
     const { audiences } = this.#program;
     this.#plan.audiences.forEach((audience, number) => {
-      if (hasBit(state.bits, audiences[number] ?? 0)) members.add(audience.id);
+      if (hasBit(state.cells, audiences[number] ?? 0)) members.add(audience.id);
     });
     return members;
   }
 
   isMember(state: StreamState, audienceId: string): boolean {
     const number = this.#numbers.get(audienceId);
-    return number !== undefined && hasBit(state.bits, this.#program.audiences[number] ?? 0);
+    return number !== undefined && hasBit(state.cells, this.#program.audiences[number] ?? 0);
   }
 
   encode(state: StreamState): Uint8Array {
@@ -213,21 +215,25 @@ class Stream implements StreamPlan {
 
   /** Puts an event into the windows whose conditions it fulfils. */
   #feed(state: StreamState, event: ExperienceEvent, at: number): void {
-    const dispatch = this.#dispatch;
-    const count = dispatch.match(event);
-    for (let index = 0; index < count; index++) {
-      const feeds = this.#windows.feeds[dispatch.found[index] ?? 0] ?? [];
-      for (let own = 0; own < feeds.length; own++) {
-        const feed = feeds[own];
-        if (feed === undefined) continue;
-        const { kept } = feed;
-        const start = this.#places.ensure(state, kept);
-        feed.add(state, start, at, event);
-        if (this.#touched[kept] === 1) continue;
-        this.#touched[kept] = 1;
-        this.#touchedKeys[this.#touchedCount] = kept;
-        this.#touchedStarts[this.#touchedCount++] = start;
-      }
+    const kind = this.#kinds.of(event);
+    this.#feedAll(kind.own, { state, event, at });
+    if (kind.open) for (const feeds of this.#kinds.more(kind, event)) this.#feedAll(feeds, { state, event, at });
+  }
+
+  #feedAll(
+    feeds: readonly Feed[],
+    { state, event, at }: { readonly state: StreamState; readonly event: ExperienceEvent; readonly at: number },
+  ): void {
+    for (let index = 0; index < feeds.length; index++) {
+      const feed = feeds[index];
+      if (feed === undefined) continue;
+      const { kept } = feed;
+      const start = this.#places.ensure(state, kept);
+      feed.add(state, start, at, event);
+      if (this.#touched[kept] === 1) continue;
+      this.#touched[kept] = 1;
+      this.#touchedKeys[this.#touchedCount] = kept;
+      this.#touchedStarts[this.#touchedCount++] = start;
     }
   }
 
@@ -241,16 +247,16 @@ class Stream implements StreamPlan {
     const held: Held = start < 0 ? { cells: [...window.empty], lists: [] } : state;
     const base = start < 0 ? 0 : start;
     const now = this.#now;
-    const { bits } = state;
+    const { cells } = state;
     const { leaves } = window;
     let due = Infinity;
     for (let index = 0; index < leaves.length; index++) {
       const leaf = leaves[index];
       if (leaf === undefined || (how === TIMED && !leaf.timed)) continue;
       leaf.now(held, base, state.at, now);
-      if (hasBit(bits, leaf.leaf) !== now.holds) {
-        if (how === FRESH) setBit(bits, leaf.leaf);
-        else this.#flip(bits, leaf.leaf);
+      if (hasBit(cells, leaf.leaf) !== now.holds) {
+        if (how === FRESH) setBit(cells, leaf.leaf);
+        else this.#flip(cells, leaf.leaf);
       }
       if (now.changesAt < due) due = now.changesAt;
     }
@@ -260,12 +266,13 @@ class Stream implements StreamPlan {
 
   #set(state: StreamState): (leaf: number, holds: boolean) => void {
     return (leaf, holds) => {
-      if (hasBit(state.bits, leaf) !== holds) this.#flip(state.bits, leaf);
+      if (hasBit(state.cells, leaf) !== holds) this.#flip(state.cells, leaf);
     };
   }
 
-  #flip(bits: number[], node: number): void {
-    bits[node >>> 5] = (bits[node >>> 5] ?? 0) ^ (1 << (node & 31));
+  #flip(cells: number[], node: number): void {
+    const own = BITS + (node >>> 5);
+    cells[own] = (cells[own] ?? 0) ^ (1 << (node & 31));
     const end = this.#parentStart[node + 1] ?? 0;
     for (let index = this.#parentStart[node] ?? 0; index < end; index++) {
       const parent = this.#parents[index] ?? 0;
@@ -319,13 +326,13 @@ class Stream implements StreamPlan {
     if (context.next < state.next) state.next = context.next;
   }
 
-  #result(bits: readonly number[], node: number): boolean {
+  #result(cells: readonly number[], node: number): boolean {
     const { kinds, start, parts } = this.#program;
     const kind = kinds[node];
     const end = start[node + 1] ?? 0;
     for (let index = start[node] ?? 0; index < end; index++) {
       const part = parts[index] ?? 0;
-      const holds = ((bits[part >>> 5] ?? 0) & (1 << (part & 31))) !== 0;
+      const holds = hasBit(cells, part);
       if (kind === NOT) return !holds;
       if (holds !== (kind === AND)) return holds;
     }
@@ -338,7 +345,7 @@ class Stream implements StreamPlan {
     at: number,
     before: StreamTransition[] | undefined,
   ): StreamTransition[] | undefined {
-    const { bits } = state;
+    const { cells } = state;
     for (let word = this.#dirtyFrom; word < this.#dirty.length;) {
       const open = this.#dirty[word] ?? 0;
       if (open === 0) {
@@ -348,7 +355,7 @@ class Stream implements StreamPlan {
       const lowest = open & -open;
       this.#dirty[word] = open ^ lowest;
       const node = (word << 5) + (31 - Math.clz32(lowest));
-      if (this.#result(bits, node) !== hasBit(bits, node)) this.#flip(bits, node);
+      if (this.#result(cells, node) !== hasBit(cells, node)) this.#flip(cells, node);
     }
     this.#dirtyFrom = this.#dirty.length;
     if (this.#flipped.length === 0) return before;
@@ -357,7 +364,7 @@ class Stream implements StreamPlan {
       for (const number of this.#audiencesOf[node] ?? []) {
         const audience = this.#plan.audiences[number];
         if (audience === undefined) continue;
-        changes.push({ audienceId: audience.id, version: audience.version, member: hasBit(bits, node), at });
+        changes.push({ audienceId: audience.id, version: audience.version, member: hasBit(cells, node), at });
       }
     }
     this.#flipped.length = 0;
@@ -365,10 +372,11 @@ class Stream implements StreamPlan {
   }
 }
 
-function setBit(bits: number[], node: number): void {
-  bits[node >>> 5] = (bits[node >>> 5] ?? 0) | (1 << (node & 31));
+function setBit(cells: number[], node: number): void {
+  const own = BITS + (node >>> 5);
+  cells[own] = (cells[own] ?? 0) | (1 << (node & 31));
 }
 
-function hasBit(bits: readonly number[], node: number): boolean {
-  return ((bits[node >>> 5] ?? 0) & (1 << (node & 31))) !== 0;
+function hasBit(cells: readonly number[], node: number): boolean {
+  return ((cells[BITS + (node >>> 5)] ?? 0) & (1 << (node & 31))) !== 0;
 }
