@@ -87,10 +87,9 @@ export class EventDispatch {
 
 /** The conditions in the order in which the tree comes by them: those that one event fulfils are near each other. */
 export function conditionsOf({ accepted, tested, branch }: Tree): readonly number[] {
-  const inner = branch === undefined ? [] : [...(branch.rest ? [branch.rest] : []), ...branch.byValue.values()];
-  return [
-    ...new Set([...accepted, ...tested.map(({ number }) => number), ...inner.flatMap(conditionsOf)]),
-  ];
+  const inner =
+    branch === undefined ? [] : [...(branch.rest ? [branch.rest] : []), ...branch.byValue.values()];
+  return [...new Set([...accepted, ...tested.map(({ number }) => number), ...inner.flatMap(conditionsOf)])];
 }
 
 /** What an event has in the field of a branch. */

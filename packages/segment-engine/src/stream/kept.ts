@@ -199,7 +199,6 @@ const NO_PAIRS: readonly number[] = Array.from({ length: PAIRS }, () => NEVER);
 
 /** The number of a list that is not there yet. */
 export const NO_LIST: number = -1;
-const NOTHING: readonly number[] = [];
 
 function lapsed(windows: readonly Window[], time: number, at: number): boolean {
   for (const window of windows) if (untilOf(window, time) >= at) return false;

@@ -35,7 +35,9 @@ export class Places {
       this.#keys = kept.map((_, key) => key);
       this.#starts = kept.map(() => 0);
       // What one event goes into stands together: it is then fetched from memory together.
-      for (const key of new Set(order.flatMap((condition) => feeds[condition]?.map((feed) => feed.kept) ?? []))) {
+      for (const key of new Set(
+        order.flatMap((condition) => feeds[condition]?.map((feed) => feed.kept) ?? []),
+      )) {
         this.#starts[key] = blank.length;
         blank.push(...(kept[key]?.empty ?? []));
       }

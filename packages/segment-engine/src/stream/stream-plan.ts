@@ -217,12 +217,17 @@ class Stream implements StreamPlan {
   #feed(state: StreamState, event: ExperienceEvent, at: number): void {
     const kind = this.#kinds.of(event);
     this.#feedAll(kind.own, { state, event, at });
-    if (kind.open) for (const feeds of this.#kinds.more(kind, event)) this.#feedAll(feeds, { state, event, at });
+    if (kind.open)
+      for (const feeds of this.#kinds.more(kind, event)) this.#feedAll(feeds, { state, event, at });
   }
 
   #feedAll(
     feeds: readonly Feed[],
-    { state, event, at }: { readonly state: StreamState; readonly event: ExperienceEvent; readonly at: number },
+    {
+      state,
+      event,
+      at,
+    }: { readonly state: StreamState; readonly event: ExperienceEvent; readonly at: number },
   ): void {
     for (let index = 0; index < feeds.length; index++) {
       const feed = feeds[index];
