@@ -49,10 +49,10 @@ const told = createSlot<ReadonlySet<string>, { readonly destinations: object; re
 
 /** `pullActivations` as text; made once as long as the same set of audiences is told to the same destinations. */
 export function pullText(destinations: readonly EdgeDestination[], subject: ActivationSubject): JsonText {
-  if (subject.attributes !== undefined) return new JsonText(pullActivations(destinations, subject));
+  if (subject.attributes !== undefined) return JsonText.of(pullActivations(destinations, subject));
   const held = told.read(subject.members);
   if (held?.destinations === destinations) return held.text;
-  const text = new JsonText(pullActivations(destinations, subject));
+  const text = JsonText.of(pullActivations(destinations, subject));
   told.put(subject.members, { destinations, text });
   return text;
 }

@@ -3,12 +3,16 @@ import type { Edge } from "./edge.ts";
 import { EDGE_ERRORS, type EdgeError, problemBody } from "./errors.ts";
 import type { EdgeReply, EdgeRequest } from "./exchange.ts";
 
-/** A part of an answer that is JSON text already, because it is the same in many answers. */
+/** A part of an answer that is JSON text already: it is the same in many answers, or its form is. */
 export class JsonText {
   readonly text: string;
 
-  constructor(value: unknown) {
-    this.text = JSON.stringify(value);
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  static of(value: unknown): JsonText {
+    return new JsonText(JSON.stringify(value));
   }
 }
 

@@ -5,18 +5,22 @@ VALUES["+".charCodeAt(0)] = 62;
 VALUES["/".charCodeAt(0)] = 63;
 
 const CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
+/** Where texts are written, one after the other. */
+const SHEET = new Uint8Array(1024);
+const TEXT = new TextDecoder();
 
-/** A few bytes (a cookie's) as URL-safe base64 without padding. */
+/** A few bytes (a cookie's, at most 768) as URL-safe base64 without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
-  const codes: number[] = [];
+  let length = 0;
   for (let at = 0; at < bytes.length; at += 3) {
     const left = bytes.length - at;
     const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-    codes.push(CODES[word >> 18] ?? 0, CODES[(word >> 12) & 63] ?? 0);
-    if (left > 1) codes.push(CODES[(word >> 6) & 63] ?? 0);
-    if (left > 2) codes.push(CODES[word & 63] ?? 0);
+    SHEET[length++] = CODES[word >> 18] ?? 0;
+    SHEET[length++] = CODES[(word >> 12) & 63] ?? 0;
+    if (left > 1) SHEET[length++] = CODES[(word >> 6) & 63] ?? 0;
+    if (left > 2) SHEET[length++] = CODES[word & 63] ?? 0;
   }
-  return String.fromCharCode(...codes);
+  return TEXT.decode(SHEET.subarray(0, length));
 }
 
 /** Reads base64 in the usual and the URL-safe alphabet, padded or not; `undefined` for anything else. */

@@ -133,9 +133,14 @@ export function toHubEvent(event: ReceivedEvent, added: EventAdditions): JsonObj
 }
 
 function environmentWithIp(environment: JsonObject[string], ip: string | undefined): JsonObject | undefined {
-  const { ipV4: _v4, ipV6: _v6, ...rest } = isObject(environment) ? (environment as JsonObject) : {};
+  const came = isObject(environment) ? (environment as JsonObject) : {};
+  const rest = came["ipV4"] === undefined && came["ipV6"] === undefined ? came : withoutIp(came);
   if (ip !== undefined) return ip.includes(":") ? { ...rest, ipV6: ip } : { ...rest, ipV4: ip };
   return environment === undefined ? undefined : rest;
+}
+
+function withoutIp({ ipV4: _v4, ipV6: _v6, ...rest }: JsonObject): JsonObject {
+  return rest;
 }
 
 /** The event as the edge profile keeps it: identity of the event, its time, and the fields that edge audiences read. */
@@ -148,8 +153,9 @@ export function toWindowEvent(
     _id: id,
     timestamp: formatInstant(event.at),
   };
-  for (const field in event.xdm) {
-    if (field !== "_id" && field !== "timestamp" && (keep === undefined || keep.has(field)))
+  // What audiences read is less than what comes, as a rule.
+  for (const field of keep ?? Object.keys(event.xdm)) {
+    if (field !== "_id" && field !== "timestamp" && Object.hasOwn(event.xdm, field))
       out[field] = event.xdm[field];
   }
   return out;

@@ -50,15 +50,18 @@ export function writeIdentityCookie(
   identity: DeviceIdentity,
   signer?: CookieSigner,
 ): string | Promise<string> {
-  const bytes = encodeFields(identity);
-  return signer === undefined ? toBase64Url(bytes) : signCookie(bytes, signer);
+  const out = encodeFields(identity);
+  return signer === undefined ? toBase64Url(written(out)) : signCookie(written(out).slice(), signer);
 }
 
 async function signCookie(bytes: Uint8Array, signer: CookieSigner): Promise<string> {
-  const out = writing(bytes.length + 32);
+  const signature = await signer.sign(bytes);
+  const out = writing();
   out.bytes.set(bytes);
   out.length = bytes.length;
-  bytesField(out, SIGNATURE_FIELD, await signer.sign(bytes));
+  tag(out, SIGNATURE_FIELD, signature.length);
+  out.bytes.set(signature, out.length);
+  out.length += signature.length;
   return toBase64Url(written(out));
 }
 
@@ -98,25 +101,31 @@ interface Writing {
   length: number;
 }
 
-function writing(room: number): Writing {
-  return { bytes: new Uint8Array(room), length: 0 };
+/** Where cookies are written, one after the other: none is longer, and none is kept here beyond its turn. */
+const SHEET: Writing = { bytes: new Uint8Array(512), length: 0 };
+
+function writing(): Writing {
+  SHEET.length = 0;
+  return SHEET;
 }
 
 function written({ bytes, length }: Writing): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-function encodeFields(identity: DeviceIdentity): Uint8Array {
-  const meta = writing(32 + identity.region.length);
-  varintField(meta, 1, identity.createdAt);
-  varintField(meta, 3, 1);
-  textField(meta, 5, identity.region);
-  varintField(meta, 6, SOURCES.indexOf(identity.source));
-  const out = writing(64 + meta.length);
+function encodeFields(identity: DeviceIdentity): Writing {
+  const out = writing();
   textField(out, 1, identity.ecid);
-  bytesField(out, 10, written(meta));
+  tag(out, 10, 0);
+  const meta = out.length;
+  varintField(out, 1, identity.createdAt);
+  varintField(out, 3, 1);
+  textField(out, 5, identity.region);
+  varintField(out, 6, SOURCES.indexOf(identity.source));
+  // Its length goes where it belongs, in the one byte that was left for it.
+  out.bytes[meta - 1] = out.length - meta;
   varintField(out, 30, identity.writtenAt);
-  return written(out);
+  return out;
 }
 
 function varint(out: Writing, value: number): void {
@@ -133,17 +142,15 @@ function varintField(out: Writing, number: number, value: number): void {
   varint(out, value);
 }
 
-function bytesField(out: Writing, number: number, bytes: Uint8Array): void {
+/** The start of a field of so many bytes. */
+function tag(out: Writing, number: number, length: number): void {
   varint(out, number * 8 + 2);
-  varint(out, bytes.length);
-  out.bytes.set(bytes, out.length);
-  out.length += bytes.length;
+  varint(out, length);
 }
 
 /** A text of ASCII letters: digits of an ECID, the name of a region. */
 function textField(out: Writing, number: number, text: string): void {
-  varint(out, number * 8 + 2);
-  varint(out, text.length);
+  tag(out, number, text.length);
   for (let index = 0; index < text.length; index++) out.bytes[out.length++] = text.charCodeAt(index);
 }
 

@@ -12,7 +12,7 @@ import { fetchedNamespaces } from "./identify.ts";
 import { type EdgeRegion, HINT_TTL_SECONDS } from "./region.ts";
 import { openSession, type Session } from "./session.ts";
 import { createSlot } from "./slot.ts";
-import { clusterEntry, setCookieHeaders, type StateEntry } from "./state.ts";
+import { clusterEntry, setCookieHeaders, type StateEntry, stateText } from "./state.ts";
 import { logTold } from "./target-told.ts";
 import type { Route } from "./route.ts";
 import { type EventAnswer, readVisitEvents, sharedIdentities, takeVisit } from "./visit.ts";
@@ -81,7 +81,7 @@ export async function interact(
   for (const answer of visit.value.answers)
     handles.push(...eventHandles(edge, session, { answer, ecid, context }));
   const entries = [...(device?.value.entries ?? []), clusterEntry(session.prefix, edge.region.hint)];
-  handles.push(regionHandle(edge), { type: "state:store", payload: entries });
+  handles.push(regionHandle(edge), { type: "state:store", payload: new JsonText(stateText(entries)) });
   return ok(
     handleAnswer(edge, request, {
       requestId,
@@ -139,7 +139,7 @@ export function regionHandle({ region }: Edge): Handle {
       hint: value,
       ttlSeconds: HINT_TTL_SECONDS,
     });
-    payload = new JsonText([hint("EdgeNetwork", region.hint), hint("AAM", String(region.aamRegion))]);
+    payload = JsonText.of([hint("EdgeNetwork", region.hint), hint("AAM", String(region.aamRegion))]);
     hints.put(region, payload);
   }
   return { type: "locationHint:result", payload };
@@ -194,19 +194,16 @@ function eventHandles(
     handles.push({ type: "activation:pull", eventIndex, payload });
   }
   if (answer.pushes.length > 0) handles.push({ type: "activation:push", eventIndex, payload: answer.pushes });
-  handles.push({ type: "tessera:profile", eventIndex, payload: [freshness(answer, now)] });
+  handles.push({ type: "tessera:profile", eventIndex, payload: new JsonText(`[${freshness(answer, now)}]`) });
   return handles;
 }
 
-/** How fresh the data behind an answer is. */
-function freshness(answer: EventAnswer, now: number): object {
+/** How fresh the data behind an answer is, as JSON text. */
+function freshness(answer: EventAnswer, now: number): string {
   const { hub, lookup } = answer.profile;
-  if (hub === undefined) return { source: "edge", lookup: lookup.outcome };
-  return {
-    source: "hub",
-    lookup: lookup.outcome,
-    freshAt: hub.freshAt,
-    ageMs: Math.max(0, now - Date.parse(hub.freshAt)),
-    version: hub.version,
-  };
+  const { outcome } = lookup;
+  if (hub === undefined) return `{"source":"edge","lookup":"${outcome}"}`;
+  const { freshAt, version } = hub;
+  const age = JSON.stringify(Math.max(0, now - Date.parse(freshAt)));
+  return `{"source":"hub","lookup":"${outcome}","freshAt":${JSON.stringify(freshAt)},"ageMs":${age},"version":${version}}`;
 }

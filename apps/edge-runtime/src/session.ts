@@ -5,9 +5,10 @@ import { applyOverrides, type Datastream } from "./datastream.ts";
 import type { Edge } from "./edge.ts";
 import type { EdgeError } from "./errors.ts";
 import { isPlainData } from "./event.ts";
-import type { EdgeContext, EdgeRequest } from "./exchange.ts";
+import type { BodyOutcome, EdgeContext, EdgeRequest } from "./exchange.ts";
 import { MAX_BODY_BYTES, requestUnits } from "./request-units.ts";
 import type { Route } from "./route.ts";
+import { createSlot } from "./slot.ts";
 import { type ClientState, cookiePrefix, readState } from "./state.ts";
 
 /** A request that passed the door: who may ask, on which datastream, with which state and body. */
@@ -60,7 +61,8 @@ export async function openSession(
   const proven = came instanceof Promise ? await came : came;
   const access = checkAccess(proven, { datastream: found.value, compiled });
   if (!access.ok) return access;
-  const read = await readBody(request);
+  const reading = readBody(request);
+  const read = reading instanceof Promise ? await reading : reading;
   if (!read.ok) return read;
   const { body, bytes } = read.value;
   const wait = edge.units.take(options.kind, requestUnits(bytes, serviceCount(found.value)), now);
@@ -73,7 +75,7 @@ export async function openSession(
   const meta = body["meta"];
   const overridden = applyOverrides(found.value, isObject(meta) ? meta["configOverrides"] : undefined);
   if (!overridden.ok) return err({ code: "EXEG-0113", detail: overridden.error });
-  const prefix = cookiePrefix(compiled.snapshot.organisation);
+  const prefix = prefixOf(compiled);
   const cookies = request.header("cookie");
   return ok({
     requestId: options.requestId,
@@ -87,6 +89,16 @@ export async function openSession(
     cookies,
     now,
   });
+}
+
+const prefixes = createSlot<CompiledSnapshot, string>("cookie prefix");
+
+function prefixOf(compiled: CompiledSnapshot): string {
+  const held = prefixes.read(compiled);
+  if (held !== undefined) return held;
+  const prefix = cookiePrefix(compiled.snapshot.organisation);
+  prefixes.put(compiled, prefix);
+  return prefix;
 }
 
 function serviceCount(datastream: Datastream): number {
@@ -131,15 +143,22 @@ function checkAccess(
 }
 
 const MEDIA_TYPES = new Set(["application/json", "text/plain", "text/javascript"]);
+/** What browsers are made to say by the Web SDK. */
+const SDK_TYPE = "text/plain; charset=UTF-8";
 const MEDIA_TYPE = /^\s*([a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+)\s*(;.*)?$/i;
 
+type ReadBody = Result<
+  { readonly body: Readonly<Record<string, unknown>>; readonly bytes: number },
+  EdgeError
+>;
+
 /** Reads a JSON body of at most 64 KB, sent as JSON or as text (what browsers send without asking first). */
-export async function readBody(
+export function readBody(
   request: EdgeRequest,
   maxBytes: number = MAX_BODY_BYTES,
-): Promise<Result<{ readonly body: Readonly<Record<string, unknown>>; readonly bytes: number }, EdgeError>> {
+): ReadBody | Promise<ReadBody> {
   const type = request.header("content-type");
-  if (type !== undefined) {
+  if (type !== undefined && type !== SDK_TYPE) {
     const media = MEDIA_TYPE.exec(type)?.[1]?.toLowerCase();
     if (media === undefined)
       return err({
@@ -153,7 +172,10 @@ export async function readBody(
       });
   }
   const came = request.body(maxBytes);
-  const read = came instanceof Promise ? await came : came;
+  return came instanceof Promise ? came.then((read) => parseBody(read, maxBytes)) : parseBody(came, maxBytes);
+}
+
+function parseBody(read: BodyOutcome, maxBytes: number): ReadBody {
   if (read.kind === "too-large")
     return err({
       code: "EXEG-0112",

@@ -7,7 +7,7 @@ export interface StateEntry {
   readonly value: string;
   /** Seconds. */
   readonly maxAge: number;
-  readonly attrs?: { readonly SameSite: "None" };
+  readonly attrs: { readonly SameSite: "None" };
 }
 
 /** How long the identity cookie lives, in seconds: 395 days. */
@@ -82,6 +82,16 @@ export function clusterEntry(prefix: string, hint: string): StateEntry {
 /** The consent cookie as a state entry. */
 export function consentEntry(prefix: string, value: string): StateEntry {
   return entry(`${prefix}consent`, value, CONSENT_TTL_SECONDS);
+}
+
+/** Entries as JSON text. */
+export function stateText(entries: readonly StateEntry[]): string {
+  let text = "";
+  for (const { key, value, maxAge } of entries) {
+    const start = text === "" ? "[" : ",";
+    text += `${start}{"key":${JSON.stringify(key)},"value":${JSON.stringify(value)},"maxAge":${maxAge},"attrs":{"SameSite":"None"}}`;
+  }
+  return text === "" ? "[]" : `${text}]`;
 }
 
 function entry(key: string, value: string, maxAge: number): StateEntry {

@@ -23,7 +23,7 @@ import { readEvent, type ReceivedEvent, toHubEvent, toWindowEvent } from "./even
 import { holdsEvent } from "./event-window.ts";
 import type { EdgeContext } from "./exchange.ts";
 import type { ForwardEntry } from "./hub-link.ts";
-import { ecidOf, identifyEvent, readIdentities, toIdentityMap } from "./identify.ts";
+import { ecidOf, type EventIdentities, identifyEvent, readIdentities, toIdentityMap } from "./identify.ts";
 import { lookUpProfile, type LookedUp } from "./profile-lookup.ts";
 import { mergeIdentities } from "./projection.ts";
 import type { Session } from "./session.ts";
@@ -44,6 +44,8 @@ export interface EventAnswer {
   readonly known: boolean;
   readonly pushes: readonly ActivationPush[];
 }
+
+type Taken = Result<EventAnswer, EdgeError>;
 
 /** Reads the events of a request with the identities of request and event joined. Bad events are reported one by one. */
 export function readVisitEvents(
@@ -130,7 +132,8 @@ export async function takeVisit(
   const answers: EventAnswer[] = [];
   const errors: EdgeError[] = [];
   for (const item of input.events) {
-    const taken = await takeEvent(visit, item, input.ecid);
+    const taking = takeEvent(visit, item, input.ecid);
+    const taken = taking instanceof Promise ? await taking : taking;
     if (taken.ok) answers.push(taken.value);
     else errors.push({ ...taken.error, eventIndex: item.event.index });
   }
@@ -149,11 +152,7 @@ export async function takeVisit(
   return ok({ answers, errors });
 }
 
-async function takeEvent(
-  visit: Visit,
-  item: VisitEvent,
-  ecid: string | undefined,
-): Promise<Result<EventAnswer, EdgeError>> {
+function takeEvent(visit: Visit, item: VisitEvent, ecid: string | undefined): Taken | Promise<Taken> {
   const { edge, session } = visit;
   const { event } = item;
   const identified = identifyEvent(item.items, ecid);
@@ -161,14 +160,28 @@ async function takeEvent(
   if (eventConsent(event.xdm, consentOptions(edge)) === "out")
     return err({ code: "EXEG-0301", detail: "The event's TCF string does not let it be collected." });
   const { platform } = session.datastream;
-  const { primary, items } = identified.value;
-  const key = identityKey(primary);
+  const { primary } = identified.value;
   if (platform === undefined) {
+    const key = identityKey(primary);
     const profile = newProfile(key, [], session.now);
     return ok({ event, profile, members: new Set(), exited: new Set(), known: false, pushes: [] });
   }
   const looked = profileOf(visit, primary);
-  const { base, profile: held } = looked instanceof Promise ? await looked : looked;
+  const into = { event, dataset: platform.eventDatasets[0], ...identified.value };
+  return looked instanceof Promise
+    ? looked.then((found) => takeInto(visit, found, into))
+    : takeInto(visit, looked, into);
+}
+
+/** Takes an event into the profile of its primary identity. */
+function takeInto(
+  visit: Visit,
+  { base, profile: held }: LookedUp,
+  of: EventIdentities & { readonly event: ReceivedEvent; readonly dataset: string },
+): Taken {
+  const { edge, session } = visit;
+  const { event, primary, items } = of;
+  const { key } = held;
   const id = eventId(edge, session, { event, key });
   const isReplay = holdsEvent(held.events, id);
   const adds = !event.isLookup && !isReplay;
@@ -176,7 +189,7 @@ async function takeEvent(
   const joined = mergeIdentities(held.identities, identities);
   const active: EdgeProfile = { ...held, identities: joined, lastActivityAt: session.now };
   const windowEvent = adds ? toWindowEvent(event, id, session.compiled.eventFields) : undefined;
-  const { pushes, ...evaluation } = withPushes(visit, evaluateFor(visit, active, windowEvent));
+  const evaluation = withPushes(visit, evaluateFor(visit, active, windowEvent));
   const joins = items.length > 1 && joined !== held.identities && !event.isLookup;
   const next: EdgeProfile = joins
     ? { ...evaluation.profile, lookup: { outcome: "joined", at: session.now } }
@@ -185,14 +198,15 @@ async function takeEvent(
   if (!event.isLookup) {
     visit.entries.push({
       kind: "event",
-      datasetId: platform.eventDatasets[0],
+      datasetId: of.dataset,
       orderKey: ecidOf(items) ?? key,
-      body: hubEvent(visit, item.event, { id, items }),
+      body: hubEvent(visit, event, { id, items }),
       ...(joins ? { refresh: withoutMarks(primary) } : {}),
     });
   }
   const known = adds || isReplay || base.version > 0 || evaluation.profile.hub !== undefined;
-  return ok({ event, known, pushes, ...evaluation });
+  const { profile, members, exited, pushes } = evaluation;
+  return ok({ event, profile, members, exited, known, pushes });
 }
 
 /** Cookie and URL destinations of an answer; what was handed out is remembered in the profile. */

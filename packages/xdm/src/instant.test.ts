@@ -29,6 +29,20 @@ test.each([
   expect(parseInstant(text)).toEqual({ ok: true, value: Date.parse(moment) });
 });
 
+test("reads the days that there are, and no others", () => {
+  for (const year of [2024, 2026])
+    for (let month = 1; month <= 12; month++)
+      for (let day = 0; day <= 32; day++) {
+        const text = `${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}T23:59:59.999Z`;
+        const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
+        const read = parseInstant(text);
+        expect([text, read.ok && read.value]).toEqual([
+          text,
+          day >= 1 && day <= days && Date.UTC(year, month - 1, day, 23, 59, 59, 999),
+        ]);
+      }
+});
+
 test.each([
   "2026-13-15T12:00:00.000Z",
   "2026-00-15T12:00:00.000Z",

@@ -39,6 +39,8 @@ export function parseInstant(input: unknown): Result<number, Issue> {
 /** Digits with their separators in the usual places, `0` for any digit. */
 const PLAIN = "0000-00-00T00:00:00";
 const ZERO = 0x30;
+/** The days a month has in every year, by its number from 1. */
+const DAYS = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** The form that nearly every event comes in, `2026-01-31T12:00:00.000Z` or without the fraction; undefined for any other. */
 function plainInstant(text: string): number | undefined {
@@ -58,8 +60,8 @@ function plainInstant(text: string): number | undefined {
   const year = two(text, 0) * 100 + two(text, 2);
   const [month, day] = [two(text, 5), two(text, 8)];
   const [hour, minute, second] = [two(text, 11), two(text, 14), two(text, 17)];
-  // Days that only some months have, and years that the platform takes for others, are left to the long way.
-  if (year < 100 || month < 1 || month > 12 || day < 1 || day > 28) return undefined;
+  // A 29th of February, and years that the platform takes for others, are left to the long way.
+  if (year < 100 || day < 1 || day > (DAYS[month] ?? 0)) return undefined;
   if (hour > 23 || minute > 59 || second > 59) return undefined;
   return Date.UTC(year, month - 1, day, hour, minute, second, fraction);
 }

@@ -107,8 +107,15 @@ export async function openFileQueue(
   return {
     append: (entries) => {
       const batch = (pending ??= newPending());
-      for (const { body, ...entry } of entries) {
+      for (const { body, kind, datasetId, orderKey, sandbox, refresh } of entries) {
         const text = JSON.stringify(body);
+        const entry = {
+          kind,
+          datasetId,
+          orderKey,
+          ...(sandbox === undefined ? {} : { sandbox }),
+          ...(refresh === undefined ? {} : { refresh }),
+        };
         batch.lines += `${JSON.stringify(entry).slice(0, -1)},"body":${text}}\n`;
         // The body itself is let go: what waits for the hub is only text.
         batch.entries.push({ entry, text });

@@ -147,11 +147,11 @@ function meet(
   return { socket, isAnswering: () => isAnswering };
 }
 
-function asEdgeRequest({ method, target, headers, body }: WholeRequest): EdgeRequest {
+function asEdgeRequest({ method, target, header, body }: WholeRequest): EdgeRequest {
   return {
     method,
     target,
-    header: (name) => headers.get(name),
+    header,
     body: (maxBytes) => (body.length > maxBytes ? { kind: "too-large" } : decodeBody(body)),
   };
 }

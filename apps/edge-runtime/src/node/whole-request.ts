@@ -2,8 +2,8 @@
 export interface WholeRequest {
   readonly method: string;
   readonly target: string;
-  /** Values by lower-case name. */
-  readonly headers: ReadonlyMap<string, string>;
+  /** The value of a header by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
   readonly body: Buffer;
 }
 
@@ -21,13 +21,11 @@ const OTHER = { kind: "other" } as const;
 
 /** The longest head that is read here, in bytes. */
 const LONGEST_HEAD = 8192;
+const MOST_HEADERS = 100;
 const FIRST_LINE = /^POST (\/[\x21-\x7e]*) HTTP\/1\.1\r\n/;
-const HEADER = /([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 const LENGTH = /^\d{1,9}$/;
 const METHOD = Buffer.from("POST ");
 const HEAD_END = "\r\n\r\n";
-/** Headers that give the bytes after the head, or the connection, another meaning. */
-const MEANING_MORE = new Set(["transfer-encoding", "expect", "upgrade", "trailer", "te", "proxy-connection"]);
 
 /**
  * Reads exactly one POST of HTTP/1.1 in its common form: every line ends as it should, every header has a proper name
@@ -42,17 +40,19 @@ export function readWholeRequest(bytes: Buffer, maxBody: number): Reading {
   const first = FIRST_LINE.exec(head);
   const target = first?.[1];
   if (first === null || target === undefined) return OTHER;
-  const headers = readHeaders(head, first[0].length);
-  if (headers === undefined || !headers.has("host")) return OTHER;
-  const connection = headers.get("connection");
+  const places = findHeaders(bytes, first[0].length, head.length);
+  if (places === undefined) return OTHER;
+  const header = (name: string): string | undefined => valueOf(name, { bytes, head, places });
+  if (header("host") === undefined) return OTHER;
+  const connection = header("connection");
   if (connection !== undefined && connection.toLowerCase() !== "keep-alive") return OTHER;
-  const length = headers.get("content-length");
+  const length = header("content-length");
   if (length === undefined || !LENGTH.test(length) || Number(length) > maxBody) return OTHER;
   const bodyAt = end + HEAD_END.length;
   const missing = bodyAt + Number(length) - bytes.length;
   if (missing > 0) return PART;
   if (missing < 0) return OTHER;
-  return { kind: "whole", request: { method: "POST", target, headers, body: bytes.subarray(bodyAt) } };
+  return { kind: "whole", request: { method: "POST", target, header, body: bytes.subarray(bodyAt) } };
 }
 
 function startsAsPost(bytes: Buffer): boolean {
@@ -60,30 +60,88 @@ function startsAsPost(bytes: Buffer): boolean {
   return bytes.compare(METHOD, 0, length, 0, length) === 0;
 }
 
-function readHeaders(head: string, from: number): ReadonlyMap<string, string> | undefined {
-  const headers = new Map<string, string>();
-  HEADER.lastIndex = from;
+/** What a byte may be part of. */
+const [NAME, VALUE] = [1, 2];
+const PARTS = Uint8Array.from({ length: 256 }, (_, code) => {
+  const isName = /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(code));
+  const isValue = code === 0x09 || (code >= 0x20 && code !== 0x7f);
+  return (isName ? NAME : 0) | (isValue ? VALUE : 0);
+});
+const [TAB, LINE_FEED, RETURN, BLANK, COLON] = [0x09, 0x0a, 0x0d, 0x20, 0x3a];
+/** The bit that small letters have and capitals have not. */
+const SMALL = 0x20;
+
+/** A number for a name, the same in small letters and in capitals. Two names may share one. */
+function numberOf(name: string): number {
+  let number = 0;
+  for (let index = 0; index < name.length; index++) number = step(number, name.charCodeAt(index));
+  return number;
+}
+
+function step(number: number, code: number): number {
+  return (number * 31 + (code | SMALL)) | 0;
+}
+
+/** Headers that give the bytes after the head, or the connection, another meaning. */
+const MEANING_MORE: readonly number[] = [
+  "transfer-encoding",
+  "expect",
+  "upgrade",
+  "trailer",
+  "te",
+  "proxy-connection",
+].map(numberOf);
+
+/**
+ * Where the headers are: of each the number of its name, where its name begins, and where its value begins and ends.
+ * `undefined` when one of them is not as it should be, came before (or seems to), or means more, and when there are too many.
+ */
+function findHeaders(bytes: Buffer, from: number, end: number): readonly number[] | undefined {
+  const places: number[] = [];
   let at = from;
-  while (at < head.length) {
-    const line = HEADER.exec(head);
-    if (line === null) return undefined;
-    at = HEADER.lastIndex;
-    const name = (line[1] ?? "").toLowerCase();
-    if (headers.has(name) || MEANING_MORE.has(name)) return undefined;
-    headers.set(name, withoutBlanks(line[2] ?? ""));
+  while (at < end) {
+    const nameAt = at;
+    let name = 0;
+    for (; isPart(bytes[at], NAME); at++) name = step(name, bytes[at] ?? 0);
+    if (at === nameAt || bytes[at] !== COLON) return undefined;
+    let valueAt = ++at;
+    while (isPart(bytes[at], VALUE)) at++;
+    if (bytes[at] !== RETURN || bytes[at + 1] !== LINE_FEED) return undefined;
+    let valueEnd = at;
+    while (valueAt < valueEnd && isBlank(bytes[valueAt])) valueAt++;
+    while (valueEnd > valueAt && isBlank(bytes[valueEnd - 1])) valueEnd--;
+    for (let index = 0; index < places.length; index += 4) if (places[index] === name) return undefined;
+    if (MEANING_MORE.includes(name) || places.length === MOST_HEADERS * 4) return undefined;
+    places.push(name, nameAt, valueAt, valueEnd);
+    at += 2;
   }
-  return headers;
+  return places;
 }
 
-/** Without the blanks and tabs around it; other kinds of space are part of a value. */
-function withoutBlanks(value: string): string {
-  let from = 0;
-  let to = value.length;
-  while (from < to && isBlank(value.charCodeAt(from))) from++;
-  while (to > from && isBlank(value.charCodeAt(to - 1))) to--;
-  return value.slice(from, to);
+function isPart(code: number | undefined, part: number): boolean {
+  return ((PARTS[code ?? 0] ?? 0) & part) !== 0;
 }
 
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
+/** Blanks and tabs around a value are no part of it; other kinds of space are. */
+function isBlank(code: number | undefined): boolean {
+  return code === BLANK || code === TAB;
+}
+
+function valueOf(
+  name: string,
+  of: { readonly bytes: Buffer; readonly head: string; readonly places: readonly number[] },
+): string | undefined {
+  const { bytes, head, places } = of;
+  const number = numberOf(name);
+  for (let index = 0; index < places.length; index += 4) {
+    if (places[index] === number && isName(bytes, places[index + 1] ?? 0, name))
+      return head.slice(places[index + 2], places[index + 3]);
+  }
+  return undefined;
+}
+
+function isName(bytes: Buffer, at: number, name: string): boolean {
+  for (let index = 0; index < name.length; index++)
+    if (((bytes[at + index] ?? 0) | SMALL) !== name.charCodeAt(index)) return false;
+  return bytes[at + name.length] === COLON;
 }
