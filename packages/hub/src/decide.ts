@@ -189,12 +189,10 @@ function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states:
   // Computed attributes change with every event, whether an audience reads them yet or not.
   const begin = computing === undefined ? configuration.firstSince : -Infinity;
   const moments: number[] = [];
-  const learn = (moment: number): void => {
-    if (moment >= begin) moments.push(moment);
-  };
-  for (const { at } of anew ? all : fresh) learn(at);
-  if (anew) for (const { at } of known.records) learn(at);
-  else if (resolution.records.length > 0) learn(now);
+  for (const { at } of anew ? all : fresh) if (at >= begin) moments.push(at);
+  if (anew) {
+    for (const { at } of known.records) if (at >= begin) moments.push(at);
+  } else if (resolution.records.length > 0 && now >= begin) moments.push(now);
   const valuesAt = computing?.attributesAt ?? attributesAt(known, policy);
   const followed: { -readonly [Part in keyof FollowedPerson]: FollowedPerson[Part] } = {
     personId,

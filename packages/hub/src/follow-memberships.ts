@@ -1,13 +1,8 @@
 import type { MembershipState } from "@tessera/profile-store";
 import type { AudiencePlan, PersonView, StreamNews, StreamPlan, StreamState } from "@tessera/segment-engine";
-import {
-  type ExperienceEvent,
-  formatInstant,
-  type JsonObject,
-  type MembershipChange,
-  type SegmentMembershipMap,
-} from "@tessera/xdm";
+import { type ExperienceEvent, formatInstant, type JsonObject, type MembershipChange } from "@tessera/xdm";
 import type { DigestedEvent } from "./event-digest.ts";
+import type { MembershipSummary } from "./membership-notes.ts";
 import { audiencesOf, type Audiences, NOWHERE, Standing, type Step, summaryOf } from "./standing.ts";
 
 /** What is followed: which audiences, since when, over what is known of one person. */
@@ -53,23 +48,13 @@ export interface Following {
  */
 export function followMemberships(input: Followed): Following {
   const { stream, events, from, now } = input;
-  const audiences = audiencesOf(input.plan, input.since);
-  const { elsewhere, lapseAt } = summaryOf(input.memberships, audiences);
-  let moved: Standing | undefined;
-  // Most events change no membership: then their places are not looked up at all.
-  const standing = (): Standing => (moved ??= new Standing(input.memberships, audiences));
-  const view = viewer(input, elsewhere);
-  const changes: MembershipChange[] = [];
-  const tell = (steps: readonly Step[]): void => {
-    for (const { from: was, to } of steps) {
-      if (was !== to.status) changes.push(changeOf(input.personId, was, to));
-    }
-  };
+  const course = new Course(input);
+  const { audiences } = course;
   const stops = stopsOf(input, audiences);
   let { state } = input;
   // A state that had to be made of the history may know other things than the one that memberships were left with.
   let isNew = state === undefined;
-  if (isNew && from > -Infinity) state = stream.rebuild(view.at(from), from);
+  if (isNew && from > -Infinity) state = stream.rebuild(course.personAt(from), from);
   let before = isNew ? undefined : input.attributesBefore;
   let evaluatedAt = from;
   let stop = 0;
@@ -83,36 +68,100 @@ export function followMemberships(input: Followed): Following {
     const first = fed;
     while ((events[fed]?.at ?? Infinity) <= next) fed += 1;
     if (state === undefined) {
-      const person = view.at(next);
+      const person = course.personAt(next);
       before = person.attributes;
       state = stream.rebuild(person, next);
     } else {
-      const attributes = view.attributesAt(next);
+      const attributes = course.attributesAt(next);
       const news: { -readonly [Part in keyof StreamNews]: StreamNews[Part] } = { at: next };
       if (first < fed) news.events = bodiesOf(events, first, fed);
       if (attributes !== before) news.profile = { attributes };
-      if (stream.needs !== "nothing") news.person = personAt(view, next);
+      if (stream.needs !== "nothing") news.person = course.asker(next);
       const transitions = stream.apply(state, news);
       before = attributes;
-      if (!isNew && transitions.length > 0) tell(standing().take(transitions));
+      if (!isNew && transitions.length > 0) course.tell(course.standing().take(transitions));
     }
-    if (isNew) tell(standing().decide(stream.members(state), next));
-    else if (audiences.beginnings.has(next)) tell(standing().begin(stream.members(state), next));
+    if (isNew) course.tell(course.standing().decide(stream.members(state), next));
+    else if (audiences.beginnings.has(next))
+      course.tell(course.standing().begin(stream.members(state), next));
     isNew = false;
     evaluatedAt = next;
   }
-  if (moved !== undefined || lapseAt <= now) tell(standing().lapse(now));
-  const memberships = moved?.memberships() ?? input.memberships;
+  const { memberships, lapseAt } = course.end(now);
   const ahead = events[fed]?.at;
   const planned = earlier(earlier(finite(state?.next), ahead), input.alsoNext?.());
   return {
     memberships,
-    changes,
+    changes: course.changes,
     evaluatedAt,
-    nextChangeAt: earlier(planned, finite(moved?.lapseAt ?? lapseAt)),
+    nextChangeAt: earlier(planned, finite(lapseAt)),
     // Events of the future are not in the state: they are looked up again when their time comes.
     state: ahead === undefined && !isNew ? state : undefined,
   };
+}
+
+/** One person on the way: what they are seen by, and what came of it so far. */
+class Course {
+  readonly audiences: Audiences;
+  readonly changes: MembershipChange[] = [];
+  readonly #input: Followed;
+  readonly #given: MembershipSummary;
+  /** Made when a membership changes: most events change none, and then they are not looked at at all. */
+  #standing: Standing | undefined;
+  #bodies: readonly ExperienceEvent[] | undefined;
+  /** Attributes together with the memberships of elsewhere, as they were made of others. */
+  #joined: { readonly of: JsonObject; readonly made: JsonObject } | undefined;
+
+  constructor(input: Followed) {
+    this.#input = input;
+    this.audiences = audiencesOf(input.plan, input.since);
+    this.#given = summaryOf(input.memberships, this.audiences);
+  }
+
+  standing(): Standing {
+    return (this.#standing ??= new Standing(this.#input.memberships, this.audiences));
+  }
+
+  tell(steps: readonly Step[]): void {
+    for (const { from: was, to } of steps) {
+      if (was !== to.status) this.changes.push(changeOf(this.#input.personId, was, to));
+    }
+  }
+
+  /** Lets lapse what is over; gives where the memberships ended up, and when the first of them lapses. */
+  end(now: number): { readonly memberships: readonly MembershipState[]; readonly lapseAt: number } {
+    const { memberships } = this.#input;
+    if (this.#standing === undefined && this.#given.lapseAt > now)
+      return { memberships, lapseAt: this.#given.lapseAt };
+    const standing = this.standing();
+    this.tell(standing.lapse(now));
+    return { memberships: standing.memberships(), lapseAt: standing.lapseAt };
+  }
+
+  /** The attributes as the engine reads them; the very same object while nothing changes them. */
+  attributesAt(ms: number): JsonObject {
+    const of = this.#input.attributesAt(ms);
+    const { elsewhere } = this.#given;
+    if (elsewhere === NOWHERE) return of;
+    if (this.#joined?.of === of) return this.#joined.made;
+    const made = { ...of, segmentMembership: elsewhere as unknown as JsonObject };
+    this.#joined = { of, made };
+    return made;
+  }
+
+  /** The person as the engine sees them at a moment. */
+  personAt(ms: number): PersonView {
+    this.#bodies ??= bodiesOf(this.#input.events, 0, this.#input.events.length);
+    return {
+      attributes: this.attributesAt(ms),
+      events: this.#bodies,
+      segmentMembership: this.#given.elsewhere,
+    };
+  }
+
+  asker(ms: number): () => PersonView {
+    return () => this.personAt(ms);
+  }
 }
 
 function bodiesOf(events: readonly DigestedEvent[], from: number, end: number): readonly ExperienceEvent[] {
@@ -122,41 +171,6 @@ function bodiesOf(events: readonly DigestedEvent[], from: number, end: number): 
     if (event !== undefined) bodies.push(event.body);
   }
   return bodies;
-}
-
-function personAt(view: Viewer, ms: number): () => PersonView {
-  return () => view.at(ms);
-}
-
-/** A person as the engine sees them at a moment. */
-interface Viewer {
-  readonly attributesAt: (ms: number) => JsonObject;
-  readonly at: (ms: number) => PersonView;
-}
-
-function viewer({ attributesAt, events }: Followed, elsewhere: SegmentMembershipMap): Viewer {
-  let known: readonly ExperienceEvent[] | undefined;
-  const bodies = (): readonly ExperienceEvent[] => (known ??= events.map(({ body }) => body));
-  if (elsewhere === NOWHERE) {
-    return {
-      attributesAt,
-      at: (ms) => ({ attributes: attributesAt(ms), events: bodies(), segmentMembership: NOWHERE }),
-    };
-  }
-  const joined = new WeakMap<JsonObject, JsonObject>();
-  const withMemberships = (ms: number): JsonObject => {
-    const attributes = attributesAt(ms);
-    const held = joined.get(attributes) ?? {
-      ...attributes,
-      segmentMembership: elsewhere as unknown as JsonObject,
-    };
-    joined.set(attributes, held);
-    return held;
-  };
-  return {
-    attributesAt: withMemberships,
-    at: (ms) => ({ attributes: withMemberships(ms), events: bodies(), segmentMembership: elsewhere }),
-  };
 }
 
 /** The earlier of two moments that may not be. */

@@ -187,18 +187,19 @@ function parseEventItem(
   const body = (event.value._id === id ? event.value : { ...event.value, _id: id }) as ExperienceEvent;
   const context = body["_tessera"];
   const region = isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
-  return {
-    item: {
-      kind: "event",
-      index,
-      id,
-      datasetId: dataset.id,
-      at,
-      ...named(identities.items, primary),
-      body,
-      ...(region === undefined ? {} : { region }),
-    },
+  const { identities: own, keys, owner } = named(identities.items, primary);
+  const item: EventItem = {
+    kind: "event",
+    index,
+    id,
+    datasetId: dataset.id,
+    at,
+    identities: own,
+    keys,
+    owner,
+    body,
   };
+  return { item: region === undefined ? item : { ...item, region } };
 }
 
 function parseRecordItem(
@@ -253,11 +254,23 @@ function named(
   readonly keys: readonly IdentityKey[];
   readonly owner: IdentityKey;
 } {
-  const byKey = new Map(
-    items.map(({ namespace, id }) => [identityKey({ namespace, id }), { namespace, id }]),
-  );
-  const keys = byKey.size === 1 ? [...byKey.keys()] : [...byKey.keys()].sort(compareKeys);
-  return { identities: keys.map((key) => byKey.get(key) as Identity), keys, owner: identityKey(primary) };
+  const identities: Identity[] = [];
+  const keys: IdentityKey[] = [];
+  let owner: IdentityKey = "";
+  // They are few, and each is there once.
+  for (const item of items) {
+    const { namespace, id } = item;
+    const key = identityKey(item);
+    if (item === primary) owner = key;
+    let place = keys.length;
+    for (; place > 0 && compareKeys(keys[place - 1] ?? "", key) > 0; place -= 1) {
+      keys[place] = keys[place - 1] ?? "";
+      identities[place] = identities[place - 1] ?? item;
+    }
+    keys[place] = key;
+    identities[place] = { namespace, id };
+  }
+  return { identities, keys, owner: owner === "" ? identityKey(primary) : owner };
 }
 
 function identify(
@@ -266,13 +279,16 @@ function identify(
   { door, warnings }: { readonly door: Door; readonly warnings: ItemNotice[] },
 ): { readonly items: readonly IdentityItem[] } | { readonly issue: Issue } {
   const parsed = parseIdentityMap(body["identityMap"]);
-  const found = [...parsed.identities, ...declared(body, door.dataset, parsed.identities)];
+  const found =
+    door.dataset.primaryIdentity === undefined
+      ? parsed.identities
+      : [...parsed.identities, ...declared(body, door.dataset, parsed.identities)];
   const validated = validateIdentities(found, door.registry);
-  const issues = [...parsed.issues, ...validated.issues];
-  const first = issues[0];
   const items = graphIdentities(validated.identities, door.registry);
-  if (items.length === 0) return { issue: first === undefined ? noIdentity(door.dataset) : first };
-  for (const issue of issues) warnings.push({ index, code: issue.code, message: issue.message });
+  if (items.length === 0)
+    return { issue: parsed.issues[0] ?? validated.issues[0] ?? noIdentity(door.dataset) };
+  for (const issues of [parsed.issues, validated.issues])
+    for (const { code, message } of issues) warnings.push({ index, code, message });
   return { items };
 }
 

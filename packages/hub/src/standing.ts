@@ -136,10 +136,14 @@ export class Standing {
   take(transitions: readonly StreamTransition[]): readonly Step[] {
     const { numbers } = this.#audiences;
     const numberOf = ({ audienceId }: StreamTransition): number => numbers.get(audienceId) ?? -1;
-    const ordered =
-      transitions.length < 2
-        ? transitions
-        : transitions.toSorted((a, b) => a.at - b.at || numberOf(a) - numberOf(b));
+    const compare = (a: StreamTransition, b: StreamTransition): number =>
+      a.at - b.at || numberOf(a) - numberOf(b);
+    let isInOrder = true;
+    for (let index = 1; index < transitions.length && isInOrder; index += 1) {
+      const [before, next] = [transitions[index - 1], transitions[index]];
+      isInOrder = before === undefined || next === undefined || compare(before, next) <= 0;
+    }
+    const ordered = isInOrder ? transitions : transitions.toSorted(compare);
     const steps: Step[] = [];
     for (const transition of ordered) {
       const number = numberOf(transition);

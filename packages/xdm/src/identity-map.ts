@@ -31,7 +31,8 @@ export function parseIdentityMap(input: unknown): ParsedIdentityMap {
     issues.push(wrong("identityMap.shape", ["identityMap"], "an object of namespace codes", input));
     return { identities, issues };
   }
-  for (const [namespace, items] of Object.entries(input)) {
+  for (const namespace of Object.keys(input)) {
+    const items = input[namespace];
     if (!NAMESPACE.test(namespace)) {
       issues.push(
         wrong(
@@ -44,27 +45,24 @@ export function parseIdentityMap(input: unknown): ParsedIdentityMap {
     } else if (!Array.isArray(items)) {
       issues.push(wrong("identityMap.list", ["identityMap", namespace], "a list of identities", items));
     } else {
-      items.forEach((item: unknown, index) => {
-        const parsed = parseItem(namespace, item, index);
+      for (let index = 0; index < items.length; index += 1) {
+        const parsed = parseItem(namespace, items[index] as unknown, index);
         if ("code" in parsed) issues.push(parsed);
         else identities.push(parsed);
-      });
+      }
     }
   }
   return { identities, issues };
 }
 
 function parseItem(namespace: string, item: unknown, index: number): IdentityItem | Issue {
-  const at = (...field: readonly string[]): readonly (string | number)[] => [
-    "identityMap",
-    namespace,
-    index,
-    ...field,
-  ];
-  if (!isObject(item)) return wrong("identityMap.item", at(), "an object with id", item);
+  const at = ["identityMap", namespace, index];
+  if (!isObject(item)) return wrong("identityMap.item", at, "an object with id", item);
   const { id, authenticatedState = "ambiguous", primary = false } = item;
-  if (typeof id !== "string" || id === "") return wrong("identityMap.id", at("id"), "a non-empty string", id);
-  if (typeof primary !== "boolean") return wrong("identityMap.primary", at("primary"), "a boolean", primary);
+  if (typeof id !== "string" || id === "")
+    return wrong("identityMap.id", [...at, "id"], "a non-empty string", id);
+  if (typeof primary !== "boolean")
+    return wrong("identityMap.primary", [...at, "primary"], "a boolean", primary);
   if (
     authenticatedState !== "ambiguous" &&
     authenticatedState !== "authenticated" &&
@@ -72,7 +70,7 @@ function parseItem(namespace: string, item: unknown, index: number): IdentityIte
   ) {
     return wrong(
       "identityMap.authenticatedState",
-      at("authenticatedState"),
+      [...at, "authenticatedState"],
       "ambiguous, authenticated or loggedOut",
       authenticatedState,
     );

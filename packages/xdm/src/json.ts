@@ -44,7 +44,9 @@ function copy(value: unknown, depth: number): JsonValue | typeof BAD {
   }
   const out: Record<string, JsonValue> = {};
   const fields = value as Readonly<Record<string, unknown>>;
-  for (const field of Object.keys(fields)) {
+  for (const field in fields) {
+    // What comes from a prototype is no data.
+    if (!Object.hasOwn(fields, field)) continue;
     if (isForbidden(field)) return BAD;
     const item = fields[field];
     if (item === undefined) continue;
