@@ -70,7 +70,7 @@ function createEventDigest({ fields }: AudiencePlan): EventDigest {
       const added = UTF8.encode(
         before === undefined ? key + SEPARATOR + rows.join() : (from > 0 ? "," : "") + rows.join(),
       );
-      const state = before === undefined ? added : joined(before.state, added);
+      const state = before === undefined ? added : joinedBytes(before.state, added);
       if (state.length > LARGEST) return undefined;
       return state;
     },
@@ -121,7 +121,8 @@ function put(into: Record<string, JsonValue | undefined>, path: readonly string[
   at[path.at(-1) ?? ""] = value;
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+/** Bytes behind other bytes. */
+export function joinedBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
   const all = new Uint8Array(a.length + b.length);
   all.set(a);
   all.set(b, a.length);

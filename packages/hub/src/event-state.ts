@@ -1,7 +1,7 @@
 import type { MergePolicy, PersonState } from "@tessera/profile-store";
 import { type AudiencePlan, compileStream, type StreamPlan, type StreamState } from "@tessera/segment-engine";
 import { digest } from "@tessera/xdm";
-import { type DigestedEvent, type EventDigest, eventDigestOf } from "./event-digest.ts";
+import { type DigestedEvent, type EventDigest, eventDigestOf, joinedBytes } from "./event-digest.ts";
 
 /**
  * What is kept of a person so that the next event is followed without loading the history: where the audiences stand
@@ -65,15 +65,12 @@ function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates
     has: ({ eventState }) => past(eventState, false) !== undefined,
     take: ({ eventState }) => past(eventState, true),
     keep: (state, events, before) => {
-      const bytes = stream.encode(state);
       const kept = needsEvents ? digests.write(events, digestBefore(before)) : NOTHING;
       if (kept === undefined) return undefined;
-      const all = new Uint8Array(HEAD + bytes.length + kept.length);
-      const view = new DataView(all.buffer);
-      view.setUint32(0, mark);
-      view.setUint32(4, bytes.length);
-      all.set(bytes, HEAD);
-      all.set(kept, HEAD + bytes.length);
+      const alone = stream.encode(state, HEAD);
+      writeWord(alone, 0, mark);
+      writeWord(alone, 4, alone.length - HEAD);
+      const all = kept.length === 0 ? alone : joinedBytes(alone, kept);
       decoded.set(all, { past: { state, events: needsEvents ? events : NONE } });
       return all;
     },
@@ -82,6 +79,13 @@ function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates
 
 const NOTHING = new Uint8Array(0);
 const NONE: readonly DigestedEvent[] = [];
+
+function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
+}
 
 function digestBefore(
   before: { readonly person: PersonState; readonly past: PastState } | undefined,

@@ -70,8 +70,11 @@ class Writer {
     this.#view = new DataView(grown.buffer);
   }
 
-  begin(): void {
+  /** Begins behind so many bytes, which are left to others. */
+  begin(head: number): void {
     this.#length = 0;
+    this.#room(head);
+    this.#length = head;
   }
 
   float(value: number): void {
@@ -106,9 +109,18 @@ class Writer {
 
 const writer = new Writer();
 
-/** Writes a state as bytes. `fingerprint` names the plan it belongs to. */
-export function writeState(state: StreamState, fingerprint: number, places: Places): Uint8Array {
-  writer.begin();
+/** How a state is written. */
+interface Writing {
+  readonly places: Places;
+  /** Names the plan it belongs to. */
+  readonly fingerprint: number;
+  /** How many bytes are left free before it. */
+  readonly head: number;
+}
+
+/** Writes a state as bytes. */
+export function writeState(state: StreamState, { places, fingerprint, head }: Writing): Uint8Array {
+  writer.begin(head);
   writer.whole(FORMAT);
   writer.word(fingerprint);
   writer.float(state.at);

@@ -175,8 +175,8 @@ class Stream implements StreamPlan {
     return number !== undefined && hasBit(state.cells, this.#program.audiences[number] ?? 0);
   }
 
-  encode(state: StreamState): Uint8Array {
-    return writeState(state, this.#fingerprint, this.#places);
+  encode(state: StreamState, head = 0): Uint8Array {
+    return writeState(state, { places: this.#places, fingerprint: this.#fingerprint, head });
   }
 
   decode(bytes: Uint8Array): StreamState | undefined {

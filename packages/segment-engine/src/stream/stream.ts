@@ -71,7 +71,8 @@ export interface StreamPlan {
   members(state: StreamState): ReadonlySet<string>;
   /** Whether the person is in an audience. */
   isMember(state: StreamState, audienceId: string): boolean;
-  encode(state: StreamState): Uint8Array;
+  /** The state as bytes, behind `head` bytes (none, unless given) that are the caller's to fill. */
+  encode(state: StreamState, head?: number): Uint8Array;
   /** `undefined` when the bytes belong to other definitions: rebuild the person. */
   decode(bytes: Uint8Array): StreamState | undefined;
 }
