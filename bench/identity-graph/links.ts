@@ -104,7 +104,7 @@ const contenders: Record<string, (list: readonly LinkObservation[]) => Built> = 
 
 function indexed(list: readonly LinkObservation[], rules: LinkingRules): Built {
   const index = createIdentityIndex(rules);
-  for (const observation of list) index.add(observation);
+  index.addAll(list);
   const persons = (): readonly [number, number] => {
     const sizes: number[] = [];
     for (const members of index.persons()) sizes.push(members.length);
@@ -175,7 +175,7 @@ async function run(name: string): Promise<Measured> {
 function check(): void {
   const list = history(20_000, 2);
   const index = createIdentityIndex(everyRule);
-  for (const observation of list) index.add(observation);
+  index.addAll(list);
   const graphs = replay(list, everyRule);
   if (graphs.length !== index.size().graphs) throw new Error("The index has other graphs than replay.");
   for (const graph of graphs) {

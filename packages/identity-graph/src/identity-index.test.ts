@@ -3,7 +3,14 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decisions, linkingRules, observations } from "../test/arbitraries.ts";
 import { canonical } from "../test/feed.ts";
-import { compareSteps, createIdentityIndex, decodeGraph, encodeGraph, replay } from "./index.ts";
+import {
+  compareSteps,
+  createIdentityIndex,
+  decodeGraph,
+  defaultLinkingRules,
+  encodeGraph,
+  replay,
+} from "./index.ts";
 
 describe("createIdentityIndex", () => {
   it("holds what replay gives, byte for byte", () => {
@@ -36,6 +43,35 @@ describe("createIdentityIndex", () => {
         expect(JSON.stringify(canonical([...index.graphs()]))).toBe(JSON.stringify(replay(taken, rules)));
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("takes many at once as it takes them one by one, and gives those that came too late", () => {
+    fc.assert(
+      fc.property(observations(150), linkingRules, decisions, (history, rules, decided) => {
+        const one = createIdentityIndex(rules, decided);
+        const late = history.filter((observation) => one.add(observation) === "late");
+        const many = createIdentityIndex(rules, decided);
+        expect(many.addAll(history)).toEqual(late);
+        expect(JSON.stringify([...many.graphs()])).toBe(JSON.stringify([...one.graphs()]));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("holds what replay gives under more limits than a tally has room for", () => {
+    fc.assert(
+      fc.property(observations(40), linkingRules, (history, { namespaces, cap, removedKept }) => {
+        const others = defaultLinkingRules.namespaces.filter((rule) =>
+          namespaces.every(({ namespace }) => namespace !== rule.namespace),
+        );
+        const limited = others.map((rule) => ({ ...rule, maxValues: 5, unique: false }));
+        const rules = { namespaces: [...namespaces, ...limited], cap, removedKept };
+        const index = createIdentityIndex(rules);
+        expect(index.addAll(history.toSorted(compareSteps))).toEqual([]);
+        expect(JSON.stringify(canonical([...index.graphs()]))).toBe(JSON.stringify(replay(history, rules)));
+      }),
+      { numRuns: 200 },
     );
   });
 

@@ -1,18 +1,26 @@
 import { type Identity } from "@tessera/xdm";
-import { type CompiledRules, compileRules } from "./compiled-rules.ts";
+import { ComponentTally, NOTED } from "./component-tally.ts";
+import { compileRules } from "./compiled-rules.ts";
 import { type GraphDecision, type StandingDecisions, standingDecisions } from "./decision.ts";
 import type { Graph } from "./graph.ts";
-import { FIRST, Members } from "./index-members.ts";
-import { link, type LinkObservation } from "./link.ts";
-import { mergeRemoved, tooManyNew } from "./link-set.ts";
+import { IndexLimits, type Trait } from "./index-limits.ts";
+import { Members } from "./index-members.ts";
+import { type LinkObservation, linkSilently } from "./link.ts";
+import { mergeRemoved } from "./link-set.ts";
 import type { LinkingRules } from "./linking-rules.ts";
 import type { Step } from "./moment.ts";
 import { decidedGraph } from "./replay.ts";
+import { includes, Touched } from "./touched.ts";
 
 /** All graphs of a history in memory, in columns: the same as `link` and `replay` give, at a multiple of the speed. */
 export interface IdentityIndex {
   /** Links one observation; `late` (and nothing done) where `link` would say so. */
   readonly add: (observation: LinkObservation) => "linked" | "late";
+  /**
+   * Links observations one after the other, as `add` would, and gives those that came too late. It looks ahead, and so is
+   * much faster than one call for each.
+   */
+  readonly addAll: (observations: readonly LinkObservation[]) => readonly LinkObservation[];
   /** The graph that holds an identity. */
   readonly graphOf: (identity: Identity) => Graph | undefined;
   /** The members of the person an identity belongs to, without building the graph; empty when it is unknown. */
@@ -34,6 +42,7 @@ export function createIdentityIndex(
   const { members } = index;
   return {
     add: (observation) => index.add(observation),
+    addAll: (observations) => index.addAll(observations),
     graphOf: (identity) => index.graphAt(members.find(identity)),
     membersOf: (identity) => members.identitiesAt(members.find(identity)),
     graphs: () => index.graphs(),
@@ -42,71 +51,92 @@ export function createIdentityIndex(
   };
 }
 
-/** What is to know of a namespace, by its number: whether it builds graphs, and where its values are counted. */
-interface Trait {
-  readonly builds: boolean;
-  readonly isCounted: boolean;
-  readonly limit: number;
-  readonly max: number;
-  readonly window: number;
-  readonly free: number;
-}
+/** How many observations are looked at before they are linked: what they need from memory is then fetched together. */
+const AHEAD = 64;
 
 /**
  * Observes into columns (`Members`) as long as nothing is to decide; where a rule would break, and where decisions or the
  * cap have left their marks, the component is made a `Graph` and `link` decides. Graphs with such marks are held.
  */
 class Index {
-  readonly members = new Members();
+  readonly members: Members;
   private readonly rules: LinkingRules;
-  private readonly compiled: CompiledRules;
   private readonly standing: StandingDecisions;
   private readonly held = new Map<number, Graph>();
   private readonly decided: boolean;
-  private readonly numbers: number[] = [];
-  private readonly components: number[] = [];
-  private readonly traits: Trait[] = [];
-  private readonly tally: Int32Array;
-  private latest: Step = { t: -Infinity, key: "" };
+  private readonly hasWindows: boolean;
+  private readonly touched = new Touched();
+  private readonly hashes: number[] = [];
+  /** Kept only so that it is read: see `Members.peek`. */
+  peeked = 0;
+  private readonly tally: ComponentTally;
+  private readonly limits: IndexLimits;
+  private latestT = -Infinity;
+  private latestKey = "";
 
   constructor(rules: LinkingRules, standing: StandingDecisions) {
     this.rules = rules;
-    this.compiled = compileRules(rules);
+    const compiled = compileRules(rules);
     this.standing = standing;
     this.decided = standing.apart.size > 0 || standing.blocked.size > 0;
-    this.tally = new Int32Array(this.compiled.limited.length + this.compiled.windowed.length);
+    this.hasWindows = compiled.windowed.length > 0;
+    this.tally = new ComponentTally(compiled);
+    this.members = new Members(this.tally);
+    this.limits = new IndexLimits(compiled, this.tally, this.members);
   }
 
   add(observation: LinkObservation): "linked" | "late" {
-    const { numbers, components, members } = this;
-    numbers.length = 0;
-    components.length = 0;
-    const { t } = observation;
-    let isHeld = false;
-    let isMarked = false;
-    let isEarlier = false;
-    for (const identity of observation.identities) {
-      const namespace = members.table.namespaceNumber(identity.namespace);
-      if (!this.trait(namespace).builds) continue;
-      const number = this.intern(namespace, identity.id, t);
-      if (numbers.includes(number)) continue;
-      numbers.push(number);
-      if (t < members.records.double(number, FIRST)) isEarlier = true;
-      const component = members.componentOf(number);
-      if (components.includes(component)) continue;
-      components.push(component);
-      if (this.held.size > 0 && this.held.has(component)) isHeld = true;
-      if (members.removals.size > 0 && members.removals.has(component)) isMarked = true;
+    this.hash(observation, 0);
+    return this.addHashed(observation, 0);
+  }
+
+  addAll(observations: readonly LinkObservation[]): readonly LinkObservation[] {
+    const late: LinkObservation[] = [];
+    for (let from = 0; from < observations.length; from += AHEAD) {
+      const to = Math.min(from + AHEAD, observations.length);
+      let count = 0;
+      for (let i = from; i < to; i++) {
+        const observation = observations[i];
+        if (observation) count = this.hash(observation, count);
+      }
+      this.peeked = this.members.peek(this.hashes, count);
+      let at = 0;
+      for (let i = from; i < to; i++) {
+        const observation = observations[i];
+        if (!observation) continue;
+        if (this.addHashed(observation, at) === "late") late.push(observation);
+        at += observation.identities.length;
+      }
     }
+    return late;
+  }
+
+  /** Hashes the identities of an observation into the places from `at` on; gives the place behind them. */
+  private hash({ identities }: LinkObservation, at: number): number {
+    const { table } = this.members;
+    const { hashes } = this;
+    for (let i = 0; i < identities.length; i++) {
+      const identity = identities[i];
+      if (!identity) continue;
+      hashes[at + i] = table.hashOf(table.namespaceNumber(identity.namespace), identity.id);
+    }
+    return at + identities.length;
+  }
+
+  private addHashed(observation: LinkObservation, at: number): "linked" | "late" {
+    const { touched, members } = this;
+    this.touch(observation, at);
+    const { numbers, identities, isHeld, isMarked } = touched;
     const [first = -1, second = -1] = numbers;
-    if (first < 0) return "linked";
+    if (identities === 0) return "linked";
     if (isHeld) return this.addSlowly(observation);
-    if (second < 0) return this.sight(first, t, isMarked);
+    if (identities === 1) return this.sight(first, observation, isMarked);
+    const isApart = touched.count > 1;
     if (isMarked) {
       if (!this.isInOrder(observation) || this.touchesRemoved()) return this.addSlowly(observation);
-    } else if (components.length === 1 && members.isLast(first, second, observation)) return "linked";
-    const isChecked = components.length > 1 || (isEarlier && this.compiled.windowed.length > 0);
-    if (isChecked && this.breaks(t)) return this.addSlowly(observation);
+    } else if (!isApart && members.isLast(first, second, observation)) return "linked";
+    const isChecked = isApart || (touched.isEarlier && this.hasWindows);
+    if (isChecked && this.limits.breaks(touched, observation)) return this.addSlowly(observation);
     this.join(observation, isMarked);
     return "linked";
   }
@@ -114,7 +144,9 @@ class Index {
   graphAt(number: number): Graph | undefined {
     if (number < 0) return undefined;
     const component = this.members.componentOf(number);
-    return this.held.get(component) ?? this.members.graph(component);
+    const graph = this.held.get(component) ?? this.members.graph(component);
+    this.members.forgetKeys();
+    return graph;
   }
 
   *graphs(): Generator<Graph> {
@@ -128,147 +160,145 @@ class Index {
     for (const component of this.members.components()) yield this.members.identitiesAt(component);
   }
 
-  private intern(namespace: number, id: string, t: number): number {
-    const { members } = this;
-    const before = members.table.count;
-    const number = members.intern(namespace, id);
-    if (number < before || !this.decided) return number;
-    const start = decidedGraph(members.table.key(number), t, this.standing);
-    if (start) {
-      this.held.set(number, start);
-      members.see(number, t);
+  /** Looks up what an observation touches. */
+  private touch(observation: LinkObservation, at: number): void {
+    const { touched, members, limits } = this;
+    const { table } = members;
+    const { numbers, components } = touched;
+    const { identities } = observation;
+    let [count, componentCount] = [0, 0];
+    let [isHeld, isMarked, isEarlier] = [false, false, false];
+    for (let i = 0; i < identities.length; i++) {
+      const identity = identities[i];
+      if (!identity) continue;
+      const namespace = table.namespaceNumber(identity.namespace);
+      const trait = limits.trait(namespace);
+      if (!trait.builds) continue;
+      const before = table.count;
+      const number = table.internHashed(namespace, identity.id, this.hashes[at + i] ?? 0);
+      if (number === before) this.begin(number, trait, observation);
+      if (includes(numbers, count, number)) continue;
+      numbers[count++] = number;
+      if (members.isBefore(observation, number)) isEarlier = true;
+      const component = members.componentOf(number);
+      if (includes(components, componentCount, component)) continue;
+      components[componentCount++] = component;
+      if ((members.tallyOf(component) & NOTED) === 0) continue;
+      if (this.held.has(component)) isHeld = true;
+      else isMarked = true;
     }
-    return number;
+    touched.identities = count;
+    touched.count = componentCount;
+    touched.isHeld = isHeld;
+    touched.isMarked = isMarked;
+    touched.isEarlier = isEarlier;
   }
 
-  private trait(namespace: number): Trait {
-    const known = this.traits[namespace];
-    if (known) return known;
-    const { limited, windowed, of } = this.compiled;
-    const rule = of(this.members.table.namespaces[namespace] ?? "");
-    const at = windowed.indexOf(rule);
-    const trait: Trait = {
-      builds: rule.builds,
-      isCounted: rule.limit >= 0 || at >= 0,
-      limit: rule.limit,
-      max: rule.max,
-      window: at < 0 ? -1 : limited.length + at,
-      free: rule.newValues?.count ?? Infinity,
-    };
-    this.traits[namespace] = trait;
-    return trait;
-  }
-
-  private sight(number: number, t: number, isMarked: boolean): "linked" | "late" {
+  private begin(number: number, trait: Trait, observation: LinkObservation): void {
     const { members } = this;
-    const first = members.records.double(number, FIRST);
-    const isShaped = isMarked || (this.compiled.windowed.length > 0 && members.isLinked(number));
-    if (t < first && first !== Infinity && isShaped) return "late";
-    members.see(number, t);
+    members.begin(number, trait.tally);
+    if (!this.decided) return;
+    const start = decidedGraph(members.table.key(number), observation.t, this.standing);
+    if (!start) return;
+    this.hold(number, start);
+    members.see(number, observation);
+  }
+
+  private hold(component: number, graph: Graph): void {
+    this.held.set(component, graph);
+    this.members.note(component);
+  }
+
+  private sight(number: number, step: Step, isMarked: boolean): "linked" | "late" {
+    const { members } = this;
+    const isShaped = isMarked || (this.hasWindows && members.isLinked(number));
+    if (isShaped && members.isSeen(number) && members.isBefore(step, number)) return "late";
+    members.see(number, step);
     return "linked";
   }
 
-  private isInOrder({ t, key }: Step): boolean {
-    return t > this.latest.t || (t === this.latest.t && key > this.latest.key);
+  private isInOrder(step: Step): boolean {
+    return step.t > this.latestT || (step.t === this.latestT && step.key > this.latestKey);
+  }
+
+  private keepLatest(step: Step): void {
+    if (!this.isInOrder(step)) return;
+    this.latestT = step.t;
+    this.latestKey = step.key;
   }
 
   /** Whether removed links are observed again, or more of them come together than are kept. */
   private touchesRemoved(): boolean {
-    const { numbers, components, members } = this;
+    const { touched, members } = this;
     let count = 0;
-    for (const component of components) {
+    for (const component of touched.componentList()) {
       const removal = members.removals.get(component);
       if (!removal) continue;
       count += removal.removed.length;
       const { ends } = removal;
       for (let i = 0; i < ends.length; i += 2) {
-        if (numbers.includes(ends[i] ?? -1) && numbers.includes(ends[i + 1] ?? -1)) return true;
+        if (touched.has(ends[i] ?? -1) && touched.has(ends[i + 1] ?? -1)) return true;
       }
     }
     return count > this.rules.removedKept;
   }
 
-  /** Whether the observed components together would break a rule or pass the cap. */
-  private breaks(t: number): boolean {
-    const { components, members, compiled, tally, traits } = this;
-    let size = 0;
-    for (const component of components) size += members.sizeOf(component);
-    if (size > compiled.cap) return true;
-    if (tally.length === 0) return false;
-    tally.fill(0);
-    let isWindowed = false;
-    for (const component of components) {
-      let member = component;
-      do {
-        const trait = traits[members.table.namespaceAt(member)];
-        if (trait?.isCounted) {
-          if (trait.limit >= 0) {
-            const count = (tally[trait.limit] ?? 0) + 1;
-            if (count > trait.max) return true;
-            tally[trait.limit] = count;
-          }
-          if (trait.window >= 0) {
-            const count = (tally[trait.window] ?? 0) + 1;
-            if (count > trait.free) isWindowed = true;
-            tally[trait.window] = count;
-          }
-        }
-        member = members.nextOf(member);
-      } while (member !== component);
-    }
-    return isWindowed && this.breaksWindow(t);
-  }
-
-  private breaksWindow(t: number): boolean {
-    const { members, numbers } = this;
-    return this.compiled.windowed.some(({ namespace, newValues }) => {
-      const seen: number[] = [];
-      for (const component of this.components) {
-        for (const member of members.membersAt(component)) {
-          if (members.table.namespace(member) !== namespace) continue;
-          const first = members.records.double(member, FIRST);
-          seen.push(numbers.includes(member) ? Math.min(first, t) : first);
-        }
-      }
-      return newValues !== undefined && tooManyNew(seen, newValues);
-    });
-  }
-
   private join(observation: LinkObservation, isMarked: boolean): void {
-    const { numbers, components, members } = this;
-    const { t, key } = observation;
-    let [into = 0] = components;
-    for (const component of components)
-      if (members.sizeOf(component) > members.sizeOf(into)) into = component;
-    for (const component of components) if (component !== into) members.absorb(into, component);
-    if (isMarked) {
-      const lists = components.map((component) => members.removals.get(component)?.removed ?? []);
-      for (const component of components) members.removals.delete(component);
-      members.mark(into, mergeRemoved(lists), { t, key });
+    const { touched, members, tally } = this;
+    const { numbers, components, count, identities } = touched;
+    let into = components[0] ?? 0;
+    for (let i = 1; i < count; i++) {
+      const component = components[i] ?? 0;
+      const size = tally.sizeOf(members.tallyOf(component));
+      if (size > tally.sizeOf(members.tallyOf(into))) into = component;
     }
-    if (this.isInOrder(observation)) this.latest = { t, key };
-    for (let i = 0; i < numbers.length; i++) {
+    for (let i = 0; i < count; i++) {
+      const component = components[i] ?? 0;
+      if (component !== into) members.absorb(into, component);
+    }
+    if (isMarked) this.markJoined(into, observation);
+    this.keepLatest(observation);
+    // Two identities of different components cannot have been linked.
+    if (identities === 2 && count === 2) {
+      const [a = 0, b = 0] = numbers;
+      members.see(a, observation);
+      members.see(b, observation);
+      members.begins(a, b, observation);
+      return;
+    }
+    for (let i = 0; i < identities; i++) {
       const a = numbers[i] ?? 0;
-      members.see(a, t);
-      for (let j = i + 1; j < numbers.length; j++) members.observe(a, numbers[j] ?? 0, observation);
+      members.see(a, observation);
+      for (let j = i + 1; j < identities; j++) members.observe(a, numbers[j] ?? 0, observation);
     }
+  }
+
+  private markJoined(into: number, { t, key }: Step): void {
+    const { members } = this;
+    const components = this.touched.componentList();
+    const lists = components.map((component) => members.removals.get(component)?.removed ?? []);
+    for (const component of components) members.removals.delete(component);
+    members.mark(into, mergeRemoved(lists), { t, key });
   }
 
   /** Takes the touched components out of the columns and lets `link` decide. */
   private addSlowly(observation: LinkObservation): "linked" | "late" {
     const { members, held } = this;
-    const touched = this.components.filter((component) => members.isSeen(component));
+    const touched = this.touched.componentList().filter((component) => members.isSeen(component));
     const graphs = touched.map((component) => held.get(component) ?? members.graph(component));
-    const linked = link(graphs, observation, this.rules);
-    if (linked.kind === "late") return "late";
-    const { t, key } = observation;
-    if (this.isInOrder(observation)) this.latest = { t, key };
+    const linked = linkSilently(graphs, observation, this.rules);
+    if (linked.kind === "late") {
+      members.forgetKeys();
+      return "late";
+    }
+    this.keepLatest(observation);
     for (const component of touched) if (!held.delete(component)) members.release(component);
     for (const graph of linked.graphs) {
       const component = members.place(graph);
       if (isPlain(graph)) members.take(component, graph);
-      else held.set(component, graph);
+      else this.hold(component, graph);
     }
+    members.forgetKeys();
     return "linked";
   }
 }

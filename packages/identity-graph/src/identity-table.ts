@@ -13,17 +13,18 @@ export class IdentityTable {
   /** The number of an identity, or -1 when it is new. */
   find(identity: Identity): number {
     const namespace = this.namespaces.indexOf(identity.namespace);
-    return namespace < 0 ? -1 : this.search(namespace, identity.id, hashOf(namespace, identity.id));
+    if (namespace < 0) return -1;
+    return this.search(namespace, identity.id, this.hashOf(namespace, identity.id));
   }
 
   /** The number of an identity; a new one gets the next number (so `count` tells whether it was new). */
   intern(identity: Identity): number {
-    return this.internIn(this.namespaceNumber(identity.namespace), identity.id);
+    const namespace = this.namespaceNumber(identity.namespace);
+    return this.internHashed(namespace, identity.id, this.hashOf(namespace, identity.id));
   }
 
-  /** The same with the number of the namespace. */
-  internIn(namespace: number, id: string): number {
-    const hash = hashOf(namespace, id);
+  /** The same with the number of the namespace and the hash of both, for those who have them. */
+  internHashed(namespace: number, id: string, hash: number): number {
     const known = this.search(namespace, id, hash);
     if (known >= 0) return known;
     const number = this.count++;
@@ -56,8 +57,37 @@ export class IdentityTable {
   }
 
   namespaceNumber(code: string): number {
-    const known = this.namespaces.indexOf(code);
-    return known >= 0 ? known : this.namespaces.push(code) - 1;
+    const { namespaces } = this;
+    for (let number = 0; number < namespaces.length; number++) if (namespaces[number] === code) return number;
+    return namespaces.push(code) - 1;
+  }
+
+  /** The number that the search for a hash most likely ends with, or -1. */
+  guess(hash: number): number {
+    const { slots } = this;
+    const slot = (hash << 1) & (slots.length - 2);
+    return slots[slot + 1] === hash ? (slots[slot] ?? 0) - 1 : -1;
+  }
+
+  /** Reads what a search compares, for those who want it at hand later. */
+  peek(number: number): number {
+    const id = this.ids.at(number);
+    return (this.namespaceOf[number] ?? 0) ^ id.charCodeAt(id.length - 1);
+  }
+
+  /** A hash in two lanes, which a processor works on at the same time. */
+  hashOf(namespace: number, id: string): number {
+    const { length } = id;
+    let one = 0x811c9dc5 ^ namespace;
+    let two = 0x2c1b3c6d ^ length;
+    let i = 0;
+    for (; i + 1 < length; i += 2) {
+      one = Math.imul(one ^ id.charCodeAt(i), 0x01000193);
+      two = Math.imul(two ^ id.charCodeAt(i + 1), 0x01000193);
+    }
+    if (i < length) one = Math.imul(one ^ id.charCodeAt(i), 0x01000193);
+    const hash = Math.imul(one ^ (one >>> 15), 0x2c1b3c6d) ^ Math.imul(two ^ (two >>> 13), 0x297a2d39);
+    return hash ^ (hash >>> 16);
   }
 
   private search(namespace: number, id: string, hash: number): number {
@@ -92,19 +122,4 @@ function place(slots: Int32Array, entry: number, hash: number): void {
 function grown(current: Uint16Array, next: Uint16Array): Uint16Array {
   next.set(current);
   return next;
-}
-
-/** A hash in two lanes, which a processor works on at the same time. */
-function hashOf(namespace: number, id: string): number {
-  const { length } = id;
-  let one = 0x811c9dc5 ^ namespace;
-  let two = 0x2c1b3c6d ^ length;
-  let i = 0;
-  for (; i + 1 < length; i += 2) {
-    one = Math.imul(one ^ id.charCodeAt(i), 0x01000193);
-    two = Math.imul(two ^ id.charCodeAt(i + 1), 0x01000193);
-  }
-  if (i < length) one = Math.imul(one ^ id.charCodeAt(i), 0x01000193);
-  const hash = Math.imul(one ^ (one >>> 15), 0x2c1b3c6d) ^ Math.imul(two ^ (two >>> 13), 0x297a2d39);
-  return hash ^ (hash >>> 16);
 }

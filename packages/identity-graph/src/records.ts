@@ -1,17 +1,20 @@
-const SHIFT = 12;
-/** Records in one chunk. */
+const SHIFT = 15;
+/** Records in one chunk: enough for the chunks themselves to be few, and so at hand. */
 const CHUNK = 1 << SHIFT;
 const MASK = CHUNK - 1;
+/** Records the first chunk begins with; it grows to its full size. */
+const START = 64;
 
 /**
  * Records of a fixed number of fields in chunks of memory: whatever belongs to one record lies side by side, and growing
- * copies nothing. A field of 4 bytes is a whole number; fields of 8 bytes, counted in pairs, are any number.
+ * copies next to nothing. A field of 4 bytes is a whole number; fields of 8 bytes, counted in pairs, are any number.
  */
 export class Records {
   private readonly fields: number;
   private readonly halves: number;
   private readonly ints: Int32Array[] = [];
   private readonly doubles: Float64Array[] = [];
+  private room = 0;
 
   /** `fields` of 4 bytes a record: an even number. */
   constructor(fields: number) {
@@ -21,10 +24,17 @@ export class Records {
 
   /** Makes room for a record; what is new is zero. */
   reserve(record: number): void {
-    while (record >= this.ints.length << SHIFT) {
-      const memory = new ArrayBuffer(CHUNK * this.fields * 4);
-      this.ints.push(new Int32Array(memory));
-      this.doubles.push(new Float64Array(memory));
+    while (record >= this.room) {
+      const count = this.room < CHUNK ? Math.max(START, this.room * 2) : CHUNK;
+      const ints = new Int32Array(count * this.fields);
+      if (this.room < CHUNK) {
+        const first = this.ints.pop();
+        this.doubles.pop();
+        if (first) ints.set(first);
+        this.room = count;
+      } else this.room += CHUNK;
+      this.ints.push(ints);
+      this.doubles.push(new Float64Array(ints.buffer));
     }
   }
 
@@ -35,6 +45,11 @@ export class Records {
 
   offset(record: number): number {
     return (record & MASK) * this.fields;
+  }
+
+  /** The same for fields of 8 bytes, from half of `offset(record)` on. */
+  doublesOf(record: number): Float64Array {
+    return this.doubles[record >> SHIFT] ?? NO_DOUBLES;
   }
 
   int(record: number, field: number): number {
@@ -57,18 +72,24 @@ export class Records {
 }
 
 const NONE = new Int32Array(0);
+const NO_DOUBLES = new Float64Array(0);
+
+const TEXTS_SHIFT = 12;
+const TEXTS = 1 << TEXTS_SHIFT;
+
+const NO_TEXTS: readonly string[] = Array.from({ length: TEXTS }, () => "");
 
 /** Texts by number, in chunks, so that growing copies nothing. */
 export class Texts {
   private readonly chunks: string[][] = [];
 
   at(index: number): string {
-    return this.chunks[index >> SHIFT]?.[index & MASK] ?? "";
+    return this.chunks[index >> TEXTS_SHIFT]?.[index & (TEXTS - 1)] ?? "";
   }
 
   set(index: number, text: string): void {
-    while (index >= this.chunks.length << SHIFT) this.chunks.push(Array.from({ length: CHUNK }, () => ""));
-    const chunk = this.chunks[index >> SHIFT];
-    if (chunk) chunk[index & MASK] = text;
+    while (index >= this.chunks.length << TEXTS_SHIFT) this.chunks.push(NO_TEXTS.slice());
+    const chunk = this.chunks[index >> TEXTS_SHIFT];
+    if (chunk) chunk[index & (TEXTS - 1)] = text;
   }
 }

@@ -3,7 +3,7 @@ import type { GraphChange } from "./change.ts";
 import { compileRules } from "./compiled-rules.ts";
 import { type GraphDecision, type StandingDecisions, standingDecisions } from "./decision.ts";
 import type { Graph } from "./graph.ts";
-import { link, type LinkObservation } from "./link.ts";
+import { type LinkObservation, linkSilently } from "./link.ts";
 import type { LinkingRules } from "./linking-rules.ts";
 import { compareSteps } from "./moment.ts";
 
@@ -40,9 +40,10 @@ export function replay(
       }
       if (graph) around.add(graph);
     }
-    const linked = link([...around], observation, rules);
+    const linked = linkSilently([...around], observation, rules);
     if (linked.kind === "late") throw new Error("A replay in order cannot be late.");
-    if (linked.changes.length > 0) onChanges?.(linked.changes);
+    const changes = onChanges && linked.tell ? linked.tell() : [];
+    if (changes.length > 0) onChanges?.(changes);
     for (const graph of linked.graphs) {
       if (!around.has(graph)) for (const { key } of graph.identities) graphs.set(key, graph);
     }
