@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
+import { bringIn, type CheckpointPass } from "./bring-in.ts";
 import type { CheckpointEnd } from "./checkpointer.ts";
 
 /**
@@ -16,8 +17,11 @@ function checkpoint(): CheckpointEnd {
   try {
     const database = new DatabaseSync(path);
     try {
-      // PASSIVE waits for nobody and lets everyone write meanwhile; what it cannot reach is left to the next one.
-      database.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(PASSIVE)");
+      database.exec("PRAGMA synchronous = FULL");
+      // PASSIVE waits for nobody and lets everyone write meanwhile.
+      const pass = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+      pass.setReturnArrays(true);
+      bringIn(() => pass.get() as unknown as CheckpointPass);
     } finally {
       database.close();
     }
