@@ -22,6 +22,9 @@ const SHAPES: readonly (readonly string[])[] = [
   ["t", "key"],
 ];
 
+/** Places in `SHAPES`. */
+const SHAPE = { graph: 0, identity: 1, link: 2, moment: 3, step: 4 } as const;
+
 /** The number of a known group of fields, in this order; comparing is quicker than making a key of them. */
 function shapeOf(names: readonly string[]): number | undefined {
   for (let number = 0; number < SHAPES.length; number += 1) {
@@ -188,13 +191,54 @@ class GraphReader {
       case KIND.text:
         return this.#text(rest);
       default:
-        return rest % 2 === 0
-          ? Array.from({ length: rest / 2 }, () => this.value())
-          : this.#fields((rest - 1) / 2);
+        return rest % 2 === 0 ? this.#list(rest / 2) : this.#fields((rest - 1) / 2);
     }
   }
 
+  #list(length: number): readonly unknown[] {
+    const list: unknown[] = [];
+    for (let index = 0; index < length; index += 1) list.push(this.value());
+    return list;
+  }
+
+  /** Known groups come out with their fields in the order they were written in, made like those that were never stored. */
   #fields(number: number): object {
+    switch (number) {
+      case SHAPE.graph:
+        return {
+          identities: this.value(),
+          links: this.value(),
+          removed: this.value(),
+          apart: this.value(),
+          latest: this.value(),
+          trimmed: this.value(),
+        };
+      case SHAPE.identity:
+        return {
+          namespace: this.value(),
+          id: this.value(),
+          key: this.value(),
+          firstSeen: this.value(),
+          lastSeen: this.value(),
+        };
+      case SHAPE.link:
+        return {
+          a: this.value(),
+          b: this.value(),
+          first: this.value(),
+          last: this.value(),
+          count: this.value(),
+        };
+      case SHAPE.moment:
+        return { t: this.value(), key: this.value(), datasetId: this.value() };
+      case SHAPE.step:
+        return { t: this.value(), key: this.value() };
+      default:
+        return this.#otherFields(number);
+    }
+  }
+
+  #otherFields(number: number): object {
     let names = SHAPES[number] ?? this.#shapes[number - SHAPES.length];
     if (names === undefined) {
       names = Array.from({ length: this.#row.varint() }, () => fromStored(this.#row.text()));
