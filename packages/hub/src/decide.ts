@@ -24,6 +24,7 @@ import { attributesAt, computedOf, type Known } from "./attributes-at.ts";
 import { type Followed as FollowedPerson, type Following, followMemberships } from "./follow-memberships.ts";
 import type { EventItem, RecordItem } from "./ingest-batch.ts";
 import { memberCounter, MemberTally } from "./member-tally.ts";
+import { keepNotes, notesOn, type PersonNotes } from "./person-notes.ts";
 import { retireMemberships } from "./retire-memberships.ts";
 import type { Resolution, Resolutions } from "./resolve-persons.ts";
 import { isWaiting } from "./waiting-version.ts";
@@ -153,6 +154,7 @@ function decidePerson(resolution: Resolution, ruling: Ruling, states: EventState
   if (nextChangeAt !== undefined) after.nextChangeAt = nextChangeAt;
   if (regions !== undefined) after.regions = regions;
   if (eventState !== undefined) after.eventState = eventState;
+  keepNotes(after, following.notes);
   return {
     before: sources,
     after,
@@ -173,6 +175,7 @@ interface Followed {
   readonly nextChangeAt: number | undefined;
   readonly fragments: readonly Fragment[];
   readonly eventState: Uint8Array | undefined;
+  readonly notes: PersonNotes;
 }
 
 function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states: EventStates): Followed {
@@ -180,10 +183,14 @@ function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states:
   const { configuration, now } = ruling;
   const { continuous: plan, since, edgePolicy: policy } = configuration;
   const stored = continues?.memberships ?? inherited(resolution, configuration);
-  const held = retireMemberships(stored, configuration);
+  const notes = continues === undefined ? undefined : notesOn(continues);
+  const held = retireMemberships(stored, configuration, notes);
   const { fresh, past } = known;
   const anew = mustFollowAnew(resolution, ruling);
-  const usable = continues !== undefined && past === undefined && !anew ? states.take(continues) : undefined;
+  const usable =
+    continues !== undefined && notes !== undefined && past === undefined && !anew
+      ? states.take(continues, notes)
+      : undefined;
   const all = inOrder(usable?.events ?? past?.filter(hasBody) ?? NO_EVENTS, fresh);
   const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
   // Computed attributes change with every event, whether an audience reads them yet or not.
@@ -210,8 +217,9 @@ function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states:
   if (computing !== undefined) followed.alsoNext = computing.nextChangeAt;
   else if (resolution.records.length === 0) followed.attributesBefore = valuesAt(Infinity);
   if (usable !== undefined) followed.state = usable.state;
+  if (notes?.summary !== undefined && !anew && held === stored) followed.summary = notes.summary;
   const following = followMemberships(followed);
-  const { memberships, evaluatedAt, nextChangeAt, state } = following;
+  const { memberships, summary, evaluatedAt, nextChangeAt, state } = following;
   const changes =
     anew || held !== stored
       ? differences(personId, continues?.memberships ?? storedUnder(resolution), following)
@@ -219,9 +227,18 @@ function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states:
   const before =
     usable === undefined || continues === undefined ? undefined : { person: continues, past: usable };
   const isKept = state !== undefined && (plan.audiences.length > 0 || computing !== undefined);
-  const eventState = isKept ? states.keep(state, all, before) : undefined;
+  const kept = isKept ? states.keep(state, all, before) : undefined;
   const fragments = computing?.fragments() ?? known.fragments;
-  return { memberships, changes, evaluatedAt, nextChangeAt, fragments, eventState };
+  const isSettled = memberships === stored || (!anew && held === stored && notes?.settled?.isQuiet === true);
+  return {
+    memberships,
+    changes,
+    evaluatedAt,
+    nextChangeAt,
+    fragments,
+    eventState: kept?.bytes,
+    notes: { settled: isSettled ? notes?.settled : undefined, summary, past: kept?.past },
+  };
 }
 
 /** What is known of one person, all that is new with its body. */

@@ -2,22 +2,13 @@ import type { MergePolicy, PersonState } from "@tessera/profile-store";
 import { type AudiencePlan, compileStream, type StreamPlan, type StreamState } from "@tessera/segment-engine";
 import { digest } from "@tessera/xdm";
 import { type DigestedEvent, type EventDigest, eventDigestOf, joinedBytes } from "./event-digest.ts";
-
-/**
- * What is kept of a person so that the next event is followed without loading the history: where the audiences stand
- * in their event windows; where some audiences cannot be kept up event by event, also the past events as far as they are read.
- */
-interface PastState {
-  readonly state: StreamState;
-  /** The past events as far as audiences read them; empty where nobody asks for them. */
-  readonly events: readonly DigestedEvent[];
-}
+import { notesOn, type PastState, type PersonNotes } from "./person-notes.ts";
 
 /** Keeps and reads the event state of persons, for one plan under one merge policy. */
 export interface EventStates {
   readonly stream: StreamPlan;
   /** The past of a person, or undefined when it has to be made of the history: never kept, or by other definitions. */
-  readonly take: (person: PersonState) => PastState | undefined;
+  readonly take: (person: PersonState, notes: PersonNotes) => PastState | undefined;
   /** Whether `take` would give something. */
   readonly has: (person: PersonState) => boolean;
   /** `events`: all that the state was made of, in order; the first of them were taken from `before`. */
@@ -25,7 +16,7 @@ export interface EventStates {
     state: StreamState,
     events: readonly DigestedEvent[],
     before?: { readonly person: PersonState; readonly past: PastState },
-  ) => Uint8Array | undefined;
+  ) => { readonly bytes: Uint8Array; readonly past: PastState } | undefined;
 }
 
 const HEAD = 8;
@@ -50,20 +41,25 @@ function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates
     digest(`${policy.id}\n${policy.version}\n${JSON.stringify(policy.attributeMerge)}`).slice(0, 8),
     16,
   );
-  // A state is changed in place: it is taken out when it is used, and put back under its new bytes.
-  const decoded = new WeakMap<Uint8Array, { past: PastState | undefined }>();
-  const past = (bytes: Uint8Array | undefined, isTaken: boolean): PastState | undefined => {
-    if (bytes === undefined || bytes.length < HEAD) return undefined;
-    const held = decoded.get(bytes);
-    const found = held?.past ?? read(bytes, { stream, digests: needsEvents ? digests : undefined, mark });
-    if (held !== undefined) held.past = isTaken ? undefined : found;
-    else if (!isTaken && found !== undefined) decoded.set(bytes, { past: found });
-    return found;
+  const past = ({ eventState }: PersonState, notes: PersonNotes): PastState | undefined => {
+    if (eventState === undefined || eventState.length < HEAD) return undefined;
+    if (notes.past?.by === stream) return notes.past;
+    return read(eventState, { stream, digests: needsEvents ? digests : undefined, mark });
   };
   return {
     stream,
-    has: ({ eventState }) => past(eventState, false) !== undefined,
-    take: ({ eventState }) => past(eventState, true),
+    has: (person) => {
+      const notes = notesOn(person);
+      const found = past(person, notes);
+      notes.past = found;
+      return found !== undefined;
+    },
+    take: (person, notes) => {
+      const found = past(person, notes);
+      // A state is changed in place: it is taken out when it is used, and noted again with the person it led to.
+      notes.past = undefined;
+      return found;
+    },
     keep: (state, events, before) => {
       const kept = needsEvents ? digests.write(events, digestBefore(before)) : NOTHING;
       if (kept === undefined) return undefined;
@@ -71,8 +67,7 @@ function createEventStates(plan: AudiencePlan, policy: MergePolicy): EventStates
       writeWord(alone, 0, mark);
       writeWord(alone, 4, alone.length - HEAD);
       const all = kept.length === 0 ? alone : joinedBytes(alone, kept);
-      decoded.set(all, { past: { state, events: needsEvents ? events : NONE } });
-      return all;
+      return { bytes: all, past: { by: stream, state, events: needsEvents ? events : NONE } };
     },
   };
 }
@@ -104,7 +99,7 @@ function read(
   const state = by.stream.decode(bytes.subarray(HEAD, end));
   if (state === undefined) return undefined;
   const events = by.digests === undefined ? NONE : by.digests.read(bytes.subarray(end));
-  return events === undefined ? undefined : { state, events };
+  return events === undefined ? undefined : { by: by.stream, state, events };
 }
 
 function lengthIn(bytes: Uint8Array): number {

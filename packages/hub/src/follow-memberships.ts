@@ -2,7 +2,7 @@ import type { MembershipState } from "@tessera/profile-store";
 import type { AudiencePlan, PersonView, StreamNews, StreamPlan, StreamState } from "@tessera/segment-engine";
 import { type ExperienceEvent, formatInstant, type JsonObject, type MembershipChange } from "@tessera/xdm";
 import type { DigestedEvent } from "./event-digest.ts";
-import type { MembershipSummary } from "./membership-notes.ts";
+import type { MembershipSummary } from "./person-notes.ts";
 import { audiencesOf, type Audiences, NOWHERE, Standing, type Step, summaryOf } from "./standing.ts";
 
 /** What is followed: which audiences, since when, over what is known of one person. */
@@ -22,6 +22,8 @@ export interface Followed {
   readonly state?: StreamState;
   /** Memberships as they stood at `from`; of audiences of the plan and of others. */
   readonly memberships: readonly MembershipState[];
+  /** What they come to, where that is known. */
+  readonly summary?: MembershipSummary;
   /** The moment up to which memberships were followed already, exclusive of what follows. */
   readonly from: number;
   /** The moments after `from` at which something new was learnt: event times, arrival of records. */
@@ -34,6 +36,8 @@ export interface Followed {
 /** Where following led to. */
 export interface Following {
   readonly memberships: readonly MembershipState[];
+  /** What they come to. */
+  readonly summary: MembershipSummary;
   readonly changes: readonly MembershipChange[];
   readonly evaluatedAt: number;
   readonly nextChangeAt: number | undefined;
@@ -87,14 +91,15 @@ export function followMemberships(input: Followed): Following {
     isNew = false;
     evaluatedAt = next;
   }
-  const { memberships, lapseAt } = course.end(now);
+  const summary = course.end(now);
   const ahead = events[fed]?.at;
   const planned = earlier(earlier(finite(state?.next), ahead), input.alsoNext?.());
   return {
-    memberships,
+    memberships: summary.inOrder,
+    summary,
     changes: course.changes,
     evaluatedAt,
-    nextChangeAt: earlier(planned, finite(lapseAt)),
+    nextChangeAt: earlier(planned, finite(summary.lapseAt)),
     // Events of the future are not in the state: they are looked up again when their time comes.
     state: ahead === undefined && !isNew ? state : undefined,
   };
@@ -115,11 +120,12 @@ class Course {
   constructor(input: Followed) {
     this.#input = input;
     this.audiences = audiencesOf(input.plan, input.since);
-    this.#given = summaryOf(input.memberships, this.audiences);
+    this.#given =
+      input.summary?.under === this.audiences ? input.summary : summaryOf(input.memberships, this.audiences);
   }
 
   standing(): Standing {
-    return (this.#standing ??= new Standing(this.#input.memberships, this.audiences));
+    return (this.#standing ??= new Standing(this.#given, this.audiences));
   }
 
   tell(steps: readonly Step[]): void {
@@ -128,14 +134,12 @@ class Course {
     }
   }
 
-  /** Lets lapse what is over; gives where the memberships ended up, and when the first of them lapses. */
-  end(now: number): { readonly memberships: readonly MembershipState[]; readonly lapseAt: number } {
-    const { memberships } = this.#input;
-    if (this.#standing === undefined && this.#given.lapseAt > now)
-      return { memberships, lapseAt: this.#given.lapseAt };
+  /** Lets lapse what is over; gives what the memberships ended up as. */
+  end(now: number): MembershipSummary {
+    if (this.#standing === undefined && this.#given.lapseAt > now) return this.#given;
     const standing = this.standing();
     this.tell(standing.lapse(now));
-    return { memberships: standing.memberships(), lapseAt: standing.lapseAt };
+    return standing.summary();
   }
 
   /** The attributes as the engine reads them; the very same object while nothing changes them. */

@@ -1,7 +1,7 @@
 import type { MembershipState } from "@tessera/profile-store";
 import { isMember, UPS } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
-import { notesOn, type Settled } from "./membership-notes.ts";
+import type { PersonNotes, Settled } from "./person-notes.ts";
 import { isWaiting, settleVersions } from "./waiting-version.ts";
 
 const made = new WeakMap<Configuration["audiences"], Settled>();
@@ -19,16 +19,16 @@ function settledBy(audiences: Configuration["audiences"]): Settled {
 
 /**
  * Memberships as the audiences stand: of the versions in force, and ended where an audience is no longer published (at
- * the moment that it ended). The same list where nothing changes.
+ * the moment that it ended). The same list where nothing changes; `notes` are those on the person who has it.
  */
 export function retireMemberships(
   memberships: readonly MembershipState[],
   { audiences }: Configuration,
+  notes: PersonNotes | undefined,
 ): readonly MembershipState[] {
-  const notes = notesOn(memberships);
   const now = settledBy(audiences);
   // Most lists were looked through before, or come from one that was.
-  if (notes.settled === now) return memberships;
+  if (notes?.settled === now) return memberships;
   const settled = settleVersions(memberships, audiences);
   let retired = settled !== memberships;
   const next = settled.map((held) => {
@@ -40,6 +40,6 @@ export function retireMemberships(
     return { ...held, status: "exited" as const, at: audience?.updatedAt ?? held.at };
   });
   if (retired) return next;
-  notes.settled = now;
+  if (notes !== undefined) notes.settled = now;
   return memberships;
 }

@@ -1,7 +1,7 @@
 import { compareMemberships, membershipMap, type MembershipState } from "@tessera/profile-store";
 import type { AudiencePlan, StreamTransition } from "@tessera/segment-engine";
 import { type MembershipChange, type SegmentMembershipMap, UPS } from "@tessera/xdm";
-import { keepNotes, type MembershipSummary, notesOn } from "./membership-notes.ts";
+import type { MembershipSummary } from "./person-notes.ts";
 
 /** No memberships of audiences beyond the plan. */
 export const NOWHERE: SegmentMembershipMap = {};
@@ -46,14 +46,12 @@ const NO_STEPS: readonly Step[] = [];
 
 /** What a list of memberships comes to. */
 export function summaryOf(memberships: readonly MembershipState[], audiences: Audiences): MembershipSummary {
-  const notes = notesOn(memberships);
-  if (notes.summary?.under === audiences) return notes.summary;
   const others = memberships.filter(
     ({ namespace, audienceId }) => namespace !== UPS || !audiences.numbers.has(audienceId),
   );
   const elsewhere = others.length === 0 ? NOWHERE : membershipMap(others);
   const inOrder = isInOrder(memberships) ? memberships : memberships.toSorted(compareMemberships);
-  return (notes.summary = { under: audiences, inOrder, elsewhere, lapseAt: firstLapse(memberships) });
+  return { under: audiences, inOrder, elsewhere, lapseAt: firstLapse(memberships) };
 }
 
 function isInOrder(memberships: readonly MembershipState[]): boolean {
@@ -80,7 +78,6 @@ function lapseOf({ status, at, validUntil }: MembershipState): number {
 /** The memberships of one person while they are followed, in their order; looked at only where something changes. */
 export class Standing {
   readonly #audiences: Audiences;
-  readonly #given: readonly MembershipState[];
   #elsewhere: SegmentMembershipMap;
   #list: readonly MembershipState[];
   /** The same list once it is a copy of its own. */
@@ -88,10 +85,8 @@ export class Standing {
   /** When the first of the list lapses; undefined when it has to be looked for. */
   #lapseAt: number | undefined;
 
-  constructor(given: readonly MembershipState[], audiences: Audiences) {
-    const { inOrder, elsewhere, lapseAt } = summaryOf(given, audiences);
+  constructor({ inOrder, elsewhere, lapseAt }: MembershipSummary, audiences: Audiences) {
     this.#audiences = audiences;
-    this.#given = given;
     this.#list = inOrder;
     this.#elsewhere = elsewhere;
     this.#lapseAt = lapseAt;
@@ -180,18 +175,10 @@ export class Standing {
     return (this.#lapseAt ??= firstLapse(this.#list));
   }
 
-  /** The list as it stands now: the very same one where nothing changed. */
-  memberships(): readonly MembershipState[] {
-    const own = this.#own;
-    if (own === undefined) return this.#list;
-    const summary = {
-      under: this.#audiences,
-      inOrder: own,
-      elsewhere: this.#elsewhere,
-      lapseAt: this.lapseAt,
-    };
-    keepNotes(own, notesOn(this.#given), summary);
-    return own;
+  /** The list as it stands now, in order: the very same one where nothing changed. */
+  summary(): MembershipSummary {
+    const { lapseAt } = this;
+    return { under: this.#audiences, inOrder: this.#list, elsewhere: this.#elsewhere, lapseAt };
   }
 
   #step(number: number, member: boolean, at: number): Step | undefined {
