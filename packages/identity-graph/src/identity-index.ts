@@ -127,7 +127,8 @@ class Index {
     const { touched, members } = this;
     this.touch(observation, at);
     const { numbers, identities, isHeld, isMarked } = touched;
-    const [first = -1, second = -1] = numbers;
+    const first = numbers[0] ?? -1;
+    const second = numbers[1] ?? -1;
     if (identities === 0) return "linked";
     if (isHeld) return this.addSlowly(observation);
     if (identities === 1) return this.sight(first, observation, isMarked);
@@ -166,8 +167,11 @@ class Index {
     const { table } = members;
     const { numbers, components } = touched;
     const { identities } = observation;
-    let [count, componentCount] = [0, 0];
-    let [isHeld, isMarked, isEarlier] = [false, false, false];
+    let count = 0;
+    let componentCount = 0;
+    let isHeld = false;
+    let isMarked = false;
+    let isEarlier = false;
     for (let i = 0; i < identities.length; i++) {
       const identity = identities[i];
       if (!identity) continue;
@@ -260,7 +264,8 @@ class Index {
     this.keepLatest(observation);
     // Two identities of different components cannot have been linked.
     if (identities === 2 && count === 2) {
-      const [a = 0, b = 0] = numbers;
+      const a = numbers[0] ?? 0;
+      const b = numbers[1] ?? 0;
       members.see(a, observation);
       members.see(b, observation);
       members.begins(a, b, observation);

@@ -35,6 +35,7 @@ export class Members {
   private readonly links = new LinkTable(this.records, HEAD);
   private readonly tally: ComponentTally;
   private readonly guesses: number[] = [];
+  private readonly ids: string[] = [];
   /** The keys that were made last, each way, so that what is taken out of the columns is put back without being looked up. */
   private readonly keys = new Map<number, IdentityKey>();
   private readonly numbers = new Map<IdentityKey, number>();
@@ -64,19 +65,28 @@ export class Members {
 
   /**
    * Reads what the identities with these hashes will need, as far as it can be guessed, and gives a number made of it. None
-   * of the reads waits for the one before it, so a processor does many at the same time.
+   * of the reads of a loop waits for the one before it, so a processor does many at the same time.
    */
   peek(hashes: readonly number[], count: number): number {
-    const { guesses, table, records, links } = this;
+    const { guesses, ids, table, records, links } = this;
     let peeked = 0;
-    for (let i = 0; i < count; i++) guesses[i] = table.guess(hashes[i] ?? 0);
+    let known = 0;
     for (let i = 0; i < count; i++) {
-      const number = guesses[i] ?? -1;
-      if (number < 0) continue;
-      guesses[i] = records.int(number, HEAD);
-      peeked ^= table.peek(number);
+      const number = table.guess(hashes[i] ?? 0);
+      guesses[known] = number;
+      if (number >= 0) known++;
     }
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < known; i++) ids[i] = table.id(guesses[i] ?? 0);
+    for (let i = 0; i < known; i++) {
+      const number = guesses[i] ?? 0;
+      guesses[i] = records.int(number, HEAD);
+      peeked ^= table.namespaceAt(number);
+    }
+    for (let i = 0; i < known; i++) {
+      const id = ids[i] ?? "";
+      peeked ^= id.charCodeAt(id.length - 1);
+    }
+    for (let i = 0; i < known; i++) {
       const link = guesses[i] ?? -1;
       if (link >= 0) peeked ^= links.peek(link);
     }

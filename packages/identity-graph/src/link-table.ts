@@ -50,7 +50,7 @@ export class LinkTable {
 
   /** Reads a link, for those who want it at hand later. */
   peek(link: number): number {
-    return this.records.int(link, COUNT) ^ this.keys.at(link * 2 + 1).length;
+    return this.records.int(link, COUNT) ^ (this.keys.has(link * 2 + 1) ? 1 : 0);
   }
 
   /** One more observation of a link. */

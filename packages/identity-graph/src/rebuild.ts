@@ -70,7 +70,10 @@ function inReplayOrder(set: LinkSet, step: Step, rules: CompiledRules): readonly
   );
 }
 
-/** Components while they grow: who belongs where, and how many values of each limited namespace a component has. */
+/**
+ * Components while they grow: who belongs where, and how many values a component has of each limited namespace and then of
+ * each with a limit on new values.
+ */
 interface Forest {
   readonly identities: readonly GraphIdentity[];
   readonly rules: CompiledRules;
@@ -80,11 +83,13 @@ interface Forest {
 }
 
 function forestOf({ identities, apart }: LinkSet, rules: CompiledRules): Forest {
-  const width = rules.limited.length;
+  const width = widthOf(rules);
   const counts = new Int32Array(identities.length * width);
   identities.forEach(({ namespace }, index) => {
-    const { limit } = rules.of(namespace);
-    if (limit >= 0) counts[index * width + limit] = 1;
+    const rule = rules.of(namespace);
+    if (rule.limit >= 0) counts[index * width + rule.limit] = 1;
+    const window = rule.newValues ? rules.windowed.indexOf(rule) : -1;
+    if (window >= 0) counts[index * width + rules.limited.length + window] = 1;
   });
   const pairs: [number, number][] = [];
   for (const { a, b, lifted } of apart) {
@@ -94,9 +99,13 @@ function forestOf({ identities, apart }: LinkSet, rules: CompiledRules): Forest 
   return { identities, rules, parent: Int32Array.from(identities, (_, i) => i), counts, apart: pairs };
 }
 
+function widthOf({ limited, windowed }: CompiledRules): number {
+  return limited.length + windowed.length;
+}
+
 function unite({ parent, counts, rules }: Forest, x: number, y: number): void {
   parent[y] = x;
-  const width = rules.limited.length;
+  const width = widthOf(rules);
   for (let i = 0; i < width; i++) {
     counts[x * width + i] = (counts[x * width + i] ?? 0) + (counts[y * width + i] ?? 0);
   }
@@ -113,18 +122,22 @@ type Conflict =
 /** What would break if the components `x` and `y` became one. */
 function conflictOf(forest: Forest, x: number, y: number): Conflict | undefined {
   const { counts, rules, parent, apart } = forest;
-  const width = rules.limited.length;
+  const width = widthOf(rules);
   for (const rule of rules.limited) {
-    const [inX, inY] = [counts[x * width + rule.limit] ?? 0, counts[y * width + rule.limit] ?? 0];
+    const inX = counts[x * width + rule.limit] ?? 0;
+    const inY = counts[y * width + rule.limit] ?? 0;
     if (inX > 0 && inY > 0 && inX + inY > rule.max) {
       return limitConflict(forest, { rule: rule.unique ? "unique" : "maxValues", of: rule, x, y });
     }
   }
+  let column = rules.limited.length;
   for (const rule of rules.windowed) {
-    const inX = valuesOf(forest, x, rule);
-    const inY = valuesOf(forest, y, rule);
-    if (inX.length === 0 || inY.length === 0 || !rule.newValues) continue;
-    const seen = [...inX, ...inY].map((index) => forest.identities[index]?.firstSeen ?? 0);
+    const inX = counts[x * width + column] ?? 0;
+    const inY = counts[y * width + column] ?? 0;
+    column++;
+    if (inX === 0 || inY === 0 || !rule.newValues || inX + inY <= rule.newValues.count) continue;
+    const values = [...valuesOf(forest, x, rule), ...valuesOf(forest, y, rule)];
+    const seen = values.map((index) => forest.identities[index]?.firstSeen ?? 0);
     if (tooManyNew(seen, rule.newValues)) return limitConflict(forest, { rule: "newValues", of: rule, x, y });
   }
   for (const [one, other] of apart) {

@@ -87,6 +87,11 @@ export class Texts {
     return this.chunks[index >> TEXTS_SHIFT]?.[index & (TEXTS - 1)] ?? "";
   }
 
+  /** Whether there is room for a text: reads where it stands, but not the text. */
+  has(index: number): boolean {
+    return this.chunks[index >> TEXTS_SHIFT]?.[index & (TEXTS - 1)] !== undefined;
+  }
+
   set(index: number, text: string): void {
     while (index >= this.chunks.length << TEXTS_SHIFT) this.chunks.push(NO_TEXTS.slice());
     const chunk = this.chunks[index >> TEXTS_SHIFT];
