@@ -37,7 +37,12 @@ export interface AnswerParts {
 export function handleAnswer(edge: Edge, request: EdgeRequest, parts: AnswerParts): EdgeReply {
   const headers = [JSON_TYPE, ...commonHeaders(edge, request, parts.requestId), ...(parts.headers ?? [])];
   const { remarks } = parts;
-  const start = `{"requestId":${JSON.stringify(parts.requestId)},"handle":[${parts.handles.map(handleText).join(",")}]`;
+  let start = `{"requestId":${JSON.stringify(parts.requestId)},"handle":[`;
+  for (let index = 0; index < parts.handles.length; index++) {
+    const handle = parts.handles[index];
+    if (handle !== undefined) start += `${index === 0 ? "" : ","}${handleText(handle)}`;
+  }
+  start += "]";
   if (remarks.length === 0) return { status: 200, headers, body: `${start}}` };
   const errors = remarks.filter((remark) => EDGE_ERRORS[remark.code].effect !== "warning");
   const warnings = remarks.filter((remark) => EDGE_ERRORS[remark.code].effect === "warning");

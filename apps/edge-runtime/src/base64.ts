@@ -28,12 +28,24 @@ export function fromBase64(text: string): Uint8Array | undefined {
   const end = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
   if (end % 4 === 1) return undefined;
   const out = new Uint8Array(Math.floor((end * 3) / 4));
+  let at = 0;
+  let index = 0;
+  // Four letters are three bytes; what is left over is looked at letter by letter.
+  for (; index + 4 <= end; index += 4) {
+    const word =
+      (valueOf(text, index) << 18) |
+      (valueOf(text, index + 1) << 12) |
+      (valueOf(text, index + 2) << 6) |
+      valueOf(text, index + 3);
+    if (word < 0) return undefined;
+    out[at++] = word >> 16;
+    out[at++] = (word >> 8) & 0xff;
+    out[at++] = word & 0xff;
+  }
   let bits = 0;
   let word = 0;
-  let at = 0;
-  for (let index = 0; index < end; index++) {
-    const code = text.charCodeAt(index);
-    const value = code < 128 ? (VALUES[code] ?? -1) : -1;
+  for (; index < end; index++) {
+    const value = valueOf(text, index);
     if (value < 0) return undefined;
     word = ((word << 6) | value) & 0xffffff;
     bits += 6;
@@ -43,4 +55,10 @@ export function fromBase64(text: string): Uint8Array | undefined {
     }
   }
   return out;
+}
+
+/** The six bits of a letter; -1 where it is none. */
+function valueOf(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  return code < 128 ? (VALUES[code] ?? -1) : -1;
 }

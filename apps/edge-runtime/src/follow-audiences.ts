@@ -1,5 +1,5 @@
 import { type AudiencePlan, compileStream, type PersonView, type StreamState } from "@tessera/segment-engine";
-import type { ExperienceEvent } from "@tessera/xdm";
+import { type ExperienceEvent, parseInstant } from "@tessera/xdm";
 import { createSlot } from "./slot.ts";
 
 /** One step of a visitor: what was known before it, and what is known after. */
@@ -42,7 +42,7 @@ export function createFollower(plan: AudiencePlan): AudienceFollower {
     const { before, after, event, source, person } = step;
     // Whoever goes on from a state takes it along: a second request from the same step begins anew.
     const known = followed.take(before);
-    const at = event === undefined ? now : Date.parse(event.timestamp);
+    const at = event === undefined ? now : momentOf(event);
     if (known?.by === by && known.source === source && isNext(step, known.state, at, now)) {
       const { state } = known;
       let changes = 0;
@@ -64,4 +64,10 @@ export function createFollower(plan: AudiencePlan): AudienceFollower {
 function isNext({ after, event }: AudienceStep, state: StreamState, at: number, now: number): boolean {
   if (event === undefined) return state.at <= now;
   return after.at(-1) === event && at > state.at && at <= now;
+}
+
+/** When an event was, in milliseconds since 1970. */
+function momentOf({ timestamp }: ExperienceEvent): number {
+  const read = parseInstant(timestamp);
+  return read.ok ? read.value : Number.NaN;
 }

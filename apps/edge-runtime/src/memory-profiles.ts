@@ -45,8 +45,7 @@ export function createMemoryProfiles(options: { readonly capacity: number }): Me
     unchain(place);
     return held.delete(key);
   };
-  const add = (profile: EdgeProfile): void => {
-    const place = held.get(profile.key);
+  const add = (profile: EdgeProfile, place = held.get(profile.key)): void => {
     if (place === undefined) {
       const added = { profile, older: undefined, newer: undefined };
       held.set(profile.key, added);
@@ -72,8 +71,9 @@ export function createMemoryProfiles(options: { readonly capacity: number }): Me
       return undefined;
     },
     put: (profile, expectedVersion) => {
-      if ((held.get(profile.key)?.profile.version ?? 0) !== expectedVersion) return false;
-      add({ ...profile, version: expectedVersion + 1 });
+      const place = held.get(profile.key);
+      if ((place?.profile.version ?? 0) !== expectedVersion) return false;
+      add({ ...profile, version: expectedVersion + 1 }, place);
       return true;
     },
     remove: forget,
@@ -84,6 +84,6 @@ export function createMemoryProfiles(options: { readonly capacity: number }): Me
       for (let place = oldest; place !== undefined; place = place.newer) profiles.push(place.profile);
       return profiles;
     },
-    restore: add,
+    restore: (profile) => add(profile),
   };
 }

@@ -260,7 +260,7 @@ function dropOptedOut(evaluation: Evaluation, visit: Visit): Evaluation {
   return { ...evaluation, members: new Set([...evaluation.members].filter((id) => keeps.has(id))) };
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const UUID = /^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$/;
 
 /**
  * The `_id` of an event: its own; else one that the same request sent again by the same visitor gets again (so a

@@ -168,12 +168,15 @@ function write(socket: Socket, { status, headers, body }: EdgeReply, connection:
     if (!IMPROPER.test(value)) head += `${name}: ${value}\r\n`;
   }
   head += `${dateLine()}${connection}`;
+  if (typeof body === "string") {
+    // Text of as many bytes as characters is the same in both encodings; this one needs no work.
+    const whole = `${head}content-length: ${body.length}\r\n\r\n${body}`;
+    if (Buffer.byteLength(whole) === whole.length) return socket.write(whole, "latin1");
+  }
   if (body === null)
     return socket.write(status === 204 ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`, "latin1");
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   head += `content-length: ${length}\r\n\r\n`;
-  // Text of as many bytes as characters is the same in both encodings; this one needs no work.
-  if (body.length === length && typeof body === "string") return socket.write(head + body, "latin1");
   socket.cork();
   socket.write(head, "latin1");
   const goesOn = socket.write(body);
