@@ -195,11 +195,11 @@ function follow(resolution: Resolution, known: KnownNow, ruling: Ruling, states:
   const computing = computedOf(known, { continues: anew ? undefined : continues, all, graph, configuration });
   // Computed attributes change with every event, whether an audience reads them yet or not.
   const begin = computing === undefined ? configuration.firstSince : -Infinity;
-  const moments: number[] = [];
-  for (const { at } of anew ? all : fresh) if (at >= begin) moments.push(at);
-  if (anew) {
-    for (const { at } of known.records) if (at >= begin) moments.push(at);
-  } else if (resolution.records.length > 0 && now >= begin) moments.push(now);
+  const learnt = (anew ? all : fresh).map(({ at }) => at);
+  if (anew) for (const { at } of known.records) learnt.push(at);
+  else if (resolution.records.length > 0) learnt.push(now);
+  const isBefore = (moment: number): boolean => moment < begin;
+  const moments = learnt.some(isBefore) ? learnt.filter((moment) => moment >= begin) : learnt;
   const valuesAt = computing?.attributesAt ?? attributesAt(known, policy);
   const followed: { -readonly [Part in keyof FollowedPerson]: FollowedPerson[Part] } = {
     personId,

@@ -169,6 +169,8 @@ class Course {
 }
 
 function bodiesOf(events: readonly DigestedEvent[], from: number, end: number): readonly ExperienceEvent[] {
+  const only = events[from];
+  if (only !== undefined && end === from + 1) return [only.body];
   const bodies: ExperienceEvent[] = [];
   for (let index = from; index < end; index += 1) {
     const event = events[index];
@@ -188,6 +190,8 @@ function finite(moment: number | undefined): number | undefined {
 
 /** The moments after `from` and up to `now` at which something was learnt or an audience began, in order. */
 function stopsOf({ moments, from, now }: Followed, { beginnings, last }: Audiences): readonly number[] {
+  const [only = -Infinity] = moments;
+  if (moments.length === 1 && last <= from && only > from && only <= now) return moments;
   const stops: number[] = [];
   for (const moment of moments) if (moment > from && moment <= now) stops.push(moment);
   if (last > from) {

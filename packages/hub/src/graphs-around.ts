@@ -30,25 +30,27 @@ export function graphAt(graphs: Pick<GraphsByIdentity, "get">, key: IdentityKey)
  * confirm what is known: then the person's graph is replaced as a whole, without naming its identities.
  */
 export class GraphsAround implements GraphsByIdentity {
-  readonly #around: Pick<Neighbourhood, "persons" | "personOf">;
-  readonly #confirmed = new Map<string, Graph>();
+  readonly #personOf: Neighbourhood["personOf"];
+  /** The graphs of persons by their ids, with what was confirmed since. */
+  readonly #own = new Map<string, { readonly person: PersonState; graph: Graph }>();
   /** Identities whose graph is of another make than it was stored. */
   readonly #linked = new Map<IdentityKey, Graph>();
 
-  constructor(around: Pick<Neighbourhood, "persons" | "personOf">) {
-    this.#around = around;
+  constructor({ persons, personOf }: Pick<Neighbourhood, "persons" | "personOf">) {
+    this.#personOf = personOf;
+    for (const person of persons.values())
+      this.#own.set(person.personId, { person, graph: person.graph as Graph });
   }
 
   get(key: IdentityKey): Graph | undefined {
     const linked = this.#linked.size === 0 ? undefined : this.#linked.get(key);
     if (linked !== undefined) return linked;
-    const personId = this.#around.personOf.get(key);
-    const person = personId === undefined ? undefined : this.#around.persons.get(personId);
-    return person === undefined ? undefined : this.#ownOf(person);
+    const personId = this.#personOf.get(key);
+    return personId === undefined ? undefined : this.#own.get(personId)?.graph;
   }
 
   partsOf(person: PersonState): readonly Graph[] {
-    const own = this.#ownOf(person);
+    const own = this.#own.get(person.personId)?.graph ?? (person.graph as Graph);
     if (this.#linked.size === 0) return [own];
     const parts: Graph[] = [];
     for (const key of person.identities) {
@@ -60,9 +62,10 @@ export class GraphsAround implements GraphsByIdentity {
 
   /** Puts in a graph with the same identities and links as the one that `key` is in. */
   confirm(key: IdentityKey, graph: Graph): void {
-    const personId = this.#linked.has(key) ? undefined : this.#around.personOf.get(key);
-    if (personId === undefined) this.put(graph);
-    else this.#confirmed.set(personId, graph);
+    const personId = this.#linked.has(key) ? undefined : this.#personOf.get(key);
+    const own = personId === undefined ? undefined : this.#own.get(personId);
+    if (own === undefined) this.put(graph);
+    else own.graph = graph;
   }
 
   /** Puts in a graph for each of its identities. */
@@ -73,14 +76,10 @@ export class GraphsAround implements GraphsByIdentity {
   /** The graphs of all identities, those of the persons included. */
   all(): ReadonlyMap<IdentityKey, Graph> {
     const all = new Map<IdentityKey, Graph>();
-    for (const person of this.#around.persons.values()) {
-      for (const key of person.identities) all.set(key, this.#ownOf(person));
+    for (const { person, graph } of this.#own.values()) {
+      for (const key of person.identities) all.set(key, graph);
     }
     for (const [key, graph] of this.#linked) all.set(key, graph);
     return all;
-  }
-
-  #ownOf({ personId, graph }: PersonState): Graph {
-    return this.#confirmed.get(personId) ?? (graph as Graph);
   }
 }

@@ -254,23 +254,17 @@ function named(
   readonly keys: readonly IdentityKey[];
   readonly owner: IdentityKey;
 } {
-  const identities: Identity[] = [];
-  const keys: IdentityKey[] = [];
-  let owner: IdentityKey = "";
+  const owner = identityKey(primary);
+  const keys: IdentityKey[] = items.map(identityKey);
+  const identities: Identity[] = items.map(({ namespace, id }) => ({ namespace, id }));
   // They are few, and each is there once.
-  for (const item of items) {
-    const { namespace, id } = item;
-    const key = identityKey(item);
-    if (item === primary) owner = key;
-    let place = keys.length;
-    for (; place > 0 && compareKeys(keys[place - 1] ?? "", key) > 0; place -= 1) {
-      keys[place] = keys[place - 1] ?? "";
-      identities[place] = identities[place - 1] ?? item;
+  for (let end = 1; end < keys.length; end += 1) {
+    for (let at = end; at > 0 && compareKeys(keys[at - 1] ?? "", keys[at] ?? "") > 0; at -= 1) {
+      [keys[at - 1], keys[at]] = [keys[at] ?? "", keys[at - 1] ?? ""];
+      [identities[at - 1], identities[at]] = [identities[at] ?? primary, identities[at - 1] ?? primary];
     }
-    keys[place] = key;
-    identities[place] = { namespace, id };
   }
-  return { identities, keys, owner: owner === "" ? identityKey(primary) : owner };
+  return { identities, keys, owner };
 }
 
 function identify(

@@ -51,13 +51,13 @@ export function linkObservations(
   const graphs = new GraphsAround(around);
   const late: LinkObservation[] = [];
   for (const observation of observations) {
-    const touched: Graph[] = [];
+    let touched = NO_GRAPHS;
     let known: IdentityKey | undefined;
     for (const key of keysOf(observation)) {
       const graph = graphs.get(key);
       if (graph === undefined) continue;
       known = key;
-      if (!touched.includes(graph)) touched.push(graph);
+      if (!touched.includes(graph)) touched = [...touched, graph];
     }
     const linked = link(touched, observation, rules);
     if (linked.kind === "late") {
@@ -72,6 +72,8 @@ export function linkObservations(
   }
   return { graphs, late };
 }
+
+const NO_GRAPHS: readonly Graph[] = [];
 
 /** Rebuilds clusters from all their observations: what linking in order of time would have given. Pure. */
 export function replayClusters(

@@ -27,9 +27,10 @@ export interface Resolutions {
 /** What is found of one person to be. */
 interface Group {
   readonly graph: Graph;
-  readonly sources: PersonState[];
-  readonly events: EventItem[];
-  readonly records: RecordItem[];
+  // Made with what is put in first: a list that grows from nothing takes room for many.
+  sources?: PersonState[];
+  events?: EventItem[];
+  records?: RecordItem[];
   /** Whether a source has identities elsewhere, too. */
   isSplit: boolean;
 }
@@ -49,15 +50,15 @@ export function resolvePersons(
   const groups = new Map<Graph, Group>();
   const groupOf = (graph: Graph): Group => {
     let group = groups.get(graph);
-    if (group === undefined)
-      groups.set(graph, (group = { graph, sources: [], events: [], records: [], isSplit: false }));
+    if (group === undefined) groups.set(graph, (group = { graph, isSplit: false }));
     return group;
   };
   for (const item of items) {
     const graph = graphAt(graphs, item.owner);
     const group = groupOf(graph);
-    if (item.kind === "event") group.events.push(item);
-    else group.records.push(item);
+    if (item.kind === "record") (group.records ??= []).push(item);
+    else if (group.events === undefined) group.events = [item];
+    else group.events.push(item);
     // A link can change the graph of an identity whose events belong to someone else.
     for (const key of item.keys) {
       const other = key === item.owner ? graph : graphAt(graphs, key);
@@ -73,7 +74,8 @@ export function resolvePersons(
     touched.push({ person, parts });
     for (const part of parts) {
       const group = groupOf(part);
-      group.sources.push(person);
+      if (group.sources === undefined) group.sources = [person];
+      else group.sources.push(person);
       if (second !== undefined) group.isSplit = true;
     }
   }
@@ -81,7 +83,8 @@ export function resolvePersons(
   return { persons, removed: removals(touched, persons) };
 }
 
-function resolutionOf({ graph, sources, events, records, isSplit }: Group): Resolution {
+function resolutionOf(group: Group): Resolution {
+  const { graph, isSplit, sources = NO_PERSONS, events = NO_EVENTS, records = NO_RECORDS } = group;
   const [only] = sources;
   const personId =
     only !== undefined && sameAnchor(only.graph as Graph, graph) ? only.personId : personIdOf(graph);
@@ -89,10 +92,14 @@ function resolutionOf({ graph, sources, events, records, isSplit }: Group): Reso
   // Whoever goes on has all their identities here: as many are the same ones.
   const isSame = goesOn && only.identities.length === graph.identities.length;
   const identities = isSame ? only.identities : graph.identities.map(({ key }) => key);
-  if (events.length > 1) events.sort(compareItems);
-  const made = { personId, graph, identities, sources, events, records };
+  const inOrder = events.length > 1 ? events.toSorted(compareItems) : events;
+  const made = { personId, graph, identities, sources, events: inOrder, records };
   return goesOn && only.personId === personId ? { ...made, continues: only } : made;
 }
+
+const NO_PERSONS: readonly PersonState[] = [];
+const NO_EVENTS: readonly EventItem[] = [];
+const NO_RECORDS: readonly RecordItem[] = [];
 
 function compareItems(a: EventItem, b: EventItem): number {
   return a.at - b.at || (a.id < b.id ? -1 : 1);

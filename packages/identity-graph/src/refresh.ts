@@ -19,12 +19,8 @@ export function refresh(
   if (order < 0 && !isClean(graph)) return undefined;
   const keys = observation.keys ?? distinctKeys(observation.identities);
   if (keys.length < 2) return undefined;
-  const at: number[] = [];
-  for (const key of keys) {
-    const place = positionOf(graph.identities, key);
-    if (place < 0) return undefined;
-    at.push(place);
-  }
+  const at = keys.map((key) => positionOf(graph.identities, key));
+  for (const place of at) if (place < 0) return undefined;
   const moment: Moment = { t, key, datasetId };
   const links = graph.links.slice();
   for (let i = 0; i < at.length; i++) {
