@@ -213,8 +213,8 @@ class ColumnReader {
   #learn({ columns: [column = 0], group }: Decided, code: number): number {
     const path = this.#columns.layout.attributes[column] ?? "";
     const value = this.#columns.dictionaries[column]?.value(code);
-    if (group.direct && (typeof value !== "object" || value === null))
-      return this.#kept(group.setFor(value, NOTHING));
+    if (value !== undefined && typeof value !== "object" && group.path?.join(".") === path)
+      return group.keptFor(value);
     return this.#kept(group.setOf(objectOf([path], [value])));
   }
 
@@ -319,8 +319,6 @@ class ColumnReader {
     }
   }
 }
-
-const NOTHING: JsonObject = {};
 
 function decidedBy(group: AttributeGroup, program: Program, layout: ColumnLayout): Decided {
   const paths = new Set<string>();

@@ -2,11 +2,12 @@ import type { JsonObject } from "@tessera/xdm";
 import type { Pql } from "../ast.ts";
 import { refuses } from "../consent.ts";
 import type { EvaluationContext } from "../evaluate/context.ts";
-import { TEXT_TESTS } from "../evaluate/text.ts";
+import { TEXT_TESTS, type TextTest } from "../evaluate/text.ts";
 import { fieldOf, truth } from "../evaluate/values.ts";
 import { equalityOf, foldedEqualityOf, plainPath } from "./item-condition.ts";
 import type { AttributeLeaf, Leaf } from "./leaf.ts";
 import { type LeafSets, PASSING } from "./leaf-sets.ts";
+import { type SoughtText, TextFinder } from "./text-finder.ts";
 
 /** How many values of a path are remembered with the conditions that hold for them. */
 const REMEMBERED = 8_192;
@@ -19,12 +20,15 @@ export interface AttributeGroup {
   /** Its leaves are `first` to `end - 1`. */
   readonly first: number;
   readonly end: number;
-  /** Whether nothing but the value at the path is looked at: then `setFor` needs no attributes. */
-  readonly direct: boolean;
   /** The set of the leaves that hold, by the value at the path. */
   setFor(value: unknown, attributes: JsonObject): number;
   /** The same, where the value is still to be read. */
   setOf(attributes: JsonObject): number;
+  /**
+   * The same as a set that stays, for a text, number or boolean that will not be asked for again: nothing is remembered
+   * of it. Only where there is a path.
+   */
+  keptFor(value: unknown): number;
 }
 
 /** Groups the leaves on attributes by path. Leaves of one path are neighbours already. Which hold is put into `sets`. */
@@ -66,10 +70,12 @@ class Group implements AttributeGroup {
   readonly reads: readonly string[];
   readonly first: number;
   readonly end: number;
-  readonly direct: boolean;
+  /** Whether nothing but the value at the path is looked at. */
+  readonly #direct: boolean;
   readonly #context: EvaluationContext;
   readonly #sets: LeafSets;
   readonly #tests: readonly Test[];
+  readonly #texts: SoughtTexts | undefined;
   readonly #cuts: Float64Array | undefined;
   /** The sets that are known already: by the interval a number lies in (0: not yet), and by value. */
   readonly #byInterval: Int32Array;
@@ -84,12 +90,13 @@ class Group implements AttributeGroup {
     this.first = first;
     this.end = first + leaves.length;
     this.reads = [...new Set(leaves.flatMap((one) => one.reads))];
-    this.direct =
+    this.#direct =
       this.path !== undefined &&
       leaves.every(({ node }) => node !== "refuses" && directTest(node) !== undefined);
     this.#context = context;
     this.#sets = sets;
     this.#tests = leaves.map((one) => testOf(one, context));
+    this.#texts = this.#direct ? soughtTexts(leaves) : undefined;
     this.#cuts = this.path && cutsOf(leaves);
     this.#byInterval = new Int32Array(2 * (this.#cuts?.length ?? 0) + 1);
   }
@@ -116,7 +123,22 @@ class Group implements AttributeGroup {
     return set;
   }
 
+  keptFor(value: unknown): number {
+    if (typeof value === "number" && this.#cuts !== undefined && value === value) {
+      const known = this.#byInterval[intervalOf(this.#cuts, value)] ?? 0;
+      return known === 0 ? this.setFor(value, this.#alone(value)) : known;
+    }
+    return this.#sets.keep(this.#holding(value, this.#direct ? NOTHING : this.#alone(value)));
+  }
+
+  /** A person of whom nothing else is known. */
+  #alone(value: unknown): JsonObject {
+    const names = this.path ?? [];
+    return names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as JsonObject;
+  }
+
   #holding(value: unknown, attributes: JsonObject): readonly number[] {
+    if (this.#texts !== undefined && typeof value === "string") return this.#holdingText(this.#texts, value);
     this.#context.attributes = attributes;
     this.#context.generation++;
     const found: number[] = [];
@@ -124,6 +146,63 @@ class Group implements AttributeGroup {
       if (this.#tests[index]?.(attributes, value) === true) found.push(this.first + index);
     return found;
   }
+
+  /** For a text, where texts within texts are looked for: all at once. */
+  #holdingText({ finder, place, negative }: SoughtTexts, value: string): readonly number[] {
+    finder.find(value);
+    const { found } = finder;
+    const holding: number[] = [];
+    for (let index = 0; index < place.length; index++) {
+      const own = place[index] ?? -1;
+      const holds = own < 0 ? this.#tests[index]?.(NOTHING, value) : found[own] !== negative[index];
+      if (holds === true) holding.push(this.first + index);
+    }
+    return holding;
+  }
+}
+
+const NOTHING: JsonObject = {};
+
+/** Tests of leaves that look for a text in another. */
+interface SoughtTexts {
+  readonly finder: TextFinder;
+  /** For each leaf its place among the sought texts, -1 when it is another test; and 1 when the text must not be there. */
+  readonly place: Int32Array;
+  readonly negative: Uint8Array;
+}
+
+/** So many texts at least are looked for all at once. */
+const MANY_TEXTS = 4;
+
+function soughtTexts(leaves: readonly AttributeLeaf[]): SoughtTexts | undefined {
+  const place = new Int32Array(leaves.length).fill(-1);
+  const negative = new Uint8Array(leaves.length);
+  const sought: SoughtText[] = [];
+  leaves.forEach(({ node }, index) => {
+    const test = node === "refuses" ? undefined : textTest(node);
+    if (test === undefined || test.text === "" || test.name.endsWith("EndWith") || test.name === "endsWith")
+      return;
+    const { negative: isNegative, text, name } = test;
+    place[index] =
+      sought.push({ text, atBeginning: name === "startsWith" || name === "doesNotStartWith" }) - 1;
+    negative[index] = isNegative ? 1 : 0;
+  });
+  const finder = sought.length < MANY_TEXTS ? undefined : TextFinder.of(sought);
+  return finder && { finder, place, negative };
+}
+
+/** A test of the plain field against a given text. */
+function textTest(
+  node: Pql,
+):
+  | { readonly name: string; readonly test: TextTest; readonly negative: boolean; readonly text: string }
+  | undefined {
+  if (node.kind !== "call" || node.args.length !== 2) return undefined;
+  const [field, sought] = node.args;
+  const spec = TEXT_TESTS[node.name];
+  if (spec === undefined || field === undefined || plainPath(field) === undefined) return undefined;
+  if (sought?.kind !== "literal" || typeof sought.value !== "string") return undefined;
+  return { name: node.name, ...spec, text: sought.value };
 }
 
 type Test = (attributes: JsonObject, value: unknown) => boolean;
@@ -148,13 +227,10 @@ function directTest(node: Pql): ((value: unknown) => boolean) | undefined {
     const values = new Set(folded.values);
     return (value) => typeof value === "string" && values.has(value.toLowerCase());
   }
-  if (node.kind !== "call" || node.args.length !== 2) return undefined;
-  const [field, sought] = node.args;
-  const spec = TEXT_TESTS[node.name];
-  if (spec === undefined || field === undefined || plainPath(field) === undefined) return undefined;
-  if (sought?.kind !== "literal" || typeof sought.value !== "string") return undefined;
-  const text = sought.value;
-  return (value) => typeof value === "string" && spec.test(value, text) !== spec.negative;
+  const sought = textTest(node);
+  if (sought === undefined) return undefined;
+  const { test, negative, text } = sought;
+  return (value) => typeof value === "string" && test(value, text) !== negative;
 }
 
 /** The numbers at which a condition on the path can change; `undefined` when one is not about order alone. */
