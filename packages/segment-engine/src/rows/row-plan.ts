@@ -1,4 +1,4 @@
-import type { ExperienceEvent, JsonObject } from "@tessera/xdm";
+import type { JsonObject } from "@tessera/xdm";
 import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
@@ -48,11 +48,13 @@ class Rows implements RowPlan {
   /** For each kind of event where what it does begins; kind 0 does nothing. */
   #startOf: Int32Array = new Int32Array(64);
   #kindsKnown = 1;
-  /** The events of a person that do something: their times, their kinds, the events themselves. */
+  /** The events of the person at hand, and their timestamps. */
+  #list: PersonView["events"] = [];
+  readonly #stamps: (string | undefined)[] = [];
+  /** The events that do something: their times, their kinds, their places in the list. */
   #times: Float64Array = new Float64Array(64);
   #kinds: Int32Array = new Int32Array(64);
-  readonly #matched: JsonObject[] = [];
-  readonly #stamps: (string | undefined)[] = [];
+  #at: Int32Array = new Int32Array(64);
 
   constructor(plan: AudiencePlan) {
     this.#plan = plan;
@@ -124,7 +126,7 @@ class Rows implements RowPlan {
   #numbers(value: number, place: number): number | readonly number[] {
     const folded = this.#fold.values[value];
     if (folded === undefined) return [];
-    const taken = this.#taken(folded, this.#paths[value], this.#matched[place]);
+    const taken = this.#taken(folded, this.#paths[value], this.#list[this.#at[place] ?? 0]);
     if (typeof taken === "number") return taken;
     return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
   }
@@ -148,24 +150,30 @@ class Rows implements RowPlan {
     const fold = this.#fold;
     fold.person(lane);
     const { events } = person;
+    this.#list = events;
+    const stamps = this.#stamps;
+    // What is in memory and not in the processor's caches is asked for first: nothing in this loop waits for it.
+    for (let index = 0; index < events.length; index++) {
+      const stamp: unknown = events[index]?.timestamp;
+      stamps[index] = typeof stamp === "string" ? stamp : undefined;
+    }
     // In order of time: when the last one has happened all have, and the time of those that do nothing is not read.
     let places = 0;
-    const allHappened = timeOf(events[events.length - 1]) <= now;
+    const last = events.length - 1;
+    const allHappened = last < 0 || timeOf(stamps[last]) <= now;
     for (let index = 0; index < events.length; index++) {
       const event = events[index];
       if (event === undefined) continue;
-      if (!allHappened && timeOf(event) > now) break;
+      if (!allHappened && timeOf(stamps[index]) > now) break;
       const kind = kinds.of(event);
-      if (kind.own !== 0) this.#put(places++, kind.own, event);
+      if (kind.own !== 0) this.#put(places++, kind.own, index);
       if (kind.open)
-        for (const own of kinds.more(kind, event)) if (own !== 0) this.#put(places++, own, event);
+        for (const own of kinds.more(kind, event)) if (own !== 0) this.#put(places++, own, index);
     }
-    // In a loop of its own: what the loop above fetches from memory for the next event then does not wait for this.
     const times = this.#times;
-    const stamps = this.#stamps;
+    const at = this.#at;
     for (let place = 0; place < places; place++) {
-      const stamp = stamps[place];
-      const time = stamp === undefined ? Number.NaN : instantOf(stamp);
+      const time = timeOf(stamps[at[place] ?? 0]);
       times[place] = time === time ? time : -Infinity;
     }
     fold.run({ times: this.#times, kinds: this.#kinds, startOf: this.#startOf }, 0, places);
@@ -185,12 +193,10 @@ class Rows implements RowPlan {
     return this.#kindsKnown++;
   }
 
-  #put(place: number, kind: number, event: ExperienceEvent): void {
+  #put(place: number, kind: number, index: number): void {
     if (place >= this.#times.length) this.#widen(place + 1);
-    const stamp: unknown = event.timestamp;
-    this.#stamps[place] = typeof stamp === "string" ? stamp : undefined;
     this.#kinds[place] = kind;
-    this.#matched[place] = event;
+    this.#at[place] = index;
   }
 
   #widen(least: number): void {
@@ -200,6 +206,9 @@ class Rows implements RowPlan {
     const kinds = new Int32Array(2 * least);
     kinds.set(this.#kinds);
     this.#kinds = kinds;
+    const at = new Int32Array(2 * least);
+    at.set(this.#at);
+    this.#at = at;
   }
 
   /** What is worked out by the plan's own code. */
@@ -218,7 +227,6 @@ class Rows implements RowPlan {
 }
 
 /** NaN where there is no valid time. */
-function timeOf(event: PersonView["events"][number] | undefined): number {
-  const stamp = event?.timestamp;
-  return typeof stamp === "string" ? instantOf(stamp) : Number.NaN;
+function timeOf(stamp: string | undefined): number {
+  return stamp === undefined ? Number.NaN : instantOf(stamp);
 }
