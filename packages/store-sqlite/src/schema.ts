@@ -79,7 +79,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE retold(id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL);
   INSERT INTO total(name, value) VALUES ('epoch', 0);
   `,
-  // Changes of one person that come together share a row: see QueueRows.
+  // Changes of one person that come together share a row: see MembershipLogRows.
   `
   ALTER TABLE membership_log ADD COLUMN more BLOB;
   `,
