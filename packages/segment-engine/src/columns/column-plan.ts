@@ -6,6 +6,7 @@ import { type AttributeGroup, attributeGroups } from "../rows/attribute-index.ts
 import { EventDispatch } from "../rows/dispatch.ts";
 import { EventFold } from "../rows/event-fold.ts";
 import { LeafSets, PASSING } from "../rows/leaf-sets.ts";
+import { foldedNumbers } from "../rows/folded-numbers.ts";
 import { plainPath } from "../rows/item-condition.ts";
 import { type Program, programOf } from "../rows/program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "../rows/sliced.ts";
@@ -280,14 +281,7 @@ class ColumnReader {
       column < 0
         ? this.#eventOf(code)
         : objectOf([layout.values[column] ?? ""], [valueDictionaries[column]?.value(code)]);
-    this.#context.env[folded.slot] = event;
-    const taken = folded.code.run(this.#context);
-    const numbers =
-      typeof taken === "number"
-        ? taken
-        : folded.spread && Array.isArray(taken)
-          ? taken.filter((item) => typeof item === "number")
-          : [];
+    const numbers = foldedNumbers(folded, this.#context)(event);
     const list = this.#numbers[value];
     if (list) list[code] = numbers;
     return numbers;

@@ -1,4 +1,3 @@
-import type { JsonObject } from "@tessera/xdm";
 import { EvaluationContext, type PersonView } from "../evaluate/context.ts";
 import { truth } from "../evaluate/values.ts";
 import type { AudiencePlan } from "../plan.ts";
@@ -6,10 +5,10 @@ import { instantOf } from "../time/calendar.ts";
 import { type AttributeGroup, attributeGroups } from "./attribute-index.ts";
 import { EventKinds } from "./event-kinds.ts";
 import { EventFold } from "./event-fold.ts";
-import type { ClockLeaf, FoldedValue, HistoryLeaf } from "./leaf.ts";
-import { plainPath } from "./item-condition.ts";
+import { foldedNumbers, type NumbersOf } from "./folded-numbers.ts";
+import type { ClockLeaf, HistoryLeaf } from "./leaf.ts";
 import { LeafSets } from "./leaf-sets.ts";
-import { AttributeReader, fieldAt, type FieldName, fieldName } from "./attribute-reader.ts";
+import { AttributeReader } from "./attribute-reader.ts";
 import { programOf } from "./program.ts";
 import { type AudienceBits, audienceBits, SlicedProgram } from "./sliced.ts";
 
@@ -43,8 +42,8 @@ class Rows implements RowPlan {
   readonly #ids: readonly string[];
   readonly #found: Int32Array;
   readonly #looksAtEvents: boolean;
-  /** For each folded value its path, when it is no more than that. */
-  readonly #paths: readonly (readonly FieldName[] | undefined)[];
+  /** For each folded value how it is taken from an event. */
+  readonly #numbers: readonly NumbersOf[];
   /** For each kind of event where what it does begins; kind 0 does nothing. */
   #startOf: Int32Array = new Int32Array(64);
   #kindsKnown = 1;
@@ -67,10 +66,10 @@ class Rows implements RowPlan {
     this.#fold = new EventFold(leaves, conditions.length, {
       context: this.#context,
       nodes: this.#sliced.nodes,
-      numbers: (value, place) => this.#numbers(value, place),
+      numbers: (value, place) => this.#numbers[value]?.(this.#list[this.#at[place] ?? 0]) ?? NONE,
     });
     this.#eventKinds = new EventKinds(conditions, this.#context, (fulfilled) => this.#learnKind(fulfilled));
-    this.#paths = this.#fold.values.map(({ node }) => plainPath(node)?.map(fieldName));
+    this.#numbers = this.#fold.values.map((value) => foldedNumbers(value, this.#context));
     this.#others = leaves.flatMap((leaf, number) =>
       leaf.kind === "clock" || leaf.kind === "history" ? [[number, leaf] as const] : [],
     );
@@ -121,28 +120,6 @@ class Rows implements RowPlan {
     }
     if (this.#looksAtEvents) this.#events(person, now, lane);
     if (this.#others.length > 0) this.#rest(person, now, lane);
-  }
-
-  #numbers(value: number, place: number): number | readonly number[] {
-    const folded = this.#fold.values[value];
-    if (folded === undefined) return [];
-    const taken = this.#taken(folded, this.#paths[value], this.#list[this.#at[place] ?? 0]);
-    if (typeof taken === "number") return taken;
-    return folded.spread && Array.isArray(taken) ? taken.filter((item) => typeof item === "number") : [];
-  }
-
-  #taken(
-    { slot, code }: FoldedValue,
-    path: readonly FieldName[] | undefined,
-    event: JsonObject | undefined,
-  ): unknown {
-    if (path === undefined) {
-      this.#context.env[slot] = event;
-      return code.run(this.#context);
-    }
-    let taken: unknown = event;
-    for (let index = 0; index < path.length; index++) taken = fieldAt(taken, path[index]);
-    return taken;
   }
 
   #events(person: PersonView, now: number, lane: number): void {
@@ -230,3 +207,5 @@ class Rows implements RowPlan {
 function timeOf(stamp: string | undefined): number {
   return stamp === undefined ? Number.NaN : instantOf(stamp);
 }
+
+const NONE: readonly number[] = [];

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@tessera/xdm";
 import type { EvaluationContext } from "../evaluate/context.ts";
 import type { CountLeaf, FoldedValue, FoldLeaf, Leaf, SequenceLeaf } from "../rows/leaf.ts";
+import { foldedNumbers } from "../rows/folded-numbers.ts";
 import type { Window } from "../rows/window.ts";
 
 /** What a leaf's condition is now, and the first moment at which time alone can change it (`Infinity`: never). */
@@ -136,38 +137,30 @@ function countLeaf(leaf: number, { window }: CountLeaf, place: number): KeptLeaf
   };
 }
 
-/** Takes the numbers that a value of an event stands for. */
-function numbersOf(value: FoldedValue, event: JsonObject, context: EvaluationContext): readonly number[] {
-  context.env[value.slot] = event;
-  const taken = value.code.run(context);
-  if (typeof taken === "number") return [taken];
-  if (!value.spread || !Array.isArray(taken)) return [];
-  return taken.filter((item) => typeof item === "number");
-}
-
 function foldFeed(
   value: FoldedValue,
   group: readonly (readonly [number, FoldLeaf])[],
   { context, window }: { readonly context: EvaluationContext; readonly window: Window | undefined },
 ): Feed["add"] {
   const windows = group.flatMap(([, leaf]) => leaf.window ?? []);
-  return (held, base, at, event) => {
+  const numbersOf = foldedNumbers(value, context);
+  const add = (held: Held, base: number, at: number, number: number): void => {
     const { cells } = held;
-    const numbers = numbersOf(value, event, context);
     if (window === undefined) {
-      for (const number of numbers) {
-        cells[base + 1] = (cells[base + 1] ?? 0) + number;
-        cells[base + 2] = (cells[base + 2] ?? 0) + 1;
-      }
+      cells[base + 1] = (cells[base + 1] ?? 0) + number;
+      cells[base + 2] = (cells[base + 2] ?? 0) + 1;
       return;
     }
-    for (const number of numbers) {
-      if (cells[base + 2] !== NEVER) putOff(held, base, { windows, at });
-      const last = base + 2 + PAIRS - 2;
-      for (let index = base + 2; index < last; index++) cells[index] = cells[index + 2] ?? NEVER;
-      cells[last] = at;
-      cells[last + 1] = number;
-    }
+    if (cells[base + 2] !== NEVER) putOff(held, base, { windows, at });
+    const last = base + 2 + PAIRS - 2;
+    for (let index = base + 2; index < last; index++) cells[index] = cells[index + 2] ?? NEVER;
+    cells[last] = at;
+    cells[last + 1] = number;
+  };
+  return (held, base, at, event) => {
+    const numbers = numbersOf(event);
+    if (typeof numbers === "number") add(held, base, at, numbers);
+    else for (const number of numbers) add(held, base, at, number);
   };
 }
 
