@@ -103,8 +103,8 @@ export interface GatewayProcess {
 
 const STARTED_WITHIN = 60_000;
 const STOPPED_WITHIN = 20_000;
-/** Longer than a frozen process's transactions are in the others' way. */
-const ANSWERED_WITHIN = 60_000;
+/** Longer than the transactions of a frozen or killed process are in the others' way. */
+const ANSWERED_WITHIN = 90_000;
 
 let program: Promise<string> | undefined;
 

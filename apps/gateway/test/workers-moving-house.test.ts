@@ -75,7 +75,7 @@ async function fill(path: string): Promise<readonly string[]> {
 withMongo("moving house", (uri) => {
   test(
     "from SQLite to MongoDB, killed in the middle and run again, and back: nothing is lost or changed",
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "tessera-move-"));
       const [first, second] = [join(folder, "first.db"), join(folder, "second.db")];

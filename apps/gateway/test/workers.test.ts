@@ -13,7 +13,8 @@ const EVENTS = 360;
 const PART = 40;
 const MONTH = 31 * 86_400_000;
 
-const PATIENTLY = { timeout: 40_000 };
+/** Longer than what the killed gateway left open is in the way of the others. */
+const PATIENTLY = { timeout: 90_000 };
 /** The standing that a month without events ends. */
 const LAPSING = "Recent realized";
 /** Of the parts that were taken in: after how many a gateway is frozen, and one is killed. */
@@ -102,17 +103,19 @@ async function resultOf(store: HubStore): Promise<object> {
   return { persons, counters, totals: await store.totals() };
 }
 
-/** Sends as a sound client does: what is refused for now is sent again. */
+/**
+ * Sends as a sound client does: what is refused for now is sent again, and so is, once, what went over a connection that
+ * its server closed meanwhile, as one that was frozen does when it goes on.
+ */
 async function send(
   gateway: Pick<GatewayProcess | Harness, "request">,
   path: string,
   items: readonly object[],
 ): Promise<void> {
+  const request = (): Promise<Response> =>
+    gateway.request(path, { method: "POST", body: JSON.stringify(items) });
   for (;;) {
-    const response = await gateway.request(path, {
-      method: "POST",
-      body: JSON.stringify(items),
-    });
+    const response = await request().catch(request);
     const text = await response.text();
     if (response.ok) return;
     const pause = Number(response.headers.get("retry-after") ?? Number.NaN);
@@ -197,7 +200,7 @@ async function holdersOf(
 withMongo("four gateways on one MongoDB", (uri) => {
   test(
     "one killed and one frozen for longer than its lease: the same result as of one gateway undisturbed",
-    { timeout: 140_000 },
+    { timeout: 300_000 },
     async () => {
       const calm = await undisturbed();
       const receiver = await startReceiver();
@@ -226,8 +229,10 @@ withMongo("four gateways on one MongoDB", (uri) => {
           const thawed = wait(LEASE * 3).then(() => frozen?.child.kill("SIGCONT"));
           const ends = await Promise.allSettled(sending);
           await thawed;
-          const cutOff = gateways.filter((_, index) => ends[index]?.status === "rejected");
-          expect(cutOff).toEqual([killed]);
+          const cutOff = ends.flatMap((end, index) =>
+            end.status === "rejected" && gateways[index] !== killed ? [String(end.reason)] : [],
+          );
+          expect(cutOff).toEqual([]);
 
           // A month later: windows lapse and the batch audience's hour has come, with one more frozen in the middle.
           const schedule = `mutation($id:ID!){scheduleAudience(id:$id,cron:"0 3 * * *"){nextAt}}`;

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { copyStore, type HubStore, type StoredItem } from "@tessera/profile-store";
 import { canonicalJson, type JsonValue } from "@tessera/xdm";
 import { parseStoreAddress, type StoreAddress } from "../config.ts";
-import { describeStore, openStore } from "../store.ts";
+import { describeStore, isRetryable, openStore } from "../store.ts";
+import { storeWith } from "../store-with.ts";
 
 /** `npm run migrate-store -- --from … --to …`: moves all that a store holds into another, and checks that it is the same. */
 const USAGE = `npm run migrate-store -- --from <store> --to <store> [--sandbox <name>] [--progress <file>]
@@ -22,6 +24,9 @@ interface Sum {
 }
 
 const LIMIT = 500;
+/** Longer than what a run that was killed left open in MongoDB may be in the way. */
+const PATIENCE_MS = 120_000;
+const PAUSE_MS = 1_000;
 const CHECKSUM_BYTES = 16;
 const MODULUS = 1n << BigInt(CHECKSUM_BYTES * 8);
 
@@ -46,7 +51,7 @@ async function run(): Promise<number> {
       return 1;
     }
     process.stderr.write(after === undefined ? `${route}\n` : `${route}: going on where it stopped\n`);
-    await copyStore(source, target, {
+    await copyStore(source, patient(target), {
       limit: LIMIT,
       ...(after === undefined ? {} : { after }),
       onPage: async (copied, next) => {
@@ -62,6 +67,21 @@ async function run(): Promise<number> {
     await source.close();
     await target.close();
   }
+}
+
+/** The store, whose taking in is tried again where the same may succeed later: what comes twice is there once. */
+function patient(store: HubStore): HubStore {
+  const importItems: HubStore["importItems"] = async (items) => {
+    for (const end = Date.now() + PATIENCE_MS; ;) {
+      try {
+        return await store.importItems(items);
+      } catch (error) {
+        if (!isRetryable(error) || Date.now() > end) throw error;
+      }
+      await wait(PAUSE_MS);
+    }
+  };
+  return storeWith(store, [["importItems", importItems]]);
 }
 
 function options():
