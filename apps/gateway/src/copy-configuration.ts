@@ -1,7 +1,6 @@
 import type { SandboxContent } from "@tessera/governance";
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
 import type { JsonObject } from "@tessera/xdm";
-import { NOTHING } from "./documents.ts";
 
 /** The documents that each kind of configuration stands in. */
 const DOCUMENTS: { readonly [what in SandboxContent]?: readonly string[] } = {
@@ -39,7 +38,7 @@ export async function copyConfiguration(
       writes.push({ kind, id, expectedVersion: there.get(id) ?? 0, body: copied });
     }
   }
-  if (writes.length > 0 && !(await to.commit({ ...NOTHING, documents: writes })).ok) return undefined;
+  if (writes.length > 0 && !(await to.commit({ ...emptyCommit, documents: writes })).ok) return undefined;
   return writes.length;
 }
 

@@ -1,17 +1,5 @@
-import type { DocumentWrite, HubCommit, HubStore } from "@tessera/profile-store";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
 import { type JsonObject, parseJson } from "@tessera/xdm";
-
-/** A commit that changes nothing: what it is spread into says what does. */
-export const NOTHING: HubCommit = {
-  persons: [],
-  events: [],
-  records: [],
-  memberships: [],
-  outbox: [],
-  quarantine: [],
-  documents: [],
-  counters: {},
-};
 
 /** One document as it is to stand; without `body` it goes. */
 export interface DocumentChange {
@@ -31,7 +19,7 @@ export async function writeDocuments(store: HubStore, changes: readonly Document
     }),
   );
   const wanted = documents.filter((write) => write !== undefined);
-  return wanted.length === 0 || (await store.commit({ ...NOTHING, documents: wanted })).ok;
+  return wanted.length === 0 || (await store.commit({ ...emptyCommit, documents: wanted })).ok;
 }
 
 /** How often a write is tried over what others write meanwhile. */
@@ -56,7 +44,7 @@ export async function claimDocument(
   const body = change(before?.body);
   if (body === undefined) return false;
   const write = { kind, id, expectedVersion: before?.version ?? 0, body: jsonObjectOf(body) };
-  return (await store.commit({ ...NOTHING, documents: [write] })).ok;
+  return (await store.commit({ ...emptyCommit, documents: [write] })).ok;
 }
 
 /** A value as the JSON object that is stored. */

@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunDocuments } from "@tessera/destinations-campaign";
 import { runDocumentCases } from "@tessera/destinations-campaign/conformance";
-import { createMemoryStore, type HubStore } from "@tessera/profile-store";
+import { createMemoryStore, emptyCommit, type HubStore } from "@tessera/profile-store";
 import { openMongoStore } from "@tessera/store-mongodb";
 import { openSqliteStore } from "@tessera/store-sqlite";
 import { MongoClient } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
-import { NOTHING } from "../src/documents.ts";
 
 /** The documents of a hub's store keep Campaign's runs, as they keep everything else of a sandbox. */
 function runDocumentsOf(store: HubStore): RunDocuments {
@@ -16,7 +15,7 @@ function runDocumentsOf(store: HubStore): RunDocuments {
   return {
     read: (id) => store.document(kind, id),
     write: async (id, body, expectedVersion) =>
-      (await store.commit({ ...NOTHING, documents: [{ kind, id, body, expectedVersion }] })).ok,
+      (await store.commit({ ...emptyCommit, documents: [{ kind, id, body, expectedVersion }] })).ok,
   };
 }
 

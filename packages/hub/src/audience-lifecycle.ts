@@ -1,4 +1,4 @@
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
 import { checkPql, compileAudiences, jsonToPql, parsePql, referredTo } from "@tessera/segment-engine";
 import {
   type AudienceDefinition,
@@ -16,7 +16,6 @@ import {
 } from "@tessera/xdm";
 import { policyIssue } from "./audience-policy.ts";
 import type { Configuration, StoredAudience, WaitingVersion } from "./configuration.ts";
-import { emptyCommit } from "./empty-commit.ts";
 import { audienceRefusals } from "./limits.ts";
 
 /** What a new audience is made from. Without `evaluation`, the fastest kind that the expression is eligible for is taken. */

@@ -1,4 +1,4 @@
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
 import { checkLimit, isRefused } from "@tessera/guardrails";
 import { checkComposition, type Composition, type CompositionEnd } from "@tessera/segment-engine";
 import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
@@ -9,7 +9,6 @@ import {
   type StoredAudience,
   type StoredComposition,
 } from "./configuration.ts";
-import { emptyCommit } from "./empty-commit.ts";
 
 /** What a composition is made from. */
 export type CompositionInput = Pick<Composition, "start" | "audiences" | "exclude" | "end"> & {

@@ -5,12 +5,11 @@ import {
   planDefinitionChanges,
   planMappingChange,
 } from "@tessera/destinations";
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
 import { formatInstant, type JsonObject, parseInstant, parseJson } from "@tessera/xdm";
 import { type ActivationSetup, outboxEntry, personView } from "./activation.ts";
 import type { Afterwards } from "./afterwards.ts";
 import type { Progress } from "./derive-everyone.ts";
-import { emptyCommit } from "./empty-commit.ts";
 
 /** Tells the members of audiences that a dataflow gained or lost. */
 export interface DataflowChanges {

@@ -6,7 +6,7 @@ import type {
   DataflowAudience,
   FieldMapping,
 } from "@tessera/destinations";
-import type { HubStore } from "@tessera/profile-store";
+import { emptyCommit, type HubStore } from "@tessera/profile-store";
 import {
   describe,
   err,
@@ -18,7 +18,6 @@ import {
   type Result,
   UPS,
 } from "@tessera/xdm";
-import { emptyCommit } from "./empty-commit.ts";
 
 /** A destination as the hub keeps it: what the catalogue entry `type` was configured with. Times are milliseconds. */
 export interface StoredDestination {

@@ -1,5 +1,5 @@
 import type { CatalogEntry, Dataflow, OutboxItem } from "@tessera/destinations";
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
 import { err, type Issue, type JsonObject, ok, type Result } from "@tessera/xdm";
 import type { DataflowChanges } from "./dataflow-changes.ts";
 import {
@@ -9,7 +9,6 @@ import {
   type RemovalChoice,
   saveDocument,
 } from "./destination-lifecycle.ts";
-import { emptyCommit } from "./empty-commit.ts";
 
 /** Takes away what else is kept of a destination, such as its dead letters; called before the destination itself goes. */
 type ForgetDestination = (destinationId: string) => Promise<void>;

@@ -1,5 +1,5 @@
 import type { HubCommit, HubStore, PersonState, StoredEvent, StoredRecord } from "@tessera/profile-store";
-import { hasData, withoutBody } from "@tessera/profile-store";
+import { hasData, withoutBody, emptyCommit } from "@tessera/profile-store";
 import {
   describe,
   err,
@@ -13,7 +13,6 @@ import {
 } from "@tessera/xdm";
 import { decide, type History } from "./decide.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
-import { emptyCommit } from "./empty-commit.ts";
 import type { Ingestion } from "./ingest.ts";
 import { anew } from "./reevaluate.ts";
 import type { Resolution } from "./resolve-persons.ts";

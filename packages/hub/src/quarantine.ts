@@ -1,6 +1,5 @@
-import type { HubStore, QuarantinedItem } from "@tessera/profile-store";
+import { emptyCommit, type HubStore, type QuarantinedItem } from "@tessera/profile-store";
 import { err, isObject, type Issue, type JsonValue, ok, type Result } from "@tessera/xdm";
-import { emptyCommit } from "./empty-commit.ts";
 import type { ItemNotice } from "./ingest-batch.ts";
 import type { IngestReport } from "./ingest-queue.ts";
 import { keptOperation, NOT_KEPT, quarantinedItem } from "./quarantine-item.ts";

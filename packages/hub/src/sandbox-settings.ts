@@ -7,11 +7,11 @@ import {
   parseDataset,
   parseMergePolicy,
   saveMergePolicy,
+  emptyCommit,
 } from "@tessera/profile-store";
 import { err, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
 import { type Configuration, ELIGIBILITY, type EligibilityRule } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
-import { emptyCommit } from "./empty-commit.ts";
 import { governedDataset, governedMergePolicy } from "./governance/governance-catalog.ts";
 import type { Guard } from "./governance/governance.ts";
 import { limitIssues } from "./limit-issues.ts";

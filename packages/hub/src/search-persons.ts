@@ -1,4 +1,4 @@
-import type { HubStore, PersonFinder, PersonState } from "@tessera/profile-store";
+import { emptyCommit, type HubStore, type PersonFinder, type PersonState } from "@tessera/profile-store";
 import { compileAudiences, necessaryCondition, parsePql, pathsOfCondition } from "@tessera/segment-engine";
 import {
   type AttributeCondition,
@@ -11,7 +11,6 @@ import {
 } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
-import { emptyCommit } from "./empty-commit.ts";
 import { isStitched } from "./evaluation-view.ts";
 import { type ProfileView, viewOf } from "./profile-view.ts";
 

@@ -1,10 +1,9 @@
-import type { HubStore } from "@tessera/profile-store";
+import { emptyCommit, type HubStore } from "@tessera/profile-store";
 import { type MembershipChange, UPS } from "@tessera/xdm";
 import { newestOf, saveAudience } from "./audience-lifecycle.ts";
 import type { Configuration, StoredAudience } from "./configuration.ts";
 import { memberCounter } from "./member-tally.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
-import { emptyCommit } from "./empty-commit.ts";
 import { evaluateBatchAudiences } from "./evaluate-batch.ts";
 import type { Ingestion } from "./ingest.ts";
 import { deriveAnew, reevaluate } from "./reevaluate.ts";

@@ -54,6 +54,7 @@ export {
 export { createScanningFinder, type FindRequest, type PersonFinder } from "./person-finder.ts";
 export { compareEvents, createMemoryStore } from "./memory-store.ts";
 export { copyStore, type CopyOptions } from "./copy-store.ts";
+export { emptyCommit } from "./empty-commit.ts";
 export { type CommitGuards, findConflict } from "./find-conflict.ts";
 export { fromStored, toStored } from "./stored-text.ts";
 export { CORE_FIELD_GROUPS } from "./schema/core-field-groups.ts";

@@ -1,3 +1,4 @@
+import { emptyCommit } from "@tessera/profile-store";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,17 +11,6 @@ import { migrate, MIGRATIONS } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-log-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const nothing = {
-  persons: [],
-  events: [],
-  records: [],
-  memberships: [],
-  outbox: [],
-  quarantine: [],
-  documents: [],
-  counters: {},
-};
 
 const status = fc.constantFrom("realized" as const, "existing" as const, "exited" as const);
 const change: fc.Arbitrary<MembershipChange> = fc.record({
@@ -45,7 +35,7 @@ test("each person's changes are read in the order they came, whatever commits an
       const idOf = (personId: string): string => `${run} ${personId}`;
       const commits = drawn.map((list) => list.map((one) => ({ ...one, personId: idOf(one.personId) })));
       for (const memberships of commits)
-        expect(await store.commit({ ...nothing, memberships })).toEqual({ ok: true });
+        expect(await store.commit({ ...emptyCommit, memberships })).toEqual({ ok: true });
       for (const personId of ["p1", "p2", "p3"].map(idOf)) {
         const own = commits.flat().filter((one) => one.personId === personId);
         expect(await store.membershipLog(personId)).toEqual(own);
@@ -73,7 +63,7 @@ test("what one commit changes for a person is one row, and rows of an earlier ve
     at: new Date(version).toISOString(),
     version,
   }));
-  await store.commit({ ...nothing, memberships });
+  await store.commit({ ...emptyCommit, memberships });
   const first = { ...base, audienceId: "a", at: new Date(0).toISOString(), version: 7 };
   expect(await store.membershipLog("p1")).toEqual([first, ...memberships]);
   await store.close();

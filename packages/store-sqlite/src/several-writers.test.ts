@@ -2,24 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { HubCommit, HubStore, PersonState } from "@tessera/profile-store";
+import { emptyCommit, type HubCommit, type HubStore, type PersonState } from "@tessera/profile-store";
 import { afterAll, expect, test } from "vitest";
 import { openSqliteStore } from "./index.ts";
 import { migrate, MIGRATIONS } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-writers-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const NOTHING: HubCommit = {
-  persons: [],
-  events: [],
-  records: [],
-  memberships: [],
-  outbox: [],
-  quarantine: [],
-  documents: [],
-  counters: {},
-};
 
 function personOf(version: number, more: Partial<PersonState> = {}): PersonState {
   return {
@@ -36,7 +25,7 @@ function personOf(version: number, more: Partial<PersonState> = {}): PersonState
 }
 
 const put = (person: PersonState): HubCommit => ({
-  ...NOTHING,
+  ...emptyCommit,
   persons: [{ kind: "put", person, fragmentsChanged: true }],
 });
 
@@ -60,7 +49,7 @@ test("an event in the place of one that another opening erased is found", async 
   const path = join(folder, "erased.db");
   const [one, other] = [openSqliteStore({ path }), openSqliteStore({ path })];
   const events = (id: string, owner: string): HubCommit => ({
-    ...NOTHING,
+    ...emptyCommit,
     events: [{ id, datasetId: "web", owner, identities: [owner], at: 1, ingestedAt: 0 }],
   });
   const idsOf = async (store: HubStore, owner: string): Promise<readonly string[]> =>
@@ -68,7 +57,7 @@ test("an event in the place of one that another opening erased is found", async 
   expect(await one.commit(events("first", "A:1"))).toEqual({ ok: true });
   expect(await one.commit(events("second", "A:2"))).toEqual({ ok: true });
   expect(await idsOf(other, "A:2")).toEqual(["second"]);
-  expect(await one.commit({ ...NOTHING, erase: { owners: ["A:2"] } })).toEqual({ ok: true });
+  expect(await one.commit({ ...emptyCommit, erase: { owners: ["A:2"] } })).toEqual({ ok: true });
   // Takes the number of the row that was erased last.
   expect(await one.commit(events("third", "A:3"))).toEqual({ ok: true });
   expect(await idsOf(other, "A:3")).toEqual(["third"]);
@@ -98,8 +87,11 @@ test("events stored by one opening are found by the other, while both merge thei
   for (let round = 0; round < rounds; round += 1) {
     const [writer, reader] = round % 3 === 0 ? stores : [...stores].reverse();
     const events = eventsOf(round);
-    expect(await writer?.commit({ ...NOTHING, events })).toEqual({ ok: true });
-    const again = await reader?.commit({ ...NOTHING, events: [...eventsOf(-1 - round), ...eventsOf(round)] });
+    expect(await writer?.commit({ ...emptyCommit, events })).toEqual({ ok: true });
+    const again = await reader?.commit({
+      ...emptyCommit,
+      events: [...eventsOf(-1 - round), ...eventsOf(round)],
+    });
     expect(again).toMatchObject({ ok: false, error: { events: events.map(({ id }) => id) } });
     const seen = await reader?.load([], [...events.map(({ id }) => id), `${-1 - round} 0`]);
     expect(seen?.knownEvents.size).toBe(5);
@@ -143,7 +135,7 @@ test("a refused commit takes no name, number or row of its group with it", async
   const [first, refused, last] = await Promise.all([
     store.commit(put(personOf(1))),
     store.commit({
-      ...NOTHING,
+      ...emptyCommit,
       persons: [
         {
           kind: "put",

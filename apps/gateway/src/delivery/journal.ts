@@ -10,8 +10,8 @@ import {
   personOf,
   rowKey,
 } from "@tessera/destinations";
-import type { DocumentWrite, HubStore } from "@tessera/profile-store";
-import { insist, jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
+import { emptyCommit, type DocumentWrite, type HubStore } from "@tessera/profile-store";
+import { insist, jsonObjectOf, writeDocuments } from "../documents.ts";
 import { addToLog, logOf, readLog } from "./delivery-log.ts";
 
 /** Kinds of the documents that delivery keeps beside the log: one an item, an audience, a destination. */
@@ -147,7 +147,7 @@ async function record(store: HubStore, finished: readonly FinishedItem[]): Promi
       ]),
     ]);
     const documents = [...lines.flat(), ...writes.filter((write) => write !== undefined)];
-    return documents.length === 0 || (await store.commit({ ...NOTHING, documents })).ok;
+    return documents.length === 0 || (await store.commit({ ...emptyCommit, documents })).ok;
   });
 }
 

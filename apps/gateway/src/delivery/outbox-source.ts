@@ -1,7 +1,7 @@
 import type { OutboxItem, OutboxSource } from "@tessera/destinations";
-import type { HubStore } from "@tessera/profile-store";
+import { emptyCommit, type HubStore } from "@tessera/profile-store";
 import { parseInstant } from "@tessera/xdm";
-import { jsonObjectOf, NOTHING } from "../documents.ts";
+import { jsonObjectOf } from "../documents.ts";
 
 /** The outbox of a hub's store as delivery reads it; `note` is told of every item that is read. */
 export function outboxSource(
@@ -27,7 +27,7 @@ export function outboxSource(
           body: jsonObjectOf(item),
         };
       });
-      await store.commit({ ...NOTHING, outbox });
+      await store.commit({ ...emptyCommit, outbox });
     },
     acknowledge: (ids) => store.acknowledge(ids),
   };

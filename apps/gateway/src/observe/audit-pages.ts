@@ -1,5 +1,5 @@
-import type { HubStore, StoredDocument } from "@tessera/profile-store";
-import { jsonObjectOf, NOTHING, writeDocuments } from "../documents.ts";
+import { emptyCommit, type HubStore, type StoredDocument } from "@tessera/profile-store";
+import { jsonObjectOf, writeDocuments } from "../documents.ts";
 import { type AuditEntry, auditEntryOf } from "./audit-entry.ts";
 
 /** The newest lines of an audit log, kept in a store that several processes share. */
@@ -64,7 +64,7 @@ export function openAuditPages(store: HubStore, { processId, kept, onError }: Au
     const all = [...lines, ...added];
     const write = { kind: KIND, id, expectedVersion: version, body: jsonObjectOf({ lines: all }) };
     // Nobody else writes this page: whatever the answer would have been, what stands there tells.
-    await store.commit({ ...NOTHING, documents: [write] }).catch(() => undefined);
+    await store.commit({ ...emptyCommit, documents: [write] }).catch(() => undefined);
     const stored = await store.document(KIND, id);
     const written = linesOf(stored).length - lines.length;
     if (stored !== undefined && written > 0) {

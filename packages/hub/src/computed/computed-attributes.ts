@@ -1,9 +1,8 @@
-import type { HubStore } from "@tessera/profile-store";
+import { emptyCommit, type HubStore } from "@tessera/profile-store";
 import { err, type Issue, type MembershipChange, ok, type Result } from "@tessera/xdm";
 import { COMPUTED_ATTRIBUTE } from "../configuration.ts";
 import { deriveEveryone, type Progress } from "../derive-everyone.ts";
 import { saveDocument } from "../destination-lifecycle.ts";
-import { emptyCommit } from "../empty-commit.ts";
 import type { Ingestion } from "../ingest.ts";
 import { type ComputedAttribute, parseComputedAttribute } from "./computed-attribute.ts";
 

@@ -1,7 +1,12 @@
-import type { Dataset, HubStore, QuarantinedItem, RecordOperation } from "@tessera/profile-store";
+import {
+  emptyCommit,
+  type Dataset,
+  type HubStore,
+  type QuarantinedItem,
+  type RecordOperation,
+} from "@tessera/profile-store";
 import { contentId, isObject, parseEvent } from "@tessera/xdm";
 import { saveDocument } from "../destination-lifecycle.ts";
-import { emptyCommit } from "../empty-commit.ts";
 import type { IngestReport } from "../ingest-queue.ts";
 import { keptOperation, quarantinedItem } from "../quarantine-item.ts";
 import { mapRow, type RowMapping } from "./row-mapping.ts";

@@ -1,4 +1,5 @@
 import type { IdentityKey, JsonObject, MembershipChange } from "@tessera/xdm";
+import { emptyCommit } from "../empty-commit.ts";
 import type { Fragment, StoredRecord } from "../fragment.ts";
 import type { HubCommit, HubStore, OutboxEntry, PersonWrite, StoredEvent } from "../hub-store.ts";
 import type { PersonState } from "../person-state.ts";
@@ -9,17 +10,7 @@ export const NOON = 1_772_323_200_000;
 
 /** A commit of nothing but `parts`. */
 export function commitOf(parts: Partial<HubCommit>): HubCommit {
-  return {
-    persons: [],
-    events: [],
-    records: [],
-    memberships: [],
-    outbox: [],
-    quarantine: [],
-    documents: [],
-    counters: {},
-    ...parts,
-  };
+  return { ...emptyCommit, ...parts };
 }
 
 /** A person with these identities, as first stored. */

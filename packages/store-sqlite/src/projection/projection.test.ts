@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   DEFAULT_MERGE_POLICY,
-  type HubCommit,
   type PersonProjection,
   type PersonState,
   type PersonWrite,
   type ProjectionRequest,
+  emptyCommit,
 } from "@tessera/profile-store";
 import type { AudienceDefinition, IdentityKey } from "@tessera/xdm";
 import { afterAll, expect, test } from "vitest";
@@ -15,17 +15,6 @@ import { openSqliteStore, restoreSqliteStore } from "../index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-projection-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const NOTHING: HubCommit = {
-  persons: [],
-  events: [],
-  records: [],
-  memberships: [],
-  outbox: [],
-  quarantine: [],
-  documents: [],
-  counters: {},
-};
 
 const audience = (id: string, value: string): AudienceDefinition => ({
   id,
@@ -70,7 +59,7 @@ test("counts who is there, and names those whose memberships differ with the ver
   const projection = store.openProjection({ threads: 2 });
   const inGold = { namespace: "ups", audienceId: "gold", status: "realized", at: 1, version: 1 } as const;
   await store.commit({
-    ...NOTHING,
+    ...emptyCommit,
     persons: [
       put(person(1, "gold")),
       put(person(2, "none", { memberships: [inGold] })),
@@ -93,17 +82,17 @@ test("counts who is there, and names those whose memberships differ with the ver
 test("follows whoever went and came back under the version that was known", async () => {
   const store = openSqliteStore({ path: join(folder, "back.db"), synchronous: "normal" });
   const projection = store.openProjection({ threads: 1 });
-  await store.commit({ ...NOTHING, persons: [put(person(1, "gold")), put(person(2, "none"))] });
+  await store.commit({ ...emptyCommit, persons: [put(person(1, "gold")), put(person(2, "none"))] });
   expect(await found(projection)).toEqual([1, 2]);
-  await store.commit({ ...NOTHING, persons: [{ kind: "remove", personId: "p1", expectedVersion: 1 }] });
+  await store.commit({ ...emptyCommit, persons: [{ kind: "remove", personId: "p1", expectedVersion: 1 }] });
   expect(await found(projection)).toEqual([0, 1]);
-  await store.commit({ ...NOTHING, persons: [put(person(1, "gold"))] });
+  await store.commit({ ...emptyCommit, persons: [put(person(1, "gold"))] });
   expect(await found(projection)).toEqual([1, 2]);
-  await store.commit({ ...NOTHING, persons: [{ kind: "remove", personId: "p1", expectedVersion: 1 }] });
-  await store.commit({ ...NOTHING, persons: [put(person(1, "none"))] });
+  await store.commit({ ...emptyCommit, persons: [{ kind: "remove", personId: "p1", expectedVersion: 1 }] });
+  await store.commit({ ...emptyCommit, persons: [put(person(1, "none"))] });
   expect(await found(projection)).toEqual([0, 2]);
   await store.dropDerived();
-  await store.commit({ ...NOTHING, persons: [put(person(3, "gold"))] });
+  await store.commit({ ...emptyCommit, persons: [put(person(3, "gold"))] });
   expect(await found(projection)).toEqual([1, 1]);
   await projection.close();
   await store.close();
@@ -113,7 +102,7 @@ test("begins anew under another merge policy, and beside a store that was restor
   const path = join(folder, "restored.db");
   const store = openSqliteStore({ path, synchronous: "normal" });
   const projection = store.openProjection({ threads: 1 });
-  await store.commit({ ...NOTHING, persons: [put(person(1, "gold"))] });
+  await store.commit({ ...emptyCommit, persons: [put(person(1, "gold"))] });
   await store.backupTo(join(folder, "backup.db"));
   expect(await found(projection)).toEqual([1, 1]);
   const others = { type: "dataSetPrecedence", order: ["other"] } as const;
@@ -121,7 +110,7 @@ test("begins anew under another merge policy, and beside a store that was restor
     0, 1,
   ]);
   expect(await found(projection)).toEqual([1, 1]);
-  await store.commit({ ...NOTHING, persons: [put(person(1, "none", { version: 2 }))] });
+  await store.commit({ ...emptyCommit, persons: [put(person(1, "none", { version: 2 }))] });
   expect(await found(projection)).toEqual([0, 1]);
   await projection.close();
   await store.close();
@@ -137,7 +126,7 @@ test("begins anew under another merge policy, and beside a store that was restor
 test("begins anew where its file is damaged", async () => {
   const path = join(folder, "damaged.db");
   const store = openSqliteStore({ path, synchronous: "normal" });
-  await store.commit({ ...NOTHING, persons: [put(person(1, "gold"))] });
+  await store.commit({ ...emptyCommit, persons: [put(person(1, "gold"))] });
   writeFileSync(`${path}.columns-0`, "no database at all, only some text that is long enough ".repeat(40));
   const projection = store.openProjection({ threads: 1 });
   expect(await found(projection)).toEqual([1, 1]);
@@ -150,7 +139,7 @@ test("ends when who is told of its progress says so, and goes on when it is aske
   const persons = Array.from({ length: 3000 }, (_, number) =>
     put(person(number, number % 3 === 0 ? "gold" : "none")),
   );
-  expect(await store.commit({ ...NOTHING, persons })).toEqual({ ok: true });
+  expect(await store.commit({ ...emptyCommit, persons })).toEqual({ ok: true });
   const projection = store.openProjection({ threads: 2 });
   const request = {
     definitions: [GOLD],
@@ -180,7 +169,7 @@ test("holds no more in memory than it may, and finds the same", async () => {
     put(person(number, number % 4 === 0 ? "gold" : "none")),
   );
   for (let from = 0; from < persons.length; from += 5_000)
-    await store.commit({ ...NOTHING, persons: persons.slice(from, from + 5_000) });
+    await store.commit({ ...emptyCommit, persons: persons.slice(from, from + 5_000) });
   const projection = store.openProjection({ threads: 1, memory: 0 });
   expect(await found(projection)).toEqual([5_000, 20_000]);
   const wider = audience("wider", 'city = "Kiel" or tier = "gold"');

@@ -1,4 +1,4 @@
-import type { HubCommit } from "@tessera/profile-store";
+import type { HubCommit } from "./hub-store.ts";
 
 /** A commit that changes nothing: what partial commits are built on. */
 export const emptyCommit: HubCommit = {
