@@ -40,7 +40,7 @@ interface OpenPage {
  * away lines wait, at most twice as many as are kept.
  */
 export function openAuditPages(store: HubStore, { processId, kept, onError }: AuditPagesOptions): AuditPages {
-  let waiting: readonly AuditEntry[] = [];
+  const waiting: AuditEntry[] = [];
   let page: OpenPage | undefined;
   let opened = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export function openAuditPages(store: HubStore, { processId, kept, onError }: Au
     const stored = await store.document(KIND, id);
     const written = linesOf(stored).length - lines.length;
     if (stored !== undefined && written > 0) {
-      waiting = waiting.slice(written);
+      waiting.splice(0, written);
       page = { id, version: stored.version, lines: linesOf(stored) };
       return;
     }
@@ -92,7 +92,8 @@ export function openAuditPages(store: HubStore, { processId, kept, onError }: Au
   };
   return {
     add: (entry) => {
-      waiting = [...(waiting.length < 2 * kept ? waiting : waiting.slice(-kept)), entry];
+      waiting.push(entry);
+      if (waiting.length > 2 * kept) waiting.splice(0, waiting.length - kept);
       wakeAfter(GATHERED);
     },
     entries: () =>
