@@ -24,11 +24,10 @@ export type { GraphChange } from "./change.ts";
 export { link, type Linked, type LinkObservation } from "./link.ts";
 export { blockIdentity, decisionsOf, type GraphDecision, unlink } from "./decision.ts";
 export { replay } from "./replay.ts";
+export { type BlockedValues, isBlockedValue } from "./block-list.ts";
 export {
-  type BlockedValues,
   defaultNamespaces,
   graphIdentities,
-  isBlockedValue,
   type Namespace,
   type NamespaceRegistry,
   parseNamespaceRegistry,

@@ -1,7 +1,5 @@
 import {
-  describe,
   err,
-  type Identity,
   type IdentityItem,
   type IdentityType,
   isObject,
@@ -9,7 +7,9 @@ import {
   ok,
   type Result,
 } from "@tessera/xdm";
+import { type BlockedValues, parseBlockList } from "./block-list.ts";
 import { buildsGraph, parseIdentityType } from "./linking-rules.ts";
+import { settingsIssue } from "./settings-issue.ts";
 import { standardNamespaces } from "./standard-namespaces.ts";
 
 /**
@@ -24,12 +24,6 @@ export interface Namespace {
   readonly normalise: "none" | "lower" | "upper" | "trim" | "trimLower" | "phone";
   readonly pattern?: RegExp;
   readonly expected?: string;
-}
-
-/** What must not be taken as an identity: values (any letter case) and patterns, for one namespace or for all. */
-export interface BlockedValues {
-  readonly values: ReadonlySet<string>;
-  readonly patterns: readonly RegExp[];
 }
 
 /** The namespaces of a sandbox, and the values it refuses. `unknown`: what becomes of a namespace nobody registered. */
@@ -49,38 +43,39 @@ export interface IdentityLimits {
   readonly length: number;
 }
 
-/** The key of `NamespaceRegistry.blocked` for values refused in every namespace. */
-const EVERY = "*";
-
 /**
  * Reads a sandbox's own namespaces: `{ namespaces?: [{ code, type, name? }], unknown?, blocked? }`, added to the standard ones.
  *
  * - `blocked` is a list of `{ namespace?, values?, patterns? }`; a pattern is a regular expression as text, at most 200
- *   characters, matched against the whole value. Without `namespace` it holds everywhere.
+ *   characters, matched against the whole value in any letter case; without back references and look-around, so that it
+ *   runs in linear time. Without `namespace` it holds everywhere. A value is refused as it came and in its normal form.
  * - `unknown`: `refuse` (default: an identity of an unregistered namespace is reported and left out) or `cookie` (it is
  *   taken as a cookie).
  * - A code may be registered once; standard codes keep their type.
  */
 export function parseNamespaceRegistry(input: unknown): Result<NamespaceRegistry, readonly Issue[]> {
-  if (!isObject(input)) return err([problem([], "an object with namespaces, unknown or blocked", input)]);
+  if (!isObject(input))
+    return err([settingsIssue([], "an object with namespaces, unknown or blocked", input)]);
   const issues: Issue[] = [];
   const namespaces = new Map(standardNamespaces);
   const { namespaces: custom = [], unknown = "refuse", blocked = [] } = input;
-  if (!Array.isArray(custom)) issues.push(problem(["namespaces"], "a list of namespaces", custom));
+  if (!Array.isArray(custom)) issues.push(settingsIssue(["namespaces"], "a list of namespaces", custom));
   else {
     custom.forEach((item: unknown, index) => {
       const namespace = parseNamespace(item, ["namespaces", index], issues);
       if (!namespace) return;
       if (namespaces.has(namespace.code) && !isSeed(namespaces.get(namespace.code))) {
-        issues.push(problem(["namespaces", index, "code"], "a code that is not taken yet", namespace.code));
+        issues.push(
+          settingsIssue(["namespaces", index, "code"], "a code that is not taken yet", namespace.code),
+        );
       }
       namespaces.set(namespace.code, namespace);
     });
   }
   if (unknown !== "refuse" && unknown !== "cookie") {
-    issues.push(problem(["unknown"], "refuse or cookie", unknown));
+    issues.push(settingsIssue(["unknown"], "refuse or cookie", unknown));
   }
-  const refused = parseBlocked(blocked, issues);
+  const refused = parseBlockList(blocked, namespaces, issues);
   if (issues.length > 0) return err(issues);
   return ok({ namespaces, unknown: unknown === "cookie" ? "cookie" : "refuse", blocked: refused });
 }
@@ -103,77 +98,22 @@ function parseNamespace(
   issues: Issue[],
 ): Namespace | undefined {
   if (!isObject(item)) {
-    issues.push(problem(path, "an object with code and type", item));
+    issues.push(settingsIssue(path, "an object with code and type", item));
     return undefined;
   }
   const { code, name = code } = item;
   const type = parseIdentityType(item.type);
   if (typeof code !== "string" || !/^[A-Za-z0-9_.\- ]{1,64}$/.test(code) || typeof name !== "string") {
-    issues.push(problem([...path, "code"], "a code of 1 to 64 letters, digits, _ . - or blanks", code));
+    issues.push(settingsIssue([...path, "code"], "a code of 1 to 64 letters, digits, _ . - or blanks", code));
     return undefined;
   }
   if (!type) {
-    issues.push(problem([...path, "type"], "an identity type such as CROSS_DEVICE or COOKIE", item.type));
+    issues.push(
+      settingsIssue([...path, "type"], "an identity type such as CROSS_DEVICE or COOKIE", item.type),
+    );
     return undefined;
   }
   return { code, name, type, custom: true, normalise: "none" };
-}
-
-function parseBlocked(input: unknown, issues: Issue[]): ReadonlyMap<string, BlockedValues> {
-  const blocked = new Map<string, { values: Set<string>; patterns: RegExp[] }>();
-  if (!Array.isArray(input)) {
-    issues.push(problem(["blocked"], "a list of { namespace?, values?, patterns? }", input));
-    return blocked;
-  }
-  input.forEach((item: unknown, index) => {
-    const path = ["blocked", index];
-    const { namespace = EVERY, values = [], patterns = [] } = isObject(item) ? item : {};
-    if (
-      !isObject(item) ||
-      typeof namespace !== "string" ||
-      !Array.isArray(values) ||
-      !Array.isArray(patterns)
-    ) {
-      issues.push(problem(path, "{ namespace?, values?, patterns? } with lists", item));
-      return;
-    }
-    const entry = blocked.get(namespace) ?? { values: new Set<string>(), patterns: [] };
-    for (const value of values) {
-      if (typeof value === "string") entry.values.add(value.trim().toLowerCase());
-      else issues.push(problem([...path, "values"], "strings", value));
-    }
-    for (const pattern of patterns) {
-      const compiled = typeof pattern === "string" ? compilePattern(pattern) : undefined;
-      if (compiled) entry.patterns.push(compiled);
-      else
-        issues.push(
-          problem([...path, "patterns"], "a regular expression of at most 200 characters", pattern),
-        );
-    }
-    blocked.set(namespace, entry);
-  });
-  return blocked;
-}
-
-function compilePattern(pattern: string): RegExp | undefined {
-  if (pattern.length > 200) return undefined;
-  try {
-    return new RegExp(`^(?:${pattern})$`, "iu");
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether the sandbox refuses this value. */
-export function isBlockedValue(registry: NamespaceRegistry, { namespace, id }: Identity): boolean {
-  if (registry.blocked.size === 0) return false;
-  const value = id.trim().toLowerCase();
-  for (const scope of [EVERY, namespace]) {
-    const entry = registry.blocked.get(scope);
-    if (!entry) continue;
-    if (entry.values.has(value) || entry.patterns.some((pattern) => pattern.test(id))) return true;
-  }
-  return false;
 }
 
 /** The identities that take part in linking: those whose namespace stands for people, devices or cookies. */
@@ -185,14 +125,4 @@ export function graphIdentities(
     const known = registry.namespaces.get(namespace);
     return known ? buildsGraph(known.type) : registry.unknown === "cookie";
   });
-}
-
-function problem(path: readonly (string | number)[], expected: string, came: unknown): Issue {
-  return {
-    code: "namespaces.invalid",
-    path,
-    expected,
-    came: describe(came),
-    message: `namespace settings${path.length > 0 ? `, ${path.join(".")}` : ""}: expected ${expected}, got ${describe(came)}. Nothing was changed; correct it and send them again.`,
-  };
 }

@@ -1,6 +1,12 @@
 import type { IdentityItem } from "@tessera/xdm";
 import { describe, expect, it } from "vitest";
-import { defaultNamespaces, graphIdentities, parseNamespaceRegistry, validateIdentities } from "./index.ts";
+import {
+  defaultNamespaces,
+  graphIdentities,
+  normalIdentity,
+  parseNamespaceRegistry,
+  validateIdentities,
+} from "./index.ts";
 
 const item = (namespace: string, id: string, more: Partial<IdentityItem> = {}): IdentityItem => ({
   namespace,
@@ -145,6 +151,48 @@ describe("parseNamespaceRegistry", () => {
     expect(issues.map(({ code }) => code)).toEqual(["identity.blocked", "identity.blocked"]);
   });
 
+  const blockedBy = (entry: object, namespace: string, id: string): boolean => {
+    const registry = parseNamespaceRegistry({ blocked: [entry] });
+    if (!registry.ok) throw new Error(JSON.stringify(registry.error));
+    return validateIdentities([item(namespace, id)], registry.value).issues[0]?.code === "identity.blocked";
+  };
+
+  it.each([
+    [{ namespace: "Phone_E.164", values: ["+49 30 123-456"] }, "Phone_E.164", "+49 30 123-456", true],
+    [{ namespace: "Phone_E.164", values: ["+49 30 123-456"] }, "Phone_E.164", "+4930123456", true],
+    [{ namespace: "Phone_E.164", values: ["+4930123456"] }, "Phone_E.164", "+49 (30) 123456", true],
+    [{ values: ["+49 30 123-456"] }, "Phone_E.164", "+49 30 123-456", true],
+    [{ namespace: "Phone_E.164", patterns: ["\\+49 .*"] }, "Phone_E.164", "+49 30 123-456", true],
+    [{ namespace: "MCID", values: [ECID] }, "ECID", ECID, true],
+    [{ namespace: "ECID", values: [ECID] }, "MID", ECID, true],
+    [{ namespace: "CRMID", patterns: ["a|b"] }, "CRMID", "B", true],
+    [{ namespace: "CRMID", patterns: ["a|b"] }, "CRMID", "ab", false],
+    [{ namespace: "CRMID", patterns: ["test"] }, "CRMID", "tester", false],
+    [{ namespace: "CRMID", patterns: ["\\u00c4.*"] }, "CRMID", "\u00e4hm", true],
+  ])("the block list %j takes %s %j: %s", (entry, namespace, id, isBlocked) => {
+    expect(blockedBy(entry, namespace, id)).toBe(isBlocked);
+  });
+
+  it("no value stalls a pattern", () => {
+    // A backtracking engine would take longer than anyone waits.
+    expect(blockedBy({ patterns: ["(a+)+", "(.*a){30}"] }, "CRMID", `${"a".repeat(1_000)}!`)).toBe(false);
+  });
+
+  it("names a value as records have it, though it is on the block list", () => {
+    const registry = parseNamespaceRegistry({ blocked: [{ namespace: "Email", values: ["x@y.example"] }] });
+    if (!registry.ok) throw new Error("registry");
+    const named = (namespace: string, id: string) => normalIdentity({ namespace, id }, registry.value);
+    expect(named("Email", " X@Y.example")).toEqual({ namespace: "Email", id: "x@y.example" });
+    expect(named("MCID", ECID)).toEqual({ namespace: "ECID", id: ECID });
+    expect(named("MCID", "1")).toEqual({ namespace: "MCID", id: "1" });
+    expect(named("Unheard", " A ")).toEqual({ namespace: "Unheard", id: " A " });
+  });
+
+  it("says which pattern it does not take", () => {
+    const parsed = parseNamespaceRegistry({ blocked: [{ namespace: "CRMID", patterns: ["fine", "(bad"] }] });
+    expect(parsed).toMatchObject({ ok: false, error: [{ path: ["blocked", 0, "patterns", 1] }] });
+  });
+
   it.each([
     [[], "namespaces.invalid"],
     [{ namespaces: [{ code: "ECID", type: "COOKIE" }] }, "namespaces.invalid"],
@@ -161,6 +209,9 @@ describe("parseNamespaceRegistry", () => {
     [{ namespaces: [{ code: "a", type: "PET" }] }, "namespaces.invalid"],
     [{ unknown: "maybe" }, "namespaces.invalid"],
     [{ blocked: [{ patterns: ["("] }] }, "namespaces.invalid"],
+    [{ blocked: [{ patterns: ["a)|(b"] }] }, "namespaces.invalid"],
+    [{ blocked: [{ patterns: ["(?=a).*"] }] }, "namespaces.invalid"],
+    [{ blocked: [{ namespace: "CRMID", value: ["a"] }] }, "namespaces.invalid"],
     [{ blocked: [{ values: [1] }] }, "namespaces.invalid"],
   ])("%j is refused", (input, code) => {
     expect(parseNamespaceRegistry(input)).toMatchObject({ ok: false, error: [{ code }] });

@@ -1,7 +1,8 @@
 import { describe, type Identity, type IdentityItem, identityKey, type Issue } from "@tessera/xdm";
 import { isJunkValue } from "./junk-values.ts";
-import { type IdentityLimits, isBlockedValue, type Namespace, type NamespaceRegistry } from "./namespaces.ts";
-import { namespaceAliases } from "./standard-namespaces.ts";
+import { isBlockedValue } from "./block-list.ts";
+import type { IdentityLimits, NamespaceRegistry } from "./namespaces.ts";
+import { codeOf, normalForm } from "./normal-form.ts";
 
 /** The identities of a record that are fit for use, in normal form, and an issue for each that was left out. */
 export interface ValidatedIdentities {
@@ -54,11 +55,14 @@ export function validateIdentities(
 
 /**
  * An identity that a person names, in the form in which records have it: aliases resolved, e-mail in lower case, and so on.
- * What is no valid value of its namespace comes back as it is: it may have been taken under other settings.
+ * What has not the form of its namespace comes back as it is: it may have been taken under other settings. What is on the block
+ * list has its form all the same: it may be in graphs from before.
  */
 export function normalIdentity({ namespace, id }: Identity, registry: NamespaceRegistry): Identity {
-  const checked = check({ namespace, id, authenticatedState: "ambiguous", primary: false }, registry);
-  return "code" in checked ? { namespace, id } : { namespace: checked.namespace, id: checked.id };
+  const code = codeOf(namespace, registry.namespaces);
+  const known = registry.namespaces.get(code);
+  const normal = normalForm(id, known);
+  return known?.pattern && !known.pattern.test(normal) ? { namespace, id } : { namespace: code, id: normal };
 }
 
 function stronger(one: IdentityItem, other: IdentityItem): IdentityItem {
@@ -68,9 +72,7 @@ function stronger(one: IdentityItem, other: IdentityItem): IdentityItem {
 }
 
 function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | Issue {
-  const code = registry.namespaces.has(item.namespace)
-    ? item.namespace
-    : (namespaceAliases.get(item.namespace) ?? item.namespace);
+  const code = codeOf(item.namespace, registry.namespaces);
   const namespace = registry.namespaces.get(code);
   if (!namespace && registry.unknown === "refuse") {
     const expected = "a registered namespace (register it, or set `unknown` to cookie)";
@@ -83,7 +85,7 @@ function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | 
       came: describe(item.id),
     });
   }
-  const id = namespace ? normalise(item.id, namespace) : item.id;
+  const id = normalForm(item.id, namespace);
   if (isJunkValue(id)) {
     return refusal("identity.junk", code, {
       expected: "a value that names one person, device or browser",
@@ -97,29 +99,13 @@ function check(item: IdentityItem, registry: NamespaceRegistry): IdentityItem | 
     });
   }
   const identity = id === item.id && code === item.namespace ? item : { ...item, namespace: code, id };
-  if (isBlockedValue(registry, identity)) {
+  if (isBlockedValue(registry, identity) || isBlockedValue(registry, { namespace: code, id: item.id })) {
     return refusal("identity.blocked", code, {
       expected: "a value that is not on the block list",
       came: "a blocked value",
     });
   }
   return identity;
-}
-
-function normalise(id: string, { normalise: form }: Namespace): string {
-  switch (form) {
-    case "none":
-      return id;
-    case "lower":
-    case "trimLower":
-      return id.trim().toLowerCase();
-    case "upper":
-      return id.trim().toUpperCase();
-    case "trim":
-      return id.trim();
-    case "phone":
-      return id.trim().replace(/[\s().\-/]/g, "");
-  }
 }
 
 function refusal(
