@@ -68,9 +68,58 @@ describe("parseLinkingRules", () => {
     ["a wrong limit", { namespaces: [rule("A", "EMAIL", 1, { maxValues: 0 })] }, "rules.limit"],
     ["a wrong window", { namespaces: [rule("A", "EMAIL", 1, { newValues: { count: 1 } })] }, "rules.limit"],
     ["a cap of 1", { namespaces: [], cap: 1 }, "rules.limit"],
+    [
+      "a window of no time",
+      { namespaces: [rule("A", "EMAIL", 1, { newValues: { count: 1, withinDays: 0 } })] },
+      "rules.limit",
+    ],
+    ["a misspelt field", { namespaces: [rule("A", "EMAIL", 1, { uniqe: true })] }, "rules.field"],
+    ["a misspelt cap", { namespaces: [], capp: 40 }, "rules.field"],
+    ["a list that is none", { namespaces: null }, "rules.shape"],
     ["a colon in the code", { namespaces: [rule("a:b", "EMAIL", 1)] }, "rules.namespace"],
   ])("refuses %s", (_, input, code) => {
     expect(parseLinkingRules(input)).toMatchObject({ ok: false, error: [{ code }] });
+  });
+});
+
+describe("a window in days", () => {
+  it.each([0.07, 0.1, 0.7, 1 / 24, 1.1, 2.3, 7, 30.4])(
+    "of %d is taken, though its milliseconds are no exact number",
+    (withinDays) => {
+      const parsed = parseLinkingRules({
+        namespaces: [rule("A", "EMAIL", 1, { newValues: { count: 1, withinDays } })],
+      });
+      const withinMs = Math.round(withinDays * 86_400_000);
+      expect(parsed).toMatchObject({
+        ok: true,
+        value: { namespaces: [{ newValues: { count: 1, withinMs } }] },
+      });
+    },
+  );
+});
+
+describe("rules that do not go together", () => {
+  it.each([
+    [
+      [rule("ECID", "COOKIE", 1), rule("CRMID", "CROSS_DEVICE", 2)],
+      "linking rules, namespaces.ECID: expected a priority below that of the person namespace CRMID (a number above 2), as its type is COOKIE, got 1.",
+    ],
+    [
+      [rule("A", "EMAIL", 4), rule("B", "PHONE", 4)],
+      "linking rules, namespaces.B: expected a priority of its own, got 4, which A has.",
+    ],
+    [
+      [rule("A", "EMAIL", 1), rule("A", "EMAIL", 1)],
+      "linking rules, namespaces.A: expected one rule for it, got another one.",
+    ],
+    [
+      [rule("A", "EMAIL", 1, { uniqe: true })],
+      "linking rules, namespaces.0: expected only namespace, type, unique, priority, maxValues, newValues, got the field uniqe.",
+    ],
+  ])("are told by name and number", (namespaces, message) => {
+    const parsed = parseLinkingRules({ namespaces });
+    const told = parsed.ok ? [] : parsed.error.map((issue) => issue.message);
+    expect(told).toEqual([`${message} Nothing was changed; correct it and send the rules again.`]);
   });
 });
 

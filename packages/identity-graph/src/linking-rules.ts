@@ -45,7 +45,12 @@ export interface LinkingRules {
 
 /** Most identities of a graph, unless the rules say otherwise. */
 const CAP = 50;
+/** A graph of one identity links nothing. */
+export const LEAST_CAP = 2;
 const REMOVED_KEPT = 200;
+
+const FIELDS = ["namespaces", "cap", "removedKept"];
+const RULE_FIELDS = ["namespace", "type", "unique", "priority", "maxValues", "newValues"];
 
 const TYPES: readonly IdentityType[] = [
   "CROSS_DEVICE",
@@ -76,18 +81,22 @@ export function buildsGraph(type: IdentityType): boolean {
  * - Priorities are whole numbers from 1, each used once (gaps are fine).
  * - No device or cookie namespace may rank above a person namespace (cross-device, e-mail, phone).
  * - `newValues` is `{ count, withinMs }` or `{ count, withinDays }`.
+ * - Other fields are refused.
  */
 export function parseLinkingRules(input: unknown): Result<LinkingRules, readonly Issue[]> {
-  const issues: Issue[] = [];
-  if (!isObject(input) || !Array.isArray(input.namespaces)) {
+  if (!isObject(input))
     return err([problem("rules.shape", [], "an object with a list of namespaces", input)]);
+  if (!Array.isArray(input.namespaces)) {
+    return err([problem("rules.shape", ["namespaces"], "a list of namespaces", input.namespaces)]);
   }
+  const issues: Issue[] = [];
+  checkFields(input, FIELDS, { path: [], issues });
   const namespaces: NamespaceRule[] = [];
   input.namespaces.forEach((item: unknown, index) => {
     const rule = parseRule(item, ["namespaces", index], issues);
     if (rule) namespaces.push(rule);
   });
-  const cap = wholeNumber(input.cap, CAP, { path: ["cap"], least: 2, issues });
+  const cap = wholeNumber(input.cap, CAP, { path: ["cap"], least: LEAST_CAP, issues });
   const removedKept = wholeNumber(input.removedKept, REMOVED_KEPT, {
     path: ["removedKept"],
     least: 0,
@@ -111,6 +120,7 @@ function parseRule(
     return undefined;
   }
   const before = issues.length;
+  checkFields(item, RULE_FIELDS, { path, issues });
   const { namespace, unique = false, priority } = item;
   const type = parseIdentityType(item.type);
   if (typeof namespace !== "string" || namespace === "" || namespace.includes(":")) {
@@ -135,6 +145,19 @@ function parseRule(
   };
 }
 
+/** A misspelt field would leave a protection off without a word. */
+function checkFields(
+  item: Record<string, unknown>,
+  fields: readonly string[],
+  { path, issues }: { readonly path: readonly (string | number)[]; readonly issues: Issue[] },
+): void {
+  for (const field of Object.keys(item)) {
+    if (fields.includes(field)) continue;
+    const came = /^\w{1,40}$/.test(field) ? `the field ${field}` : "another field";
+    issues.push(ruleIssue("rules.field", path, { expected: `only ${fields.join(", ")}`, came }));
+  }
+}
+
 function parseLimits(
   item: Record<string, unknown>,
   path: readonly (string | number)[],
@@ -148,30 +171,41 @@ function parseLimits(
   if (newValues === undefined) return max;
   const withinMs =
     isObject(newValues) && typeof newValues.withinDays === "number"
-      ? newValues.withinDays * 86_400_000
+      ? daysInMs(newValues.withinDays)
       : isObject(newValues)
         ? newValues.withinMs
         : undefined;
   if (!isObject(newValues) || !isWhole(newValues.count, 1) || !isWhole(withinMs, 1)) {
-    const expected = "{ count, withinMs } or { count, withinDays }, both positive";
+    const expected =
+      "{ count, withinMs } or { count, withinDays }: count and withinMs whole numbers from 1, withinDays above 0";
     issues.push(problem("rules.limit", [...path, "newValues"], expected, newValues));
     return max;
   }
   return { ...max, newValues: { count: newValues.count, withinMs } };
 }
 
+/** Days in whole milliseconds; parts of a day are seldom exact numbers. */
+function daysInMs(days: number): number {
+  return Math.round(days * 86_400_000);
+}
+
 function checkDistinct(rules: readonly NamespaceRule[], issues: Issue[]): void {
   const names = new Set<string>();
-  const priorities = new Set<number>();
+  const ranked = new Map<number, string>();
   for (const { namespace, priority } of rules) {
+    const other = ranked.get(priority);
     if (names.has(namespace)) {
-      issues.push(problem("rules.duplicate", ["namespaces"], `one rule for ${namespace}`, rules));
-    }
-    if (priorities.has(priority)) {
-      issues.push(problem("rules.priority", ["namespaces"], `priority ${priority} used once`, rules));
+      issues.push(
+        conflict("rules.duplicate", namespace, { expected: "one rule for it", came: "another one" }),
+      );
+    } else if (other !== undefined) {
+      const expected = "a priority of its own";
+      issues.push(
+        conflict("rules.priority", namespace, { expected, came: `${priority}, which ${other} has` }),
+      );
     }
     names.add(namespace);
-    priorities.add(priority);
+    ranked.set(priority, namespace);
   }
 }
 
@@ -183,8 +217,9 @@ function checkRanks(rules: readonly NamespaceRule[], issues: Issue[]): void {
   if (!lowestPerson) return;
   for (const rule of rules) {
     if (isPersonType(rule.type) || rule.priority > lowestPerson.priority) continue;
-    const expected = `${rule.namespace} (${rule.type}) below the person namespace ${lowestPerson.namespace}`;
-    issues.push(problem("rules.rank", ["namespaces", rule.namespace], expected, rule.priority));
+    const { namespace, priority } = lowestPerson;
+    const expected = `a priority below that of the person namespace ${namespace} (a number above ${priority}), as its type is ${rule.type}`;
+    issues.push(conflict("rules.rank", rule.namespace, { expected, came: `${rule.priority}` }));
   }
 }
 
@@ -204,14 +239,26 @@ function wholeNumber(
 }
 
 function problem(code: string, path: readonly (string | number)[], expected: string, came: unknown): Issue {
+  return ruleIssue(code, path, { expected, came: describe(came) });
+}
+
+/** Rules that are well formed and do not go together; codes and priorities are settings, and may be told. */
+function conflict(
+  code: string,
+  namespace: string,
+  said: { readonly expected: string; readonly came: string },
+): Issue {
+  return ruleIssue(code, ["namespaces", namespace], said);
+}
+
+function ruleIssue(
+  code: string,
+  path: readonly (string | number)[],
+  { expected, came }: { readonly expected: string; readonly came: string },
+): Issue {
   const place = path.length === 0 ? "linking rules" : `linking rules, ${path.join(".")}`;
-  return {
-    code,
-    path,
-    expected,
-    came: describe(came),
-    message: `${place}: expected ${expected}, got ${describe(came)}. Nothing was changed; correct it and send the rules again.`,
-  };
+  const message = `${place}: expected ${expected}, got ${came}. Nothing was changed; correct it and send the rules again.`;
+  return { code, path, expected, came, message };
 }
 
 /** Rules for a sandbox that has set none: CRMID unique and first, then e-mail, phone, other logins, devices, cookies. */

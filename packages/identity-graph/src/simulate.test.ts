@@ -267,6 +267,22 @@ describe("what a simulation takes", () => {
     expect(eventPrimaries.map((item) => item && identityKey(item))).toEqual([first]);
   });
 
+  it.each([0, 1, -1, 2.5, Number.NaN, Number.POSITIVE_INFINITY])("refuses a cap of %d", (cap) => {
+    expect(() => simulateGraph({ settings: crm, events: [seen("CRMID:a", "ECID:1")], cap })).toThrow(
+      "cap: expected a whole number from 2",
+    );
+  });
+
+  it("refuses a namespace that is set twice: one of the two would be passed over", () => {
+    expect(() => simulateGraph({ settings: [...crm, ...crm], events: [] })).toThrow(
+      "settings, CRMID: expected one setting",
+    );
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, "yesterday"])("refuses the time %s", (t) => {
+    expect(() => simulateGraph({ settings: crm, events: [{ t, ...seen("CRMID:a") }] })).toThrow(TypeError);
+  });
+
   it("refuses a type that is none", () => {
     const settings = [{ namespace: "X", type: "SHOE" as "COOKIE", unique: false, priority: 1 }];
     expect(() => simulateGraph({ settings, events: [] })).toThrow("settings, X: expected an identity type");

@@ -15,6 +15,7 @@ import type { LinkObservation } from "./link.ts";
 import {
   buildsGraph,
   defaultLinkingRules,
+  LEAST_CAP,
   type LinkingRules,
   type NamespaceRule,
   parseIdentityType,
@@ -75,9 +76,11 @@ export interface SimulationResult {
  * - Events of equal time are taken in an order of their content, so it does not matter how they are listed.
  * - A namespace without a setting links as a cookie of the lowest priority. A device or cookie namespace that is set above a
  *   person namespace ranks below it all the same.
- * - Throws a `TypeError` when a time or an identity type is none.
+ * - Throws a `TypeError` when a time or an identity type is none, when a namespace is set twice, and when the cap is not a whole
+ *   number from 2.
  */
 export function simulateGraph({ settings, events, cap }: Simulation): SimulationResult {
+  checkSimulation(settings, cap);
   const rules: LinkingRules = {
     namespaces: ranked(settings.map(settingOf)),
     cap: cap ?? defaultLinkingRules.cap,
@@ -115,6 +118,23 @@ export function simulateGraph({ settings, events, cap }: Simulation): Simulation
   };
 }
 
+/** What types do not tell, and a simulation would not come to an end with, or to an end that says nothing. */
+function checkSimulation(settings: readonly SimulatedNamespace[], cap: number | undefined): void {
+  if (cap !== undefined && !(Number.isSafeInteger(cap) && cap >= LEAST_CAP)) {
+    throw new TypeError(
+      `cap: expected a whole number from ${LEAST_CAP}, got ${cap}. Leave it out for ${defaultLinkingRules.cap}.`,
+    );
+  }
+  const codes = new Set<string>();
+  for (const { namespace } of settings) {
+    if (codes.has(namespace))
+      throw new TypeError(
+        `settings, ${namespace}: expected one setting for it, got another one. Leave one out.`,
+      );
+    codes.add(namespace);
+  }
+}
+
 function nameOf({ a, b }: Pair): string {
   return `${a.length}:${a}${b}`;
 }
@@ -123,7 +143,9 @@ function settingOf(setting: SimulatedNamespace): NamespaceRule {
   const type = parseIdentityType(setting.type);
   if (type) return type === setting.type ? setting : { ...setting, type };
   const expected = "an identity type such as CROSS_DEVICE, EMAIL, DEVICE or COOKIE";
-  throw new TypeError(`settings, ${setting.namespace}: expected ${expected}, got ${setting.type}.`);
+  throw new TypeError(
+    `settings, ${setting.namespace}: expected ${expected}, got ${setting.type}. Set one of them.`,
+  );
 }
 
 /** The settings as given, unless a device or cookie namespace stands above a person namespace: then persons come first. */
@@ -170,7 +192,7 @@ function byTimeThenEnds(x: SimulatedRemoval, y: SimulatedRemoval): number {
 function observationsOf(events: readonly SimulatedEvent[]): readonly LinkObservation[] {
   const occurrences = new Map<string, number>();
   return events.map(({ t, identities }, index) => {
-    const at = typeof t === "string" ? timeOf(t) : (t ?? index);
+    const at = timeOf(t ?? index);
     const keys: IdentityKey[] = identities.map(identityKey).sort(compareKeys);
     const content = JSON.stringify(keys);
     const occurrence = occurrences.get(`${at} ${content}`) ?? 0;
@@ -184,8 +206,14 @@ function observationsOf(events: readonly SimulatedEvent[]): readonly LinkObserva
   });
 }
 
-function timeOf(text: string): number {
-  const instant = parseInstant(text);
+function timeOf(t: number | string): number {
+  if (typeof t === "number") {
+    if (Number.isFinite(t)) return t;
+    throw new TypeError(
+      `Expected a time in milliseconds since 1970, got ${t}. Leave it out to count by place in the list.`,
+    );
+  }
+  const instant = parseInstant(t);
   if (!instant.ok) throw new TypeError(instant.error.message);
   return instant.value;
 }

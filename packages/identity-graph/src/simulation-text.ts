@@ -41,7 +41,7 @@ function wrong(line: number, column: number): Issue {
   };
 }
 
-/** Simulates events in text form. */
+/** Simulates events in text form. Settings that are none are thrown as by `simulateGraph`. */
 export function simulateText(
   text: string,
   settings: readonly SimulatedNamespace[],
