@@ -218,13 +218,37 @@ describe("who is who, through the gateway", () => {
     expect(await simulate({ maxValues: 2 })).toEqual(["maxValues"]);
     expect(await simulate({ newValues })).toEqual(["newValues", "newValues"]);
     expect(await simulate({ newValues }, days)).toEqual([]);
-    for (const wrong of [{ maxValues: 0 }, { newValues: { count: 1, withinDays: 0 } }]) {
-      const answer = await harness.graphql(
-        `query($n:[SimulatedNamespaceInput!]!){simulateIdentityGraph(namespaces:$n,events:"ECID: 1"){at}}`,
-        { n: [{ namespace: "ECID", priority: 1, ...wrong }] },
-      );
-      expect(codeOf(answer)).toBe("BAD_USER_INPUT");
-    }
+  });
+
+  it.each([
+    [{ priority: 0 }, {}, "namespaces, ECID, priority: expected 1 or more, got 0."],
+    [{ maxValues: 0 }, {}, "namespaces, ECID, maxValues: expected 1 or more, got 0."],
+    [
+      { newValues: { count: 0, withinDays: 1 } },
+      {},
+      "namespaces, ECID, newValues.count: expected 1 or more, got 0.",
+    ],
+    [
+      { newValues: { count: 1, withinDays: 0 } },
+      {},
+      "namespaces, ECID, newValues.withinDays: expected a number above 0, got 0.",
+    ],
+    [
+      { type: "SHOE" },
+      {},
+      "namespaces, ECID, type: expected an identity type such as CROSS_DEVICE, COOKIE or DEVICE, got a string of 4 characters.",
+    ],
+    [{ namespace: "CRMID" }, {}, "namespaces: expected each namespace once, got CRMID twice."],
+    [{}, { cap: 1 }, "cap: expected 2 or more, got 1."],
+    [{}, { times: [] }, "times: expected 1, one for each event, got 0."],
+  ])("says what is wrong with a simulation: %j %j", async (ecid, more, message) => {
+    const crm = { namespace: "CRMID", type: "CROSS_DEVICE", unique: true, priority: 1 };
+    const answer = await harness.graphql(
+      `query($n:[SimulatedNamespaceInput!]!,$cap:Int,$times:[DateTime!]){simulateIdentityGraph(namespaces:$n,cap:$cap,times:$times,events:"ECID: 1"){at}}`,
+      { n: [crm, { namespace: "ECID", priority: 2, ...ecid }], ...more },
+    );
+    expect(codeOf(answer)).toBe("BAD_USER_INPUT");
+    expect(answer.errors?.[0]?.message).toContain(message);
   });
 
   it("keeps the values of the block list out, and says so", async () => {

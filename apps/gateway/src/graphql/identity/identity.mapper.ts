@@ -105,7 +105,7 @@ export function explainRemoval(reason: RemovalReason): string {
     case "newValues":
       return `It would have given a person more new values of ${reason.namespace} than are allowed at a time.`;
     case "apart":
-      return "Its ends were unlinked by hand.";
+      return "It would have brought two identities together that were unlinked by hand.";
     case "cap":
       return "The graph was full, and one of its ends left it.";
   }

@@ -4,7 +4,8 @@ import {
   simulateGraph,
   type SimulatedNamespace,
 } from "@tessera/identity-graph";
-import { formatInstant } from "@tessera/xdm";
+import { describe, formatInstant } from "@tessera/xdm";
+import type { GraphQLError } from "graphql";
 import { Args, ArgsType, Ctx, Field, Float, InputType, Int, ObjectType, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
@@ -129,17 +130,33 @@ export class SimulationResolver {
   ): SimulationType {
     demand(context, "view-identity-namespaces");
     if (text.length > EVENTS_MAX)
-      throw failure("TOO_MUCH", `events: expected at most ${EVENTS_MAX} characters.`);
+      throw failure(
+        "TOO_MUCH",
+        `events: expected at most ${EVENTS_MAX} characters, got ${text.length}. Try fewer.`,
+      );
     const parsed = valueOf(parseSimulation(text));
     const settings = namespaces.map(settingOf);
+    const twice = settings.find(
+      ({ namespace }, index) => settings.findIndex((other) => other.namespace === namespace) < index,
+    );
+    if (twice !== undefined)
+      throw wrong("namespaces", {
+        expected: "each namespace once",
+        came: `${twice.namespace} twice`,
+        todo: "Leave one out.",
+      });
     if (times && times.length !== parsed.length)
-      throw failure("BAD_USER_INPUT", `times: expected ${parsed.length}, one for each event.`);
+      throw wrong("times", {
+        expected: `${parsed.length}, one for each event`,
+        came: `${times.length}`,
+        todo: "Send as many as there are events, or none.",
+      });
     const events = parsed.map((event, index) => {
       const at = times?.[index];
       return at === undefined ? event : { ...event, t: at.getTime() };
     });
     if (typeof cap === "number" && cap < CAP_LEAST)
-      throw failure("BAD_USER_INPUT", `cap: expected ${CAP_LEAST} or more.`);
+      throw wrong("cap", { expected: `${CAP_LEAST} or more`, came: `${cap}`, todo: "Leave it out for 50." });
     const result = simulateGraph({ settings, events, ...(typeof cap === "number" && { cap }) });
     return {
       graphs: result.graphs,
@@ -156,21 +173,26 @@ export class SimulationResolver {
   }
 }
 
+/** What is wrong with an argument: settings and numbers, never values of identities. */
+function wrong(
+  what: string,
+  { expected, came, todo }: { readonly expected: string; readonly came: string; readonly todo: string },
+): GraphQLError {
+  return failure("BAD_USER_INPUT", `${what}: expected ${expected}, got ${came}. ${todo}`);
+}
+
 function settingOf(input: SimulatedNamespaceInput): SimulatedNamespace {
   const { namespace, type, unique, priority, maxValues, newValues } = input;
   const known = parseIdentityType(type);
-  if (known === undefined) {
-    throw failure(
-      "BAD_USER_INPUT",
-      "type: expected an identity type such as CROSS_DEVICE, COOKIE or DEVICE.",
-    );
-  }
-  const wanted = [maxValues, newValues?.count].every((count) => (count ?? 1) >= 1);
-  if (!wanted || (newValues && !(newValues.withinDays > 0)))
-    throw failure(
-      "BAD_USER_INPUT",
-      `${namespace}: expected maxValues and newValues.count of 1 or more, and newValues.withinDays above 0.`,
-    );
+  const refuse = (field: string, expected: string, came: string): GraphQLError =>
+    wrong(`namespaces, ${namespace}, ${field}`, { expected, came, todo: "Correct it and try again." });
+  if (known === undefined)
+    throw refuse("type", "an identity type such as CROSS_DEVICE, COOKIE or DEVICE", describe(type));
+  if (priority < 1) throw refuse("priority", "1 or more", `${priority}`);
+  if (typeof maxValues === "number" && maxValues < 1) throw refuse("maxValues", "1 or more", `${maxValues}`);
+  if (newValues && newValues.count < 1) throw refuse("newValues.count", "1 or more", `${newValues.count}`);
+  if (newValues && !(newValues.withinDays > 0))
+    throw refuse("newValues.withinDays", "a number above 0", `${newValues.withinDays}`);
   return {
     namespace,
     type: known,
@@ -178,7 +200,10 @@ function settingOf(input: SimulatedNamespaceInput): SimulatedNamespace {
     priority,
     ...(typeof maxValues === "number" && { maxValues }),
     ...(newValues && {
-      newValues: { count: newValues.count, withinMs: Math.ceil(newValues.withinDays * DAY_MS) },
+      newValues: {
+        count: newValues.count,
+        withinMs: Math.max(1, Math.round(newValues.withinDays * DAY_MS)),
+      },
     }),
   };
 }
