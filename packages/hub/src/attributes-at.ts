@@ -87,7 +87,8 @@ function compareFragments(a: Fragment, b: Fragment): number {
 
 /** The merged attributes at a moment: of the records that had arrived by then. */
 export function attributesAt(known: Known, policy: MergePolicy): (ms: number) => JsonObject {
-  const latest = latestOf(known.fragments);
+  // A deletion leaves no fragment behind that could tell when it was.
+  const latest = known.records.reduce((last, { at }) => Math.max(last, at), latestOf(known.fragments));
   let present: JsonObject | undefined;
   return (ms) => {
     if (ms >= latest) return (present ??= presentOf(known.fragments, policy));

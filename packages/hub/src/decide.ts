@@ -22,7 +22,7 @@ import { type EventStates, eventStatesOf } from "./event-state.ts";
 import type { Configuration } from "./configuration.ts";
 import { attributesAt, computedOf, type Known } from "./attributes-at.ts";
 import { type Followed as FollowedPerson, type Following, followMemberships } from "./follow-memberships.ts";
-import type { EventItem, RecordItem } from "./ingest-batch.ts";
+import { type EventItem, type RecordItem, regionOf } from "./ingest-batch.ts";
 import { memberCounter, MemberTally } from "./member-tally.ts";
 import { keepNotes, notesOn, type PersonNotes } from "./person-notes.ts";
 import { retireMemberships } from "./retire-memberships.ts";
@@ -139,7 +139,7 @@ function decidePerson(resolution: Resolution, ruling: Ruling, states: EventState
   const { fragments, eventState, nextChangeAt } = following;
   const before =
     continues?.personId === personId ? continues : sources.find((source) => source.personId === personId);
-  const regions = regionsOf(sources, events);
+  const regions = regionsOf(past ?? sources, newEvents);
   const after: { -readonly [Part in keyof PersonState]: PersonState[Part] } = {
     personId,
     version: (before?.version ?? 0) + 1,
@@ -335,21 +335,28 @@ function changed(personId: string, held: MembershipState): Omit<MembershipChange
   return { personId, namespace, audienceId, version, at: formatInstant(at) };
 }
 
+/** Where a person was seen, and when last: by all of their events, or by what was known of it and the new ones. */
 function regionsOf(
-  sources: readonly PersonState[],
-  events: readonly EventItem[],
+  known: readonly (StoredEvent | PersonState)[],
+  fresh: readonly StoredEvent[],
 ): { readonly [region: string]: number } | undefined {
   let regions: Record<string, number> | undefined;
   const saw = (region: string, at: number): void => {
     regions ??= {};
     regions[region] = Math.max(at, regions[region] ?? at);
   };
-  for (const source of sources) {
-    if (source.regions === undefined) continue;
-    for (const [region, at] of Object.entries(source.regions)) saw(region, at);
+  const look = (event: StoredEvent): void => {
+    const region = event.body === undefined ? undefined : regionOf(event.body);
+    if (region !== undefined) saw(region, event.at);
+  };
+  for (const one of known) {
+    if (!("personId" in one)) look(one);
+    else if (one.regions !== undefined)
+      for (const [region, at] of Object.entries(one.regions)) saw(region, at);
   }
-  for (const { region, at } of events) if (region !== undefined) saw(region, at);
-  return regions;
+  fresh.forEach(look);
+  // In one order, however they came in.
+  return regions && Object.fromEntries(Object.entries(regions).sort(([a], [b]) => compareKeys(a, b)));
 }
 
 function storedEvent(item: EventItem, now: number): StoredEvent & DigestedEvent {

@@ -36,8 +36,6 @@ export interface EventItem {
   readonly keys: readonly IdentityKey[];
   readonly owner: IdentityKey;
   readonly body: ExperienceEvent;
-  /** The edge region the event came through. */
-  readonly region?: string;
 }
 
 /** A record that passed the door. */
@@ -185,21 +183,16 @@ function parseEventItem(
     id = occurrence === 0 ? first : contentId(dataset.id, event.value, occurrence);
   }
   const body = (event.value._id === id ? event.value : { ...event.value, _id: id }) as ExperienceEvent;
-  const context = body["_tessera"];
-  const region = isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
   const { identities: own, keys, owner } = named(identities.items, primary);
-  const item: EventItem = {
-    kind: "event",
-    index,
-    id,
-    datasetId: dataset.id,
-    at,
-    identities: own,
-    keys,
-    owner,
-    body,
+  return {
+    item: { kind: "event", index, id, datasetId: dataset.id, at, identities: own, keys, owner, body },
   };
-  return { item: region === undefined ? item : { ...item, region } };
+}
+
+/** The edge region that an event came through. */
+export function regionOf(body: JsonObject): string | undefined {
+  const context = body["_tessera"];
+  return isObject(context) && typeof context["region"] === "string" ? context["region"] : undefined;
 }
 
 function parseRecordItem(

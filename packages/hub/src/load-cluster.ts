@@ -1,9 +1,9 @@
 import type { Graph, LinkObservation } from "@tessera/identity-graph";
 import type { HubStore, PersonState, StoredEvent, StoredRecord } from "@tessera/profile-store";
-import { type IdentityKey, identityOfKey } from "@tessera/xdm";
+import { compareKeys, type IdentityKey, identityOfKey } from "@tessera/xdm";
 import { widenCluster } from "./link-batch.ts";
 
-/** A cluster: all identities that history ever brought near each other, with the truth about them. */
+/** A cluster: all identities that history ever brought near each other, with the truth about them; events in (time, id) order. */
 export interface Cluster {
   readonly keys: ReadonlySet<IdentityKey>;
   readonly persons: ReadonlyMap<string, PersonState>;
@@ -50,6 +50,8 @@ export async function loadCluster({ store, keys, graphs }: ClusterSeed): Promise
     }
     wide = next;
   }
+  // Each step read its events in order; memberships are followed from the first event of all to the last.
+  events.sort((a, b) => a.at - b.at || compareKeys(a.id, b.id));
   return { keys: wide, persons, events, records, observations };
 }
 
