@@ -1,6 +1,6 @@
 import { compareKeys, type IdentityKey } from "@tessera/xdm";
 import type { CompiledRules } from "./compiled-rules.ts";
-import { comparePairs, type Graph, type GraphLink, type Pair, type RemovedLink } from "./graph.ts";
+import { comparePairs, type Graph, type Pair, positionOf, type RemovedLink } from "./graph.ts";
 import { componentsOf, type LinkSet } from "./link-set.ts";
 import { compareSteps, type Step } from "./moment.ts";
 
@@ -16,13 +16,13 @@ export function assemble(
   const { of, count } = componentsOf(set.identities, set.links);
   const graphs: Graph[] = [];
   for (let component = 0; component < count; component++) {
+    const holds = (key: IdentityKey): boolean => of[positionOf(set.identities, key)] === component;
+    const touches = ({ a, b }: Pair): boolean => holds(a) || holds(b);
     const identities =
       count === 1 ? set.identities : set.identities.filter((_, index) => of[index] === component);
-    const inside = new Set<IdentityKey>(identities.map(({ key }) => key));
-    const touches = ({ a, b }: Pair): boolean => inside.has(a) || inside.has(b);
-    const links = count === 1 ? set.links : set.links.filter((link: GraphLink) => inside.has(link.a));
-    const removed = newest(set.removed.filter(touches), rules.removedKept);
-    const apart = set.apart.filter(touches);
+    const links = count === 1 ? set.links : set.links.filter(({ a }) => holds(a));
+    const removed = newest(set.removed.length === 0 ? [] : set.removed.filter(touches), rules.removedKept);
+    const apart = set.apart.length === 0 ? [] : set.apart.filter(touches);
     graphs.push({
       identities,
       links,

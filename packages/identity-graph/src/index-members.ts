@@ -5,6 +5,7 @@ import { IdentityTable } from "./identity-table.ts";
 import { LinkTable } from "./link-table.ts";
 import { compareSteps, type Moment, type Step } from "./moment.ts";
 import { Records } from "./records.ts";
+import { sortFew } from "./sort-few.ts";
 
 /** Fields of an identity: its component, the next member of it, its first link, and the tally of the component it names. */
 const COMPONENT = 0;
@@ -103,7 +104,8 @@ export class Members {
 
   /** Whether a step is earlier than the first sight of an identity. */
   isBefore(step: Step, number: number): boolean {
-    return step.t < this.records.double(number, FIRST);
+    const { records } = this;
+    return step.t < (records.doublesOf(number)[(records.offset(number) >> 1) + FIRST] ?? 0);
   }
 
   firstSeen(number: number): number {
@@ -219,9 +221,12 @@ export class Members {
       const [firstSeen, lastSeen] = [records.double(member, FIRST), records.double(member, LAST)];
       return { namespace: table.namespace(member), id: table.id(member), key, firstSeen, lastSeen };
     });
-    identities.sort((x, y) => compareKeys(x.key, y.key));
+    sortFew(identities, (x, y) => compareKeys(x.key, y.key));
     const found = members.flatMap((member) => links.linksFrom(member));
-    const list = found.map((number) => links.link(number, this.keyOf)).sort(comparePairs);
+    const list = sortFew(
+      found.map((number) => links.link(number, this.keyOf)),
+      comparePairs,
+    );
     const removal = this.removals.get(component);
     let latest: Step | null = removal?.latest ?? null;
     if (!removal) {

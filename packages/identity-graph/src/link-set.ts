@@ -92,7 +92,7 @@ export function componentsOf(
   identities: readonly GraphIdentity[],
   links: readonly GraphLink[],
 ): { readonly of: Int32Array; readonly count: number } {
-  const parent = Int32Array.from(identities, (_, index) => index);
+  const parent = singletons(identities.length);
   for (const { a, b } of links) {
     const x = rootOf(parent, positionOf(identities, a));
     const y = rootOf(parent, positionOf(identities, b));
@@ -105,6 +105,13 @@ export function componentsOf(
     of[i] = root === i ? count++ : (of[root] ?? 0);
   }
   return { of, count };
+}
+
+/** A union-find forest of `count` nodes, each alone. */
+export function singletons(count: number): Int32Array {
+  const parent = new Int32Array(count);
+  for (let node = 0; node < count; node++) parent[node] = node;
+  return parent;
 }
 
 /** The representative of `node` in a union-find forest, halving the path on the way. */

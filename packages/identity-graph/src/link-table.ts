@@ -60,9 +60,11 @@ export class LinkTable {
     const at = records.offset(link);
     chunk[at + COUNT] = (chunk[at + COUNT] ?? 0) + 1;
     const { t } = moment;
-    const lastT = records.double(link, TIMES + 1);
+    const times = records.doublesOf(link);
+    const from = (at >> 1) + TIMES;
+    const lastT = times[from + 1] ?? 0;
     if (t > lastT || (t === lastT && moment.key > keys.at(link * 2 + 1))) this.stamp(link, 1, moment);
-    const firstT = records.double(link, TIMES);
+    const firstT = times[from] ?? 0;
     if (t < firstT || (t === firstT && moment.key < keys.at(link * 2))) this.stamp(link, 0, moment);
   }
 

@@ -19,6 +19,7 @@ import type { LinkingRules } from "./linking-rules.ts";
 import { compareSteps, type Moment, type Step } from "./moment.ts";
 import { rebuild } from "./rebuild.ts";
 import { confirmed, isClean, refresh, seen } from "./refresh.ts";
+import { sortFew } from "./sort-few.ts";
 
 /** One record that showed identities together (or one alone): when, by which event of which dataset. */
 export interface LinkObservation extends Moment {
@@ -112,7 +113,7 @@ function buildingKeys(identities: readonly Identity[], rules: CompiledRules): re
     const key = identityKey(identity);
     if (!keys.includes(key)) keys.push(key);
   }
-  return keys.sort(compareKeys);
+  return sortFew(keys, compareKeys);
 }
 
 /** One identity seen alone: its times move; a new one gets a graph of its own. */
@@ -212,7 +213,7 @@ function decide(
     ? applyCap({ identities: union.identities, links: rebuilt.kept }, { step, observed, rules })
     : { identities: union.identities, kept: rebuilt.kept, dropped: [], left: [] };
   const dropped = [...rebuilt.dropped, ...capped.dropped];
-  const removed = [...union.removed, ...dropped].sort(comparePairs);
+  const removed = sortFew([...union.removed, ...dropped], comparePairs);
   const set = { identities: capped.identities, links: capped.kept, removed, apart: union.apart };
   return { set, dropped, left: capped.left };
 }
@@ -228,7 +229,7 @@ function uniteGraphs(
   const identities = uniteIdentities(joined, keys, t);
   const allRemoved = mergeRemoved(joined.map((graph) => graph.removed));
   const links = joined.length === 1 ? [...(joined[0]?.links ?? [])] : joined.flatMap((graph) => graph.links);
-  if (joined.length > 1) links.sort(comparePairs);
+  if (joined.length > 1) sortFew(links, comparePairs);
   const known = links.length;
   const restored = new Set<RemovedLink>();
   for (let i = 0; i < keys.length; i++) {
@@ -244,7 +245,7 @@ function uniteGraphs(
       }
     }
   }
-  if (links.length > known) links.sort(comparePairs);
+  if (links.length > known) sortFew(links, comparePairs);
   const removed = restored.size === 0 ? allRemoved : allRemoved.filter((item) => !restored.has(item));
   const apart = lift(mergeApart(joined.map((graph) => graph.apart)), keys, stepOf(observation));
   return { identities, links, removed, apart };
@@ -264,7 +265,7 @@ function uniteIdentities(
 ): readonly GraphIdentity[] {
   const identities =
     joined.length === 1 ? [...(joined[0]?.identities ?? [])] : joined.flatMap((graph) => graph.identities);
-  if (joined.length > 1) identities.sort((x, y) => compareKeys(x.key, y.key));
+  if (joined.length > 1) sortFew(identities, byKey);
   const fresh: GraphIdentity[] = [];
   for (const key of keys) {
     const at = positionOf(identities, key);
@@ -272,10 +273,10 @@ function uniteIdentities(
     if (identity) identities[at] = seen(identity, t);
     else fresh.push(newIdentity(key, t));
   }
-  return fresh.length === 0
-    ? identities
-    : [...identities, ...fresh].sort((x, y) => compareKeys(x.key, y.key));
+  return fresh.length === 0 ? identities : sortFew([...identities, ...fresh], byKey);
 }
+
+const byKey = (x: GraphIdentity, y: GraphIdentity): number => compareKeys(x.key, y.key);
 
 /** A restraint that holds "until observed" ends when a record after it shows both identities together. */
 function lift(apart: readonly KeptApart[], keys: readonly IdentityKey[], step: Step): readonly KeptApart[] {

@@ -10,8 +10,9 @@ import {
   type RemovalReason,
   type RemovedLink,
 } from "./graph.ts";
-import { type LinkSet, rootOf, tooManyNew } from "./link-set.ts";
+import { type LinkSet, rootOf, singletons, tooManyNew } from "./link-set.ts";
 import { compareSteps, type Step } from "./moment.ts";
+import { sortFew } from "./sort-few.ts";
 
 /** The links in force after a rebuild, and those that had to go. */
 export interface Rebuilt {
@@ -41,7 +42,7 @@ export function rebuild(set: LinkSet, step: Step, rules: CompiledRules): Rebuilt
       if (x !== y) unite(forest, x, y);
     }
   }
-  kept.sort(comparePairs);
+  sortFew(kept, comparePairs);
   return { kept, dropped };
 }
 
@@ -61,7 +62,8 @@ function inReplayOrder(set: LinkSet, step: Step, rules: CompiledRules): readonly
     const latest = compareSteps(link.last, step) === 0;
     return { link, a, b, latest, sum: (priority[a] ?? 0) + (priority[b] ?? 0) };
   });
-  return ordered.sort(
+  return sortFew(
+    ordered,
     (x, y) =>
       Number(y.latest) - Number(x.latest) ||
       x.sum - y.sum ||
@@ -96,7 +98,7 @@ function forestOf({ identities, apart }: LinkSet, rules: CompiledRules): Forest 
     const [x, y] = [positionOf(identities, a), positionOf(identities, b)];
     if (!lifted && x >= 0 && y >= 0) pairs.push([x, y]);
   }
-  return { identities, rules, parent: Int32Array.from(identities, (_, i) => i), counts, apart: pairs };
+  return { identities, rules, parent: singletons(identities.length), counts, apart: pairs };
 }
 
 function widthOf({ limited, windowed }: CompiledRules): number {
@@ -162,8 +164,16 @@ function limitConflict(
     readonly y: number;
   },
 ): Conflict {
-  const values: [number, number] = [valuesOf(forest, x, of)[0] ?? 0, valuesOf(forest, y, of)[0] ?? 0];
+  const values: [number, number] = [firstOf(forest, x, of), firstOf(forest, y, of)];
   return { rule, namespace: of.namespace, values };
+}
+
+/** The first identity of a namespace within the component `root`, which has one. */
+function firstOf({ identities, parent }: Forest, root: number, { namespace }: CompiledRule): number {
+  for (let index = 0; index < identities.length; index++) {
+    if (identities[index]?.namespace === namespace && rootOf(parent, index) === root) return index;
+  }
+  return 0;
 }
 
 /** The identities of a namespace within the component `root`. */

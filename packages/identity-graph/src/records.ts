@@ -6,6 +6,13 @@ const MASK = CHUNK - 1;
 const START = 64;
 
 /**
+ * Engines take other buffers for a sign that much has become garbage, and mark all that a program holds once they have
+ * grown by some tens of megabytes; shared ones they do not count. Not every browser has them.
+ */
+const Memory: SharedArrayBufferConstructor | ArrayBufferConstructor =
+  typeof SharedArrayBuffer === "undefined" ? ArrayBuffer : SharedArrayBuffer;
+
+/**
  * Records of a fixed number of fields in chunks of memory: whatever belongs to one record lies side by side, and growing
  * copies next to nothing. A field of 4 bytes is a whole number; fields of 8 bytes, counted in pairs, are any number.
  */
@@ -26,7 +33,7 @@ export class Records {
   reserve(record: number): void {
     while (record >= this.room) {
       const count = this.room < CHUNK ? Math.max(START, this.room * 2) : CHUNK;
-      const ints = new Int32Array(count * this.fields);
+      const ints = new Int32Array(new Memory(count * this.fields * Int32Array.BYTES_PER_ELEMENT));
       if (this.room < CHUNK) {
         const first = this.ints.pop();
         this.doubles.pop();
@@ -74,14 +81,18 @@ export class Records {
 const NONE = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
 
-const TEXTS_SHIFT = 12;
+/** So large that a chunk is not copied by collections of young memory. */
+const TEXTS_SHIFT = 15;
 const TEXTS = 1 << TEXTS_SHIFT;
 
-const NO_TEXTS: readonly string[] = Array.from({ length: TEXTS }, () => "");
+const empty = (count: number): string[] => Array.from({ length: count }, () => "");
+/** A chunk of nothing, to copy: several times as fast as making one. */
+let noTexts: readonly string[] | undefined;
 
-/** Texts by number, in chunks, so that growing copies nothing. */
+/** Texts by number, in chunks, so that growing copies next to nothing. */
 export class Texts {
   private readonly chunks: string[][] = [];
+  private room = 0;
 
   at(index: number): string {
     return this.chunks[index >> TEXTS_SHIFT]?.[index & (TEXTS - 1)] ?? "";
@@ -93,8 +104,21 @@ export class Texts {
   }
 
   set(index: number, text: string): void {
-    while (index >= this.chunks.length << TEXTS_SHIFT) this.chunks.push(NO_TEXTS.slice());
+    while (index >= this.room) this.grow();
     const chunk = this.chunks[index >> TEXTS_SHIFT];
     if (chunk) chunk[index & (TEXTS - 1)] = text;
+  }
+
+  private grow(): void {
+    if (this.room >= TEXTS) {
+      noTexts ??= empty(TEXTS);
+      this.chunks.push(noTexts.slice());
+      this.room += TEXTS;
+      return;
+    }
+    const [first = []] = this.chunks;
+    const more = Math.max(START, this.room);
+    this.chunks[0] = first.concat(empty(more));
+    this.room += more;
   }
 }

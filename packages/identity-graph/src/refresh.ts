@@ -1,6 +1,7 @@
 import { compareKeys, type Identity, type IdentityKey, identityKey } from "@tessera/xdm";
 import { type Graph, type GraphIdentity, type GraphLink, linkPosition, positionOf } from "./graph.ts";
 import { compareSteps, type Moment } from "./moment.ts";
+import { sortFew } from "./sort-few.ts";
 
 /**
  * The short way for the most frequent step: everything observed is already linked in this graph, so only times and counts
@@ -48,7 +49,7 @@ function distinctKeys(identities: readonly Identity[]): readonly IdentityKey[] {
     const key = identityKey(identity);
     if (!keys.includes(key)) keys.push(key);
   }
-  return keys.sort(compareKeys);
+  return sortFew(keys, compareKeys);
 }
 
 /**
