@@ -77,7 +77,7 @@ describe("graphs around a batch", () => {
         );
         const plain = linkPlainly(known, batch);
 
-        const { graphs, late } = linkObservations({ persons, personOf }, batch, rules);
+        const { graphs, late } = linkObservations({ persons, personOf }, batch, { rules, decisions: [] });
 
         expect(late.map(({ key }) => key)).toEqual(plain.late.map(({ key }) => key));
         for (const key of asked) expect(graphs.get(key)).toEqual(plain.graphOf.get(key));

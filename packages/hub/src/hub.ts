@@ -140,8 +140,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const { clock, newId, onMemberships, organisation = "tessera@TesseraOrg", sandbox = "prod" } = options;
   const store = observeCommits(options.store, options.onPersonsCommitted);
   let configuration = await readConfiguration(store);
+  let [asked, taken] = [0, 0];
   const reload = async (): Promise<void> => {
-    configuration = await readConfiguration(store);
+    const reading = (asked += 1);
+    const read = await readConfiguration(store);
+    // One that was asked for later knows more, and may be read sooner.
+    if (reading > taken) [taken, configuration] = [reading, read];
   };
   let suppressions = await readSuppressions(store, options.suppressionSalt);
   const reloadSuppressions = async (): Promise<void> => {
@@ -206,7 +210,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const { reload: reloadDestinations, activate: _activate, ...destinations } = activations;
   return {
     ...destinations,
-    ...createIdentityRules({ store, clock, newId, begin, reload, told }),
+    ...createIdentityRules({ store, clock, newId, begin, reload, told, queue }),
     ...createIdentityNamespaces({ store, configuration: () => configuration, reload }),
     ...createRulesRehearsals({ begin }),
     ...createMembershipExplanations({ store, begin }),

@@ -10,6 +10,7 @@ import type { HubStore } from "@tessera/profile-store";
 import { err, isObject, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
+import { limitIssues } from "./limit-issues.ts";
 
 /** The kind of the document that holds a sandbox's own namespaces and its block list. */
 export const IDENTITY_NAMESPACES = "identityNamespaces";
@@ -58,14 +59,17 @@ export function createIdentityNamespaces(options: {
   };
 }
 
-/** Linking rules as they could be put in force: a namespace that is registered keeps its type. */
+/** Linking rules as they could be put in force: a namespace that is registered keeps its type, and the cap its limit. */
 export function checkRules(
   input: unknown,
-  { registered }: Pick<Configuration, "registered">,
+  { registered, limits }: Pick<Configuration, "registered" | "limits">,
 ): Result<LinkingRules, readonly Issue[]> {
   const rules = parseLinkingRules(input);
   if (!rules.ok) return rules;
-  const issues = disagreements(rules.value, registered);
+  const issues = [
+    ...disagreements(rules.value, registered),
+    ...limitIssues(limits, [["identity.graph-identities", rules.value.cap, ["cap"]]]),
+  ];
   return issues.length > 0 ? err(issues) : rules;
 }
 

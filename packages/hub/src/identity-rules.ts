@@ -8,6 +8,7 @@ import {
 } from "@tessera/identity-graph";
 import { type HubStore } from "@tessera/profile-store";
 import {
+  describe,
   err,
   type Identity,
   identityKey,
@@ -22,7 +23,7 @@ import {
 import { saveDocument } from "./destination-lifecycle.ts";
 import { checkRules } from "./identity-namespaces.ts";
 import type { Ingestion } from "./ingest.ts";
-import { limitIssues } from "./limit-issues.ts";
+import type { IngestQueue } from "./ingest-queue.ts";
 import { clustersOf, rederiveClusters } from "./rederive.ts";
 
 /** What became of a decision about who is who. */
@@ -40,13 +41,13 @@ export interface IdentityRules {
     input: unknown,
     progress?: (done: number, total: number) => void,
   ) => Promise<Result<LinkingRules, readonly Issue[]>>;
-  /** Two identities are two persons: both get back what is theirs. */
+  /** Two identities are two persons: both get back what is theirs. Holds for those that were never seen yet, too. */
   readonly unlinkIdentities: (a: Identity, b: Identity, relink?: "never" | "observed") => Promise<Decided>;
-  /** Takes an unlink back: what records say of the two counts again, as if they had never been unlinked. */
+  /** Takes an unlink back: what records say of the two counts again, as if they had never been unlinked. Refused without one. */
   readonly relinkIdentities: (a: Identity, b: Identity) => Promise<Decided>;
-  /** A bad value: it links nothing any more, anywhere. */
+  /** A bad value: it links nothing any more, anywhere; nor from its first record on, when it was never seen yet. */
   readonly blockIdentity: (identity: Identity) => Promise<Decided>;
-  /** Takes a block back. */
+  /** Takes a block back. Refused without one. */
   readonly unblockIdentity: (identity: Identity) => Promise<Decided>;
   /** All decisions that were ever taken, oldest first; of those about the same identities the newest counts. */
   readonly identityDecisions: () => readonly GraphDecision[];
@@ -61,6 +62,8 @@ export interface IdentityRulesOptions {
   readonly begin: () => Ingestion;
   readonly reload: () => Promise<void>;
   readonly told: (changes: readonly MembershipChange[]) => void;
+  /** What comes in meanwhile. */
+  readonly queue: Pick<IngestQueue, "caughtUp" | "depth" | "settled">;
 }
 
 const CONFLICT = (what: string): readonly Issue[] => [
@@ -75,9 +78,35 @@ const SAME: Issue = {
   message: "b: expected an identity other than a, got the same one. Nothing was changed.",
 };
 
+const NOTHING = { documents: [] };
+
+const UNDECIDED = (path: string, what: string): Issue => ({
+  code: "notFound",
+  path: [path],
+  expected: `what is ${what}`,
+  came: "what is not",
+  message: `${path}: expected what is ${what}, got what is not. Nothing was changed; identityDecisions lists what was decided.`,
+});
+
+/** The longest value that was ever allowed, unless a sandbox allows longer ones. */
+const LONGEST = 1024;
+
+/** What no record can have had as an identity. */
+function shapeIssue(
+  { namespace, id }: Identity,
+  { path, longest }: { readonly path: string; readonly longest: number },
+): Issue | undefined {
+  const isNamespace = namespace !== "" && !namespace.includes(":");
+  if (isNamespace && id.trim() !== "" && id.length <= longest) return undefined;
+  const expected = `a namespace code without a colon, and a value of 1 to ${longest} characters`;
+  const came = isNamespace ? `the value ${describe(id)}` : `the namespace ${describe(namespace)}`;
+  const message = `${path}: expected ${expected}, got ${came}. Nothing was changed.`;
+  return { code: "identity.shape", path: [path], expected, came, message };
+}
+
 /** The identity side of a hub. */
 export function createIdentityRules(options: IdentityRulesOptions): IdentityRules {
-  const { store, clock, newId, begin, reload, told } = options;
+  const { store, clock, newId, begin, reload, told, queue } = options;
   const normal = (identity: Identity): Identity => normalIdentity(identity, begin().configuration.registry);
   /** Now, but after every earlier decision: the newest one counts, within one millisecond as well. */
   const next = (): number =>
@@ -92,71 +121,99 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     return (await clustersOf(store)).find((keys) => keys.includes(key)) ?? [key];
   };
 
-  const decided = async (
+  let last: Promise<unknown> = Promise.resolve();
+  /** One decision after the other: each is made knowing those before, of other processes as well. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(reload).then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+  const decide = async (
     decision: GraphDecision,
     around: readonly IdentityKey[] = keysOf(decision),
   ): Promise<Decided> => {
     const json = parseJson(decision);
     if ("badPath" in json) throw new Error("A decision is JSON data.");
-    const document = {
-      kind: "graphDecision",
-      id: newId(),
-      expectedVersion: 0,
-      body: json.value as JsonObject,
-    };
-    const ingestion = begin();
-    const { configuration } = ingestion;
-    const ruled = {
-      ...ingestion,
-      configuration: { ...configuration, decisions: [...configuration.decisions, decision] },
-    };
-    const changes = await rederiveClusters(around, ruled, { documents: [document] });
+    const body = json.value as JsonObject;
+    const document = { kind: "graphDecision", id: newId(), expectedVersion: 0, body };
+    const settled = queue.settled();
+    const changes = await rederiveClusters(around, () => decidedToo(begin(), decision), {
+      documents: [document],
+    });
     if (changes === "conflict") return err(CONFLICT("decided"));
     await reload();
     told(changes);
+    // What came in meanwhile may have been linked without it.
+    if (queue.depth() > 0 || queue.settled() !== settled) {
+      await queue.caughtUp();
+      const late = await rederiveClusters(around, begin, NOTHING);
+      if (late !== "conflict") told(late);
+    }
     return ok(decision);
   };
-  const pair = (one: Identity, other: Identity): Result<readonly [Identity, Identity], readonly Issue[]> => {
-    const [a, b] = [normal(one), normal(other)];
-    return identityKey(a) === identityKey(b) ? err([SAME]) : ok([a, b]);
+  const named = (identity: Identity, path: string): Result<Identity, readonly Issue[]> => {
+    const longest = Math.max(LONGEST, begin().configuration.limits["identity.value-length"].value);
+    const issue = shapeIssue(identity, { path, longest });
+    return issue === undefined ? ok(normal(identity)) : err([issue]);
   };
+  const pair = (one: Identity, other: Identity): Result<readonly [Identity, Identity], readonly Issue[]> => {
+    const [a, b] = [named(one, "a"), named(other, "b")];
+    if (!a.ok) return b.ok ? a : err([...a.error, ...b.error]);
+    if (!b.ok) return b;
+    return identityKey(a.value) === identityKey(b.value) ? err([SAME]) : ok([a.value, b.value]);
+  };
+  const isInForce = (kind: "unlink" | "block", decision: GraphDecision): boolean =>
+    begin()
+      .configuration.decisions.filter((other) => isAboutSame(other, decision))
+      .toSorted((x, y) => x.t - y.t)
+      .at(-1)?.kind === kind;
 
   return {
     checkLinkingRules: (input) => checkRules(input, begin().configuration),
     setLinkingRules: async (input, progress) => {
       const rules = checkRules(input, begin().configuration);
       if (!rules.ok) return rules;
-      const { limits } = begin().configuration;
-      const refused = limitIssues(limits, [["identity.graph-identities", rules.value.cap, ["cap"]]]);
-      if (refused.length > 0) return err(refused);
       if (!(await saveDocument(store, "linkingRules", "current", { rules: rules.value, since: clock() })))
         return err(CONFLICT("set linking rules"));
       await reload();
+      // What began under the rules of before has to be there, to be derived anew.
+      await queue.caughtUp();
       const clusters = await clustersOf(store);
       for (const [index, keys] of clusters.entries()) {
-        const changes = await rederiveClusters(keys, begin(), { documents: [] });
+        const changes = await rederiveClusters(keys, begin, NOTHING);
         if (changes !== "conflict") told(changes);
         progress?.(index + 1, clusters.length);
       }
       return rules;
     },
-    unlinkIdentities: async (one, other, relink = "never") => {
-      const two = pair(one, other);
-      if (!two.ok) return two;
-      const [a, b] = two.value;
-      return decided({ kind: "unlink", a, b, t: next(), relink });
-    },
-    relinkIdentities: async (one, other) => {
-      const two = pair(one, other);
-      if (!two.ok) return two;
-      const [a, b] = two.value;
-      return decided({ kind: "relink", a, b, t: next() });
-    },
-    blockIdentity: (identity) => decided({ kind: "block", identity: normal(identity), t: next() }),
-    unblockIdentity: async (blocked) => {
-      const identity = normal(blocked);
-      return decided({ kind: "unblock", identity, t: next() }, await everNear(identity));
-    },
+    unlinkIdentities: (one, other, relink = "never") =>
+      inTurn(async () => {
+        const two = pair(one, other);
+        if (!two.ok) return two;
+        const [a, b] = two.value;
+        return decide({ kind: "unlink", a, b, t: next(), relink });
+      }),
+    relinkIdentities: (one, other) =>
+      inTurn(async () => {
+        const two = pair(one, other);
+        if (!two.ok) return two;
+        const [a, b] = two.value;
+        const decision: GraphDecision = { kind: "relink", a, b, t: next() };
+        return isInForce("unlink", decision) ? decide(decision) : err([UNDECIDED("a, b", "unlinked")]);
+      }),
+    blockIdentity: (bad) =>
+      inTurn(async () => {
+        const identity = named(bad, "identity");
+        return identity.ok ? decide({ kind: "block", identity: identity.value, t: next() }) : identity;
+      }),
+    unblockIdentity: (blocked) =>
+      inTurn(async () => {
+        const identity = named(blocked, "identity");
+        if (!identity.ok) return identity;
+        const decision: GraphDecision = { kind: "unblock", identity: identity.value, t: next() };
+        if (!isInForce("block", decision)) return err([UNDECIDED("identity", "blocked")]);
+        return decide(decision, await everNear(identity.value));
+      }),
     identityDecisions: () => begin().configuration.decisions.toSorted((x, y) => x.t - y.t),
     explainLink: async (one, other) => {
       const [a, b] = [normal(one), normal(other)];
@@ -174,4 +231,18 @@ function keysOf(decision: GraphDecision): readonly IdentityKey[] {
   return "identity" in decision
     ? [identityKey(decision.identity)]
     : [identityKey(decision.a), identityKey(decision.b)];
+}
+
+/** The state of things as it will be with one more decision. */
+function decidedToo(ingestion: Ingestion, decision: GraphDecision): Ingestion {
+  const { configuration } = ingestion;
+  return {
+    ...ingestion,
+    configuration: { ...configuration, decisions: [...configuration.decisions, decision] },
+  };
+}
+
+function isAboutSame(one: GraphDecision, other: GraphDecision): boolean {
+  const [a, b] = [keysOf(one).toSorted(), keysOf(other).toSorted()];
+  return a.length === b.length && a.every((key, index) => key === b[index]);
 }

@@ -17,6 +17,8 @@ export interface IngestQueue {
   readonly idle: () => Promise<void>;
   /** Resolves when what waits at this moment is done, whatever comes in after it. */
   readonly caughtUp: () => Promise<void>;
+  /** How many batches were done so far. */
+  readonly settled: () => number;
 }
 
 interface Waiting {
@@ -73,6 +75,7 @@ export function createIngestQueue(
     },
     depth: () => depth,
     idle: async () => running,
+    settled: () => settled,
     caughtUp: async () => {
       if (settled === pushed) return;
       const upTo = pushed;

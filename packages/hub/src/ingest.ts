@@ -77,7 +77,7 @@ async function linkItems(
   { store, configuration, now }: Ingestion,
 ): Promise<{ readonly graphs: GraphsByIdentity; readonly persons: ReadonlyMap<string, PersonState> }> {
   const observations = observationsOf(items, now);
-  const { graphs, late } = linkObservations(neighbourhood, observations, configuration.rules);
+  const { graphs, late } = linkObservations(neighbourhood, observations, configuration);
   if (late.length === 0) return { graphs, persons: neighbourhood.persons };
 
   const linked = graphs.all();

@@ -1,5 +1,6 @@
 import {
   clusterNeighbours,
+  firstGraph,
   type Graph,
   type GraphDecision,
   link,
@@ -42,11 +43,17 @@ function compareObservations(a: LinkObservation, b: LinkObservation): number {
   return a.t - b.t || compareKeys(a.key, b.key);
 }
 
+/** What linking goes by. */
+interface Ruled {
+  readonly rules: LinkingRules;
+  readonly decisions: readonly GraphDecision[];
+}
+
 /** Links the observations of a batch, in their order of time, into the graphs that are known. Pure. */
 export function linkObservations(
   around: Pick<Neighbourhood, "persons" | "personOf">,
   observations: readonly LinkObservation[],
-  rules: LinkingRules,
+  ruled: Ruled,
 ): Linking {
   const graphs = new GraphsAround(around);
   const late: LinkObservation[] = [];
@@ -54,12 +61,17 @@ export function linkObservations(
     let touched = NO_GRAPHS;
     let known: IdentityKey | undefined;
     for (const key of keysOf(observation)) {
-      const graph = graphs.get(key);
-      if (graph === undefined) continue;
+      let graph = graphs.get(key);
+      if (graph === undefined) {
+        // Someone may have decided about it before it was ever seen.
+        graph = firstGraph(key, observation.t, ruled);
+        if (graph === undefined) continue;
+        graphs.put(graph);
+      }
       known = key;
       if (!touched.includes(graph)) touched = [...touched, graph];
     }
-    const linked = link(touched, observation, rules);
+    const linked = link(touched, observation, ruled.rules);
     if (linked.kind === "late") {
       late.push(observation);
       continue;
@@ -79,7 +91,7 @@ const NO_GRAPHS: readonly Graph[] = [];
 export function replayClusters(
   known: ReadonlyMap<IdentityKey, Graph>,
   observations: readonly LinkObservation[],
-  { rules, decisions }: { readonly rules: LinkingRules; readonly decisions: readonly GraphDecision[] },
+  { rules, decisions }: Ruled,
 ): ReadonlyMap<IdentityKey, Graph> {
   const graphOf = new Map(known);
   const rebuilt = replay(observations, rules, decisions);

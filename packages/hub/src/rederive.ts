@@ -11,15 +11,16 @@ import { type Resolution, type Resolutions, resolvePersons } from "./resolve-per
 const ATTEMPTS = 20;
 
 /**
- * Derives the persons around some identities anew from the truth, under the configuration at hand: after a graph
- * decision, or changed linking rules. `beside` is committed with it.
+ * Derives the persons around some identities anew from the truth: after a graph decision, or changed linking rules. `begin` is
+ * asked for the state of things at each attempt, as the configuration may have become another. `beside` is committed with it.
  */
 export async function rederiveClusters(
   keys: readonly IdentityKey[],
-  ingestion: Ingestion,
+  begin: () => Ingestion,
   beside: Pick<HubCommit, "documents">,
 ): Promise<readonly MembershipChange[] | "conflict"> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const ingestion = begin();
     const cluster = await loadCluster({ store: ingestion.store, keys });
     const commit = { ...rederive(cluster, ingestion), ...beside };
     const committed = await ingestion.store.commit(commit);

@@ -1,13 +1,14 @@
 import { defaultLinkingRules } from "@tessera/identity-graph";
-import { createMemoryStore } from "@tessera/profile-store";
+import { createMemoryStore, type HubStore } from "@tessera/profile-store";
 import { describe, expect, it } from "vitest";
 import { createHub, type Hub } from "../src/hub.ts";
 
 const NOW = Date.parse("2026-02-01T12:00:00Z");
-const open = async (): Promise<Hub> => {
+const openOn = async (store: HubStore): Promise<Hub> => {
   let ids = 0;
-  return createHub({ store: createMemoryStore(), clock: () => NOW, newId: () => `id-${(ids += 1)}` });
+  return createHub({ store, clock: () => NOW, newId: () => `id-${(ids += 1)}` });
 };
+const open = (): Promise<Hub> => openOn(createMemoryStore());
 const seen = (minute: number, identities: Readonly<Record<string, string>>): object => ({
   _id: `e${minute}`,
   timestamp: new Date(NOW - 86_400_000 + minute * 60_000).toISOString(),
@@ -48,6 +49,149 @@ describe("decisions about who is who", () => {
     expect((await hub.unlinkIdentities(mail, crm)).ok).toBe(true);
     expect(await hub.explainLink(crm, mail)).toMatchObject({ linked: false });
     expect((await hub.identityGraph(session))?.links).toEqual([]);
+  });
+
+  it("hold from the first record on for identities that were never seen before", async () => {
+    const store = createMemoryStore();
+    const hub = await openOn(store);
+    const session = { namespace: "SESSION", id: "s" };
+    await hub.ingestEvents("web", [seen(1, { CRMID: "jane", SESSION: "t" })]);
+    expect((await hub.blockIdentity({ namespace: "Phone", id: "+49 555" })).ok).toBe(true);
+    expect((await hub.unlinkIdentities(mail, session)).ok).toBe(true);
+    expect((await hub.unlinkIdentities(crm, { namespace: "loyaltyId", id: "L" })).ok).toBe(true);
+    const batch = [
+      seen(2, { Phone: "+49 555" }),
+      seen(3, { Phone: "+49 555", SESSION: "s" }),
+      seen(4, { Phone: "+49 555", Email: "jane@shop.example" }),
+      seen(5, { SESSION: "s", Email: "jane@shop.example" }),
+      seen(6, { SESSION: "t", loyaltyId: "L" }),
+    ];
+    // One by one, and the last one too late for its place in time.
+    for (const event of [batch[0], batch[1], batch[3], batch[4], batch[2]]) {
+      expect((await hub.ingestEvents("web", [event])).accepted).toBe(1);
+    }
+    const persons = async (): Promise<readonly string[]> =>
+      (await store.scan("", 100)).map(({ identities }) => identities.join(" ")).sort();
+    expect(await persons()).toEqual([
+      "CRMID:jane",
+      "Email:jane@shop.example",
+      "Phone:+49 555",
+      "SESSION:s",
+      "SESSION:t loyaltyId:L",
+    ]);
+    expect((await hub.identityGraph({ namespace: "Phone", id: "+49 555" }))?.identities).toMatchObject([
+      { blocked: NOW },
+    ]);
+    expect(await hub.explainLink(crm, { namespace: "SESSION", id: "t" })).toMatchObject({
+      linked: false,
+      dropped: [{ reason: { rule: "apart" } }],
+    });
+    const before = await persons();
+    await hub.rebuild();
+    expect(await persons()).toEqual(before);
+  });
+
+  it("do not undo one another when they are taken at the same time", async () => {
+    const hub = await open();
+    const session = (id: string) => ({ namespace: "SESSION", id });
+    await hub.ingestEvents(
+      "web",
+      ["1", "2", "3", "4"].map((id, index) => seen(index, { CRMID: "jane", SESSION: id })),
+    );
+    const taken = await Promise.all([
+      hub.unlinkIdentities(crm, session("1")),
+      hub.blockIdentity(session("2")),
+      hub.unlinkIdentities(session("3"), crm),
+    ]);
+    expect(taken.map(({ ok }) => ok)).toEqual([true, true, true]);
+    expect((await hub.identityGraph(crm))?.identities.map(({ key }) => key)).toEqual([
+      "CRMID:jane",
+      "SESSION:4",
+    ]);
+    expect(hub.identityDecisions().map(({ t }) => t)).toEqual([NOW, NOW + 1, NOW + 2]);
+  });
+
+  it("and new rules count for what was coming in meanwhile", async () => {
+    const memory = createMemoryStore();
+    let [reached, release] = [(): void => undefined, (): void => undefined];
+    let held: Promise<void> | undefined;
+    const hub = await openOn({
+      ...memory,
+      commit: async (commit) => {
+        if (commit.events.length > 0) {
+          reached();
+          await held;
+        }
+        return memory.commit(commit);
+      },
+    });
+    const meanwhile = async (
+      event: object,
+      change: () => Promise<{ readonly ok: boolean }>,
+    ): Promise<void> => {
+      held = new Promise((resolve) => (release = resolve));
+      const decided = new Promise<void>((resolve) => (reached = resolve));
+      const coming = hub.ingestEvents("web", [event]);
+      await decided;
+      const changing = change();
+      // Time enough to overlook the batch.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      release();
+      expect((await coming).accepted).toBe(1);
+      expect((await changing).ok).toBe(true);
+    };
+    const session = { namespace: "SESSION", id: "s" };
+    const ofSession = async (): Promise<readonly string[] | undefined> =>
+      (await hub.identityGraph(session))?.identities.map(({ key }) => key);
+    await meanwhile(seen(1, { Email: "jane@shop.example", SESSION: "s" }), () => hub.blockIdentity(mail));
+    expect(await ofSession()).toEqual(["SESSION:s"]);
+    await hub.ingestEvents("web", [seen(2, { CRMID: "jane", SESSION: "s" })]);
+    const namespaces = defaultLinkingRules.namespaces.map((rule) => ({ ...rule, unique: false }));
+    await meanwhile(seen(3, { CRMID: "john", SESSION: "s" }), () => hub.setLinkingRules({ namespaces }));
+    expect(await ofSession()).toEqual(["CRMID:jane", "CRMID:john", "SESSION:s"]);
+  });
+
+  it.each([
+    [{ namespace: "", id: "x" }, "the namespace an empty string"],
+    [{ namespace: "a:b", id: "x" }, "the namespace a string of 3 characters"],
+    [{ namespace: "CRMID", id: "" }, "the value an empty string"],
+    [{ namespace: "CRMID", id: "  " }, "the value a string of 2 characters"],
+    [{ namespace: "CRMID", id: "y".repeat(1_025) }, "the value a string of 1025 characters"],
+  ])("are not taken about %j", async (identity, came) => {
+    const hub = await open();
+    const expected = "a namespace code without a colon, and a value of 1 to 1024 characters";
+    const refused = (...paths: readonly string[]) => ({
+      ok: false,
+      error: paths.map((path) => ({
+        code: "identity.shape",
+        path: [path],
+        message: `${path}: expected ${expected}, got ${came}. Nothing was changed.`,
+      })),
+    });
+    expect(await hub.blockIdentity(identity)).toMatchObject(refused("identity"));
+    expect(await hub.unblockIdentity(identity)).toMatchObject(refused("identity"));
+    expect(await hub.unlinkIdentities(crm, identity)).toMatchObject(refused("b"));
+    expect(await hub.unlinkIdentities(identity, identity)).toMatchObject(refused("a", "b"));
+    expect(hub.identityDecisions()).toEqual([]);
+  });
+
+  it("cannot be taken back where there are none", async () => {
+    const hub = await open();
+    const nothing = { ok: false, error: [{ code: "notFound" }] };
+    await hub.unlinkIdentities(crm, { namespace: "SESSION", id: "s" });
+    expect(await hub.relinkIdentities(crm, mail)).toMatchObject(nothing);
+    expect(await hub.unblockIdentity(crm)).toMatchObject(nothing);
+    expect((await hub.relinkIdentities({ namespace: "SESSION", id: "s" }, crm)).ok).toBe(true);
+    expect(await hub.relinkIdentities(crm, { namespace: "SESSION", id: "s" })).toMatchObject(nothing);
+    expect(hub.identityDecisions().map(({ kind }) => kind)).toEqual(["unlink", "relink"]);
+  });
+
+  it("concern what is on the block list in any form of it", async () => {
+    const hub = await open();
+    await hub.ingestEvents("web", [seen(1, { CRMID: "jane", Email: "jane@shop.example" })]);
+    await hub.setIdentityNamespaces({ blocked: [{ namespace: "Email", values: ["jane@shop.example"] }] });
+    expect((await hub.blockIdentity(mail)).ok).toBe(true);
+    expect((await hub.identityGraph(crm))?.size).toBe(1);
   });
 
   it("need two identities to part", async () => {

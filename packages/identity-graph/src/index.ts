@@ -23,6 +23,7 @@ export { graphSize, type GraphSize } from "./graph-size.ts";
 export type { GraphChange } from "./change.ts";
 export { link, type Linked, type LinkObservation } from "./link.ts";
 export { blockIdentity, decisionsOf, type GraphDecision, unlink } from "./decision.ts";
+export { firstGraph } from "./first-graph.ts";
 export { replay } from "./replay.ts";
 export { type BlockedValues, isBlockedValue } from "./block-list.ts";
 export {

@@ -47,6 +47,7 @@ export type Linked =
  * - Every identity of the observation is linked with every other one. Namespaces that build no graph, and blocked
  *   identities, take no part.
  * - If the graph would break a rule it is rebuilt (`rebuild.ts`), then capped (`cap.ts`).
+ * - An identity that no graph holds yet and that a decision concerns is given with its `firstGraph`.
  * - An observation with one identity only records that it was seen.
  * - The same observation as the graphs' latest changes nothing. Older duplicates are the caller's to leave out (same
  *   event `_id`).

@@ -51,6 +51,27 @@ describe("replay", () => {
     );
   });
 
+  it("gives the same when decisions were taken before anybody was seen", () => {
+    let restrained = 0;
+    fc.assert(
+      fc.property(
+        observations(14).chain((history) => fc.shuffledSubarray([...history], { minLength: history.length })),
+        linkingRules,
+        decisions,
+        (arrived, rules, decided) => {
+          const fed = feed(arrived, rules, { past: [], graphs: [], decisions: decided });
+          const whole = replay(arrived, rules, decided);
+          restrained += whole.filter(
+            ({ apart, identities }) => apart.length > 0 || identities[0]?.blocked !== undefined,
+          ).length;
+          expect(JSON.stringify(fed.graphs)).toBe(JSON.stringify(whole));
+        },
+      ),
+      runs,
+    );
+    expect(restrained).toBeGreaterThan(100);
+  });
+
   it("is idempotent: the same observation twice changes nothing", () => {
     fc.assert(
       fc.property(observations(12), linkingRules, decisions, (history, rules, decided) => {

@@ -2,7 +2,9 @@ import { compareKeys, type IdentityKey, identityKey } from "@tessera/xdm";
 import {
   clusterNeighbours,
   decisionsOf,
+  firstGraph,
   type Graph,
+  type GraphDecision,
   link,
   type LinkingRules,
   type LinkObservation,
@@ -15,14 +17,18 @@ export interface Fed {
   readonly late: number;
 }
 
-/** Feeds observations as a store would: look up, link, and replay the cluster when an observation comes too late. */
+/**
+ * Feeds observations as a store would: look up, link, and replay the cluster when an observation comes too late. `decisions`
+ * are those taken before the start; without them the graphs at the start tell.
+ */
 export function feed(
   history: readonly LinkObservation[],
   rules: LinkingRules,
-  start: { readonly past: readonly LinkObservation[]; readonly graphs: readonly Graph[] } = {
-    past: [],
-    graphs: [],
-  },
+  start: {
+    readonly past: readonly LinkObservation[];
+    readonly graphs: readonly Graph[];
+    readonly decisions?: readonly GraphDecision[];
+  } = { past: [], graphs: [] },
 ): Fed {
   const graphs = new Map<IdentityKey, Graph>();
   const store = (list: readonly Graph[]): void => {
@@ -32,6 +38,11 @@ export function feed(
   let late = 0;
   history.forEach((observation, arrived) => {
     const keys = observation.identities.map(identityKey);
+    const { decisions = [] } = start;
+    for (const key of keys) {
+      const first = graphs.has(key) ? undefined : firstGraph(key, observation.t, { rules, decisions });
+      if (first) graphs.set(key, first);
+    }
     const around = new Set(keys.flatMap((key) => graphs.get(key) ?? []));
     const linked = link([...around], observation, rules);
     if (linked.kind === "linked") return store(linked.graphs);
@@ -44,7 +55,7 @@ export function feed(
     const concerned = observed.flatMap(({ identities }) =>
       identities.flatMap((item) => graphs.get(identityKey(item)) ?? []),
     );
-    store(replay(observed, rules, decisionsOf(concerned)));
+    store(replay(observed, rules, start.decisions ?? decisionsOf(concerned)));
   });
   return { graphs: canonical([...new Set(graphs.values())]), late };
 }
