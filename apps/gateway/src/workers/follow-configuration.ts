@@ -18,6 +18,7 @@ const KINDS: readonly string[] = [
   "governance",
   "graphDecision",
   "guardrails",
+  "identityNamespaces",
   "linkingRules",
   "mergePolicy",
   "policy",
