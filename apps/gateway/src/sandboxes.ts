@@ -11,7 +11,7 @@ import { type JobRecords, openJobRecords } from "./job-records.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { createPrivacyJobs, type PrivacyJobs } from "./privacy/privacy-jobs.ts";
-import { finishRebuild } from "./rebuild.ts";
+import { finishDeriving } from "./rebuild.ts";
 import { openSandbox, type Sandbox } from "./sandbox.ts";
 import { createEvaluationRuns, type EvaluationRuns } from "./schedules/evaluation-runs.ts";
 import { startScheduleWorker } from "./schedules/schedule-worker.ts";
@@ -158,7 +158,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
     leaseMs: config.leaseMs,
     onError,
   });
-  if (does("derive")) await finishRebuild(sandbox);
+  if (does("derive")) await finishDeriving(sandbox);
   sandbox.follow((changes) => {
     for (const { to } of changes) metrics.membershipChanges.inc({ sandbox: name, to });
   });

@@ -1,7 +1,9 @@
+import { defaultLinkingRules } from "@tessera/identity-graph";
 import { createClient } from "graphql-ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { type Answer, dataOf, type Harness, startHarness, TOKEN } from "./harness.ts";
+import { writeDocuments } from "../src/documents.ts";
+import { type Answer, dataOf, type Harness, NOW, startHarness, TOKEN } from "./harness.ts";
 
 const RULES = [
   { namespace: "CRMID", type: "CROSS_DEVICE", unique: true, priority: 1 },
@@ -163,7 +165,8 @@ describe("who is who, through the gateway", () => {
     await expect.poll(persons).toBe(1);
   });
 
-  it("stops a rehearsal on demand, and changes nothing", async () => {
+  /** Keeps whoever walks over the stored history waiting. */
+  const holdWalks = (): { readonly reached: Promise<void>; readonly letGo: () => void } => {
     const { store } = harness;
     const owners = store.owners.bind(store);
     let [release, begun] = [(): void => undefined, (): void => undefined];
@@ -174,6 +177,15 @@ describe("who is who, through the gateway", () => {
       await held;
       return owners(...asked);
     };
+    const letGo = (): void => {
+      release();
+      store.owners = owners;
+    };
+    return { reached, letGo };
+  };
+
+  it("stops a rehearsal on demand, and changes nothing", async () => {
+    const { reached, letGo } = holdWalks();
     const start = async (): Promise<string> =>
       (
         await run<{ rehearseLinkingRules: { id: string } }>(
@@ -185,15 +197,81 @@ describe("who is who, through the gateway", () => {
     await reached;
     const before = await run(`{linkingRules totals{persons identities}}`);
     await run(`mutation($id:ID!){cancelJob(id:$id){status}}`, { id });
-    release();
+    letGo();
     const status = async (of: string): Promise<unknown> =>
       (await run<{ job: object }>(`query($id:ID!){job(id:$id){status result}}`, { id: of })).job;
     await expect.poll(() => status(id)).toEqual({ status: "cancelled", result: null });
-    store.owners = owners;
     expect(await run(`{linkingRules totals{persons identities}}`)).toEqual(before);
     const again = await start();
     expect(again).not.toBe(id);
     await expect.poll(() => status(again)).toMatchObject({ status: "done" });
+  });
+
+  it("goes on to the end with new rules, and begins again what an earlier process left", async () => {
+    const persons = async (of: Harness): Promise<number> => (await of.store.totals()).persons;
+    const { reached, letGo } = holdWalks();
+    const { setLinkingRules } = await run<{ setLinkingRules: { id: string } }>(
+      `mutation($r:JSONObject!){setLinkingRules(rules:$r){id}}`,
+      { r: { namespaces: RULES } },
+    );
+    await reached;
+    await run(`mutation($id:ID!){cancelJob(id:$id){status}}`, setLinkingRules);
+    letGo();
+    const status = async (): Promise<unknown> =>
+      (await run<{ job: { status: string } }>(`query($id:ID!){job(id:$id){status}}`, setLinkingRules)).job
+        .status;
+    await expect.poll(status).toBe("done");
+    expect(await persons(harness)).toBe(2);
+    expect(await harness.store.documents("rulesChange")).toEqual([]);
+
+    const { namespaces, ...limits } = defaultLinkingRules;
+    const rules = { ...limits, namespaces: namespaces.map((rule) => ({ ...rule, unique: false })) };
+    await writeDocuments(harness.store, [
+      { kind: "linkingRules", id: "current", body: { rules, since: NOW } },
+      { kind: "rulesChange", id: "current", body: { pending: true } },
+    ]);
+    const next = await startHarness({}, harness.store);
+    expect(await persons(next)).toBe(1);
+    expect(await next.store.documents("rulesChange")).toEqual([]);
+    await next.close();
+  });
+
+  it("decides about who was never seen, and says what cannot be decided", async () => {
+    const [a, b] = [`{namespace:"CRMID",id:"new"}`, `{namespace:"SESSION",id:"new"}`];
+    const refusal = async (what: string): Promise<readonly unknown[]> => {
+      const answer = await harness.graphql(`mutation{${what}}`);
+      return [codeOf(answer), answer.errors?.[0]?.extensions.issues?.map(({ code }) => code)];
+    };
+    await run(`mutation{unlinkIdentities(a:${a},b:${b})}`);
+    await send([event("n1", 5, { CRMID: [{ id: "new" }], SESSION: [{ id: "new" }] })]);
+    expect(
+      await run(`{explainLink(a:${a},b:${b}){linked dropped{reason explanation} apart{isLifted}}}`),
+    ).toEqual({
+      explainLink: {
+        linked: false,
+        dropped: [
+          {
+            reason: "apart",
+            explanation: "It would have brought two identities together that were unlinked by hand.",
+          },
+        ],
+        apart: [{ isLifted: false }],
+      },
+    });
+    expect(await refusal(`unblockIdentity(identity:${a})`)).toEqual(["NOT_FOUND", ["notFound"]]);
+    expect(await refusal(`relinkIdentities(a:${a},b:{namespace:"CRMID",id:"jane"})`)).toEqual([
+      "NOT_FOUND",
+      ["notFound"],
+    ]);
+    expect(await refusal(`blockIdentity(identity:{namespace:"CRMID",id:""})`)).toEqual([
+      "BAD_USER_INPUT",
+      ["identity.shape"],
+    ]);
+    const cap = { namespaces: RULES, cap: 51 };
+    for (const what of ["setLinkingRules", "rehearseLinkingRules"]) {
+      const answer = await harness.graphql(`mutation($r:JSONObject!){${what}(rules:$r){id}}`, { r: cap });
+      expect(codeOf(answer)).toBe("BAD_USER_INPUT");
+    }
   });
 
   it("simulates protections: how many values, and how many new ones within a time", async () => {

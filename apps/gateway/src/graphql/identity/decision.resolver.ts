@@ -1,10 +1,27 @@
-import { identityKey } from "@tessera/xdm";
+import type { Hub } from "@tessera/hub";
+import { describe, identityKey } from "@tessera/xdm";
 import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
 import { IdentityDecisionType } from "./identity-decision.type.ts";
 import { decisionOf } from "./identity.mapper.ts";
 import { IdentityInput } from "./identity.type.ts";
+
+/** The name of the work of deciding, which one process does at a time: each decision is made knowing those before. */
+const DECIDING = "decide";
+
+/** Has something decided, and notes it about the identity as records have it. */
+async function decide(
+  context: GatewayContext,
+  action: string,
+  deciding: (hub: Hub) => ReturnType<Hub["blockIdentity"]>,
+): Promise<true> {
+  const { sandbox, gateway } = context;
+  const decision = valueOf(await sandbox.alone(DECIDING, () => deciding(sandbox.hub)));
+  const person = identityKey("identity" in decision ? decision.identity : decision.a);
+  gateway.audit(context, { action, person });
+  return true;
+}
 
 @Resolver()
 export class DecisionResolver {
@@ -19,7 +36,7 @@ export class DecisionResolver {
 
   @Mutation(() => Boolean, {
     description:
-      "Two identities are two persons from now on: both get back what is theirs. Permission: Manage Identity Namespaces.",
+      "Two identities are two persons, those that no record has shown yet included: both get back what is theirs. Permission: Manage Identity Namespaces.",
   })
   async unlinkIdentities(
     @Arg("a", () => IdentityInput, { description: "One identity." }) a: IdentityInput,
@@ -33,16 +50,15 @@ export class DecisionResolver {
   ): Promise<boolean> {
     demand(context, "manage-identity-namespaces");
     if (relink !== "never" && relink !== "observed") {
-      throw failure("BAD_USER_INPUT", "relink: expected never or observed.");
+      const message = `relink: expected never or observed, got ${describe(relink)}. Nothing was changed; leave it out for never.`;
+      throw failure("BAD_USER_INPUT", message);
     }
-    valueOf(await context.sandbox.hub.unlinkIdentities({ ...a }, { ...b }, relink));
-    context.gateway.audit(context, { action: "identity.unlink", person: identityKey(a) });
-    return true;
+    return decide(context, "identity.unlink", (hub) => hub.unlinkIdentities({ ...a }, { ...b }, relink));
   }
 
   @Mutation(() => Boolean, {
     description:
-      "Takes an unlink back: what records say of the two counts again. Permission: Manage Identity Namespaces.",
+      "Takes an unlink back: what records say of the two counts again. NOT_FOUND when they are not unlinked. Permission: Manage Identity Namespaces.",
   })
   async relinkIdentities(
     @Arg("a", () => IdentityInput, { description: "One identity." }) a: IdentityInput,
@@ -50,13 +66,12 @@ export class DecisionResolver {
     @Ctx() context: GatewayContext,
   ): Promise<boolean> {
     demand(context, "manage-identity-namespaces");
-    valueOf(await context.sandbox.hub.relinkIdentities({ ...a }, { ...b }));
-    context.gateway.audit(context, { action: "identity.relink", person: identityKey(a) });
-    return true;
+    return decide(context, "identity.relink", (hub) => hub.relinkIdentities({ ...a }, { ...b }));
   }
 
   @Mutation(() => Boolean, {
-    description: "A bad value: it links nothing any more, anywhere. Permission: Manage Identity Namespaces.",
+    description:
+      "A bad value, whether a record has shown it yet or not: it links nothing, anywhere. Permission: Manage Identity Namespaces.",
   })
   async blockIdentity(
     @Arg("identity", () => IdentityInput, { description: "The bad value." })
@@ -64,13 +79,12 @@ export class DecisionResolver {
     @Ctx() context: GatewayContext,
   ): Promise<boolean> {
     demand(context, "manage-identity-namespaces");
-    valueOf(await context.sandbox.hub.blockIdentity({ ...identity }));
-    context.gateway.audit(context, { action: "identity.block", person: identityKey(identity) });
-    return true;
+    return decide(context, "identity.block", (hub) => hub.blockIdentity({ ...identity }));
   }
 
   @Mutation(() => Boolean, {
-    description: "Takes a block back: the value links again. Permission: Manage Identity Namespaces.",
+    description:
+      "Takes a block back: the value links again. NOT_FOUND when it is not blocked. Permission: Manage Identity Namespaces.",
   })
   async unblockIdentity(
     @Arg("identity", () => IdentityInput, { description: "The blocked value." })
@@ -78,8 +92,6 @@ export class DecisionResolver {
     @Ctx() context: GatewayContext,
   ): Promise<boolean> {
     demand(context, "manage-identity-namespaces");
-    valueOf(await context.sandbox.hub.unblockIdentity({ ...identity }));
-    context.gateway.audit(context, { action: "identity.unblock", person: identityKey(identity) });
-    return true;
+    return decide(context, "identity.unblock", (hub) => hub.unblockIdentity({ ...identity }));
   }
 }

@@ -1,6 +1,6 @@
 import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
 import type { GatewayContext } from "../context.ts";
-import { DERIVING } from "../../rebuild.ts";
+import { changeLinkingRules } from "../../rebuild.ts";
 import { demand, demandRole, valueOf } from "../failure.ts";
 import { jobOf, JobType } from "../job/job.type.ts";
 import { JsonObjectScalar } from "../scalars.ts";
@@ -31,7 +31,7 @@ export class LinkingResolver {
 
   @Mutation(() => JobType, {
     description:
-      "Puts linking rules in force and derives all persons anew under them, in a job. Permission: Manage Identity Namespaces.",
+      "Puts linking rules in force and derives all persons anew under them, in a job that goes on to its end. Permission: Manage Identity Namespaces.",
   })
   setLinkingRules(
     @Arg("rules", () => JsonObjectScalar, {
@@ -46,7 +46,7 @@ export class LinkingResolver {
     const { gateway, sandbox } = context;
     valueOf(sandbox.hub.checkLinkingRules(rules));
     const job = gateway.jobs.start(sandbox.name, "setLinkingRules", async (progress) =>
-      valueOf(await sandbox.alone(DERIVING, () => sandbox.hub.setLinkingRules(rules, progress))),
+      valueOf(await changeLinkingRules(sandbox, rules, progress)),
     );
     gateway.audit(context, { action: "linkingRules.set", subject: job.id });
     return jobOf(job);
