@@ -10,6 +10,7 @@ import {
   type AudienceDefinition,
 } from "@tessera/xdm";
 import { activeAt } from "@tessera/destinations";
+import { normalIdentity } from "@tessera/identity-graph";
 import { mergeAttributes, type HubStore, type PersonState } from "@tessera/profile-store";
 import type { Configuration } from "./configuration.ts";
 import type { LiveDestination } from "./destination-lifecycle.ts";
@@ -112,7 +113,7 @@ export async function edgeLookup(
   identity: Identity,
   { configuration, now }: { readonly configuration: Configuration; readonly now: number },
 ): Promise<EdgeProjection | undefined> {
-  const person = await personAt(store, identity);
+  const person = await personAt(store, normalIdentity(identity, configuration.registry));
   return person === undefined ? undefined : edgeProjection(person, configuration, now);
 }
 

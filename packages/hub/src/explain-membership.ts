@@ -1,3 +1,4 @@
+import { normalIdentity } from "@tessera/identity-graph";
 import type { HubStore, PersonState } from "@tessera/profile-store";
 import {
   compileAudiences,
@@ -45,9 +46,10 @@ export function createMembershipExplanations(options: {
 }): MembershipExplanations {
   const { store, begin } = options;
   return {
-    explainMembership: async (audienceId, identity, asOf) => {
+    explainMembership: async (audienceId, named, asOf) => {
       const ingestion = begin();
       const { configuration } = ingestion;
+      const identity = normalIdentity(named, configuration.registry);
       const at = asOf === undefined ? ok(ingestion.now) : parseInstant(asOf);
       if (!at.ok) return at;
       const audience = configuration.audiences.get(audienceId);

@@ -1,4 +1,5 @@
 import type { CatalogEntry } from "@tessera/destinations";
+import { normalIdentity } from "@tessera/identity-graph";
 import {
   type Dataset,
   type HubStore,
@@ -301,7 +302,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ingestRecords,
     ...createImports({ store, clock, ingestEvents, ingestRecords }),
     ...createQuarantine({ store, clock, ingestEvents, ingestRecords }),
-    erasedAt: (identity) => suppressions.deletedAt(identity),
+    erasedAt: (identity) => suppressions.deletedAt(normalIdentity(identity, configuration.registry)),
     queueDepth: queue.depth,
     ...createProfiles({ store, begin }),
     runTimers: async (limit = TIMER_PAGE) => {

@@ -4,6 +4,7 @@ import {
   graphIdentities,
   type LinkingRules,
   type NamespaceRegistry,
+  normalIdentity,
   validateIdentities,
 } from "@tessera/identity-graph";
 import type { Dataset, QuarantinedItem, RecordOperation, SchemaCheck } from "@tessera/profile-store";
@@ -113,7 +114,8 @@ const DAY = 86_400_000;
 /** Whether a refused item names someone who was deleted: it may be from before that. */
 function isOfSuppressed(input: unknown, door: Door): boolean {
   const { identities } = parseIdentityMap(isObject(input) ? input["identityMap"] : undefined);
-  return door.isSuppressed(identities, -Infinity);
+  const named = identities.map((identity) => normalIdentity(identity, door.registry));
+  return door.isSuppressed(named, -Infinity);
 }
 
 /** What the items of a batch are, and how one of them is read. */

@@ -1,4 +1,4 @@
-import { type Graph, replay } from "@tessera/identity-graph";
+import { type Graph, type NamespaceRegistry, normalIdentity, replay } from "@tessera/identity-graph";
 import type {
   HubCommit,
   PersonState,
@@ -51,7 +51,7 @@ export function planErasure({ keys, cluster, decisions }: Erasing, ingestion: In
       decisions: configuration.decisions.filter((decision) => !gone.has(JSON.stringify(decision))),
     },
   };
-  const left = splitTruth(cluster, keys);
+  const left = splitTruth(cluster, keys, configuration.registry);
   const observations = [...left.events, ...left.records].map(observationOfTruth);
   const graphs = replay(observations, ruled.configuration.rules, ruled.configuration.decisions);
   const alive = new Set(graphs.flatMap((graph: Graph) => graph.identities.map(({ key }) => key)));
@@ -126,7 +126,11 @@ interface SplitTruth {
   readonly redacted: number;
 }
 
-function splitTruth({ events, records }: Cluster, keys: ReadonlySet<IdentityKey>): SplitTruth {
+function splitTruth(
+  { events, records }: Cluster,
+  keys: ReadonlySet<IdentityKey>,
+  registry: NamespaceRegistry,
+): SplitTruth {
   const namesErased = (truth: StoredEvent | StoredRecord): boolean =>
     truth.identities.some((key) => keys.has(key));
   const leftEvents = events.filter(({ owner }) => !keys.has(owner));
@@ -137,7 +141,7 @@ function splitTruth({ events, records }: Cluster, keys: ReadonlySet<IdentityKey>
       ? {
           ...truth,
           identities: truth.identities.filter((key) => !keys.has(key)),
-          ...bodyWithout(truth, keys),
+          ...bodyWithout(truth, keys, registry),
         }
       : truth;
   const redactedEvents = leftEvents.map(without);
@@ -153,18 +157,23 @@ function splitTruth({ events, records }: Cluster, keys: ReadonlySet<IdentityKey>
   };
 }
 
-/** The body of an event whose identity map names none of `keys`; the bodies of records hold no identity map. */
+/**
+ * The body of an event whose identity map names none of `keys`, in whatever form it came; the bodies of records hold no
+ * identity map.
+ */
 function bodyWithout(
   { body }: StoredEvent | StoredRecord,
   keys: ReadonlySet<IdentityKey>,
+  registry: NamespaceRegistry,
 ): { readonly body?: StoredEvent["body"] } {
   if (body === undefined || !isObject(body["identityMap"])) return {};
   const identityMap: Record<string, JsonValue> = {};
   for (const [namespace, items] of Object.entries(body["identityMap"] as JsonObject)) {
     if (!Array.isArray(items)) continue;
-    const kept = items.filter(
-      (item: JsonValue) => !(isObject(item) && keys.has(identityKey({ namespace, id: String(item["id"]) }))),
-    );
+    const isErased = (item: JsonValue): boolean =>
+      isObject(item) &&
+      keys.has(identityKey(normalIdentity({ namespace, id: String(item["id"]) }, registry)));
+    const kept = items.filter((item: JsonValue) => !isErased(item));
     if (kept.length > 0) identityMap[namespace] = kept;
   }
   return { body: { ...body, identityMap } as StoredEvent["body"] } as { readonly body: StoredEvent["body"] };

@@ -1,5 +1,5 @@
 import { suppressionEntry, SuppressionList, type SuppressionEntry } from "@tessera/governance";
-import type { Graph } from "@tessera/identity-graph";
+import { type Graph, type NamespaceRegistry, normalIdentity } from "@tessera/identity-graph";
 import {
   type Dataset,
   type DocumentWrite,
@@ -72,7 +72,10 @@ export interface PrivacyScope {
   readonly expandIds?: boolean;
 }
 
-/** Access and deletion for persons, and the list that keeps deleted ones out. */
+/**
+ * Access and deletion for persons, and the list that keeps deleted ones out. Identities may be given in any form in which records
+ * may have them.
+ */
 export interface Privacy {
   readonly accessPerson: (identities: readonly Identity[], scope?: PrivacyScope) => Promise<PersonAccess>;
   /**
@@ -121,7 +124,8 @@ export function createPrivacy(options: PrivacyOptions): Privacy {
     identities: readonly Identity[],
     expandIds: boolean,
   ): Promise<{ readonly keys: ReadonlySet<IdentityKey>; readonly persons: readonly PersonState[] }> => {
-    const asked = identities.map(identityKey);
+    const { registry } = begin().configuration;
+    const asked = identities.map((identity) => identityKey(normalIdentity(identity, registry)));
     const { persons } = await store.load(asked, []);
     const found = [...persons.values()];
     const keys = new Set([...asked, ...(expandIds ? found.flatMap((person) => person.identities) : [])]);
@@ -135,8 +139,9 @@ export function createPrivacy(options: PrivacyOptions): Privacy {
       const last = page.at(-1);
       if (last === undefined) return found;
       after = last.id;
-      const { datasets } = begin().configuration;
-      found.push(...page.filter((item) => isAbout(item, keys, datasets.get(item.datasetId))));
+      const { datasets, registry } = begin().configuration;
+      const about = { keys, registry };
+      found.push(...page.filter((item) => isAbout(item, about, datasets.get(item.datasetId))));
     }
   };
 
@@ -239,16 +244,19 @@ function ownGraph({ identities, links, removed }: Graph, keys: ReadonlySet<Ident
   } as unknown as JsonObject;
 }
 
+/** Whose quarantined items are looked for, and how raw values are read. */
+interface About {
+  readonly keys: ReadonlySet<IdentityKey>;
+  readonly registry: NamespaceRegistry;
+}
+
 /**
  * Whether a quarantined item is about one of these identities. What was not read yet says so by any cell, or any word of
  * its text, that is the id: rather one broken row too many goes than one too few.
  */
-function isAbout(
-  { body, isRow }: QuarantinedItem,
-  keys: ReadonlySet<IdentityKey>,
-  dataset: Dataset | undefined,
-): boolean {
-  if (typeof body !== "string" && isRow !== true) return names(body, keys, dataset);
+function isAbout({ body, isRow }: QuarantinedItem, about: About, dataset: Dataset | undefined): boolean {
+  const { keys } = about;
+  if (typeof body !== "string" && isRow !== true) return names(body, about, dataset);
   const ids = new Set([...keys].map((key) => identityOfKey(key).id.toLowerCase()));
   if (typeof body === "string") {
     const text = body.toLowerCase();
@@ -268,21 +276,20 @@ function hasWord(text: string, word: string): boolean {
 }
 
 /** Whether an item, well formed or not, carries one of these identities where its dataset looks for them. */
-function names(body: JsonValue, keys: ReadonlySet<IdentityKey>, dataset: Dataset | undefined): boolean {
+function names(body: JsonValue, { keys, registry }: About, dataset: Dataset | undefined): boolean {
   if (!isObject(body)) return false;
+  const isOne = (namespace: string, id: unknown): boolean =>
+    keys.has(identityKey(normalIdentity({ namespace, id: String(id) }, registry)));
   const field = dataset?.primaryIdentity;
   if (field !== undefined) {
     let value: unknown = body;
     for (const name of field.path.split(".")) value = isObject(value) ? value[name] : undefined;
-    if (keys.has(identityKey({ namespace: field.namespace, id: String(value) }))) return true;
+    if (isOne(field.namespace, value)) return true;
   }
   if (!isObject(body["identityMap"])) return false;
   return Object.entries(body["identityMap"]).some(
     ([namespace, items]) =>
-      Array.isArray(items) &&
-      items.some(
-        (item: unknown) => isObject(item) && keys.has(identityKey({ namespace, id: String(item["id"]) })),
-      ),
+      Array.isArray(items) && items.some((item: unknown) => isObject(item) && isOne(namespace, item["id"])),
   );
 }
 

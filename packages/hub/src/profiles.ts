@@ -5,7 +5,7 @@ import type { Ingestion } from "./ingest.ts";
 import { personAsOf } from "./person-as-of.ts";
 import { graphViewOf, type IdentityGraphView, personAt, type ProfileView, viewOf } from "./profile-view.ts";
 
-/** Reading persons. */
+/** Reading persons. Identities may be given in any form in which records may have them. */
 export interface Profiles {
   /** `asOf` (ISO 8601): the person as known at that time; undefined as well when it is not a time. */
   readonly profile: (
@@ -33,9 +33,10 @@ export function createProfiles({
   readonly store: HubStore;
   readonly begin: () => Ingestion;
 }): Profiles {
+  const normal = (identity: Identity): Identity => normalIdentity(identity, begin().configuration.registry);
   const identityGraphs: Profiles["identityGraphs"] = async (identities) => {
-    const { registry, rules } = begin().configuration;
-    const keys = identities.map((identity) => identityKey(normalIdentity(identity, registry)));
+    const { rules } = begin().configuration;
+    const keys = identities.map((identity) => identityKey(normal(identity)));
     const { persons, personOf } = await store.load(keys, []);
     return keys.map((key) => {
       const person = persons.get(personOf.get(key) ?? "");
@@ -43,7 +44,8 @@ export function createProfiles({
     });
   };
   return {
-    profile: async (identity, { mergePolicyId, asOf } = {}) => {
+    profile: async (asked, { mergePolicyId, asOf } = {}) => {
+      const identity = normal(asked);
       const at = asOf === undefined ? undefined : parseInstant(asOf);
       if (at?.ok === false) return undefined;
       const person =
@@ -56,7 +58,8 @@ export function createProfiles({
         ? undefined
         : viewOf(person, { policy, identity, configuration: begin().configuration });
     },
-    readMany: async (identities, { mergePolicyId } = {}) => {
+    readMany: async (asked, { mergePolicyId } = {}) => {
+      const identities = asked.map(normal);
       const { persons, personOf } = await store.load(identities.map(identityKey), []);
       const policy =
         begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
@@ -67,7 +70,7 @@ export function createProfiles({
           : viewOf(person, { policy, identity, configuration: begin().configuration });
       });
     },
-    person: (identity) => personAt(store, identity),
+    person: (identity) => personAt(store, normal(identity)),
     identityGraph: async (identity) => (await identityGraphs([identity]))[0],
     identityGraphs,
   };

@@ -70,6 +70,54 @@ async function dump(store: HubStore): Promise<string> {
   }
 }
 
+describe("identities that come in other forms than they are kept in", () => {
+  const asked = { namespace: "Email", id: " ADA@Shop.example " };
+
+  /** Ada's address as it was typed: in an event of hers, in one of Bob's, and in one that could not be read. */
+  const typed = async (scene: Scene): Promise<void> => {
+    await scene.hub.ingestEvents("web", [
+      event("m1", START - 3 * DAY, { Email: [{ id: "Ada@Shop.Example" }] }),
+      event("m2", START - 2 * DAY, { CRMID: [{ id: "bob" }], Email: [{ id: "Ada@Shop.Example" }] }),
+      { _id: "m3", timestamp: "not a time", identityMap: { Email: [{ id: "Ada@Shop.Example" }] } },
+    ]);
+  };
+
+  it("are found by whoever reads", async () => {
+    const scene = await open();
+    await fill(scene);
+    await typed(scene);
+    const { hub } = scene;
+    const personId = (await hub.identityGraph(asked))?.personId;
+    expect(personId).toBeDefined();
+    const [audience] = hub.configuration().audiences.values();
+    expect((await hub.profile(asked))?.personId).toBe(personId);
+    expect((await hub.profile(asked, { asOf: new Date(START).toISOString() }))?.eventCount).toBeGreaterThan(
+      0,
+    );
+    expect((await hub.readMany([asked]))[0]?.personId).toBe(personId);
+    expect((await hub.person(asked))?.personId).toBe(personId);
+    expect((await hub.edgeLookup(asked))?.personId).toBe(personId);
+    expect((await hub.explainMembership(audience?.id ?? "", asked)).ok).toBe(true);
+  });
+
+  it("are erased wherever they stand as they were typed, and kept out", async () => {
+    const scene = await open();
+    await fill(scene);
+    await typed(scene);
+    const { hub, store } = scene;
+    expect((await hub.accessPerson([asked], { expandIds: false })).quarantined).toHaveLength(1);
+    expect(await hub.erasePerson([asked], { expandIds: false })).toMatchObject({
+      ok: true,
+      value: { identities: 1, events: 1, redacted: 1, quarantined: 1 },
+    });
+    expect(await dump(store)).not.toMatch(/ada@shop/i);
+    expect(hub.erasedAt(asked)).toBe(START);
+    await typed(scene);
+    expect(await dump(store)).not.toMatch(/ada@shop/i);
+    expect((await hub.profile(bob))?.eventCount).toBeGreaterThan(0);
+  });
+});
+
 describe("access", () => {
   it("gives everything that is kept about a person, and nothing of others", async () => {
     const scene = await open();

@@ -96,7 +96,8 @@ export function createPrivacyJobs(options: PrivacyJobsOptions): PrivacyJobs {
     const given = job.userIDs.map(({ namespace, value }) => ({ namespace, id: value }));
     const expandIds = job.steps.some(({ operation }) => operation === "expand");
     const access = await hub.accessPerson(given, { expandIds });
-    const values = new Set(access.identities.map(({ id }) => id));
+    // Answers of earlier jobs may name the person in the form in which they were asked.
+    const values = new Set([...given, ...access.identities].map(({ id }) => id));
     // Logs stay under the id a person had when they were written, also after a merge.
     const personIds = access.persons.flatMap((one) => idsOfPerson(one.personId, one.identities));
     return { given, expandIds, access, values, personIds };
