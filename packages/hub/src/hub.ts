@@ -136,6 +136,12 @@ export interface Hub
   readonly drain: () => Promise<void>;
 }
 
+/** What is coming through the door. */
+interface Coming {
+  readonly occurrences?: Map<string, number>;
+  readonly operation?: RecordOperation;
+}
+
 /** Opens a hub on a store. */
 export async function createHub(options: HubOptions): Promise<Hub> {
   const { clock, newId, onMemberships, organisation = "tessera@TesseraOrg", sandbox = "prod" } = options;
@@ -195,18 +201,20 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const door = async (
     datasetId: string,
     kind: Dataset["kind"],
-    occurrences = new Map<string, number>(),
+    { occurrences = new Map<string, number>(), operation }: Coming = {},
   ): Promise<Door> => {
     const { rules, registry, limits, schemas } = configuration;
     const dataset = datasetOf(configuration, datasetId, kind);
-    const check = schemas.checks.get(datasetId);
+    const check = (operation === "merge" ? schemas.updateChecks : schemas.checks).get(datasetId);
     return { dataset, check, rules, registry, limits, now: clock(), occurrences, isSuppressed };
   };
 
   const ingestEvents: Hub["ingestEvents"] = async (datasetId, events, occurrences) =>
-    queue.push(parseEvents(events, await door(datasetId, "event", occurrences)));
+    queue.push(
+      parseEvents(events, await door(datasetId, "event", occurrences === undefined ? {} : { occurrences })),
+    );
   const ingestRecords: Hub["ingestRecords"] = async (datasetId, records, operation = "upsert") =>
-    queue.push(parseRecords(records, await door(datasetId, "profile"), operation));
+    queue.push(parseRecords(records, await door(datasetId, "profile", { operation }), operation));
 
   const { reload: reloadDestinations, activate: _activate, ...destinations } = activations;
   return {

@@ -15,6 +15,7 @@ import { saveDocument } from "./destination-lifecycle.ts";
 import { governedDataset, governedMergePolicy } from "./governance/governance-catalog.ts";
 import type { Guard } from "./governance/governance.ts";
 import { limitIssues } from "./limit-issues.ts";
+import { schemaIssues } from "./schemas.ts";
 
 /** The kinds of documents that edges work by and that are kept as they are given. */
 type EdgeDocumentKind = "datastream" | "activity" | "audienceManager";
@@ -73,10 +74,13 @@ export function createSandboxSettings(options: SandboxSettingsOptions): SandboxS
       }
       const { value } = dataset;
       const { eventExpirationDays: days } = value;
-      const refused = limitIssues(
-        configuration().limits,
-        days === undefined ? [] : [["profile.event-expiration", days, ["eventExpirationDays"]]],
-      );
+      const refused = [
+        ...schemaIssues(value, before, configuration().schemas),
+        ...limitIssues(
+          configuration().limits,
+          days === undefined ? [] : [["profile.event-expiration", days, ["eventExpirationDays"]]],
+        ),
+      ];
       if (refused.length > 0) return err(refused);
       const saved = await guard(
         () => ({ kind: "dataset", dataset: governedDataset(value) }),

@@ -34,6 +34,8 @@ export interface SchemaBook {
   readonly definitions: ReadonlyMap<string, SchemaDefinition>;
   /** The check of each dataset that has a schema, by dataset id. */
   readonly checks: ReadonlyMap<string, SchemaCheck>;
+  /** The same for partial updates. */
+  readonly updateChecks: ReadonlyMap<string, SchemaCheck>;
   readonly unions: ReadonlyMap<SchemaClass, JsonSchema>;
   /** What PQL is checked against: a person with `xEvent`; undefined while no dataset has a schema. */
   readonly person: JsonSchema | undefined;
@@ -63,6 +65,7 @@ function schemaBook(
   const fieldGroups = new Map([...CORE_FIELD_GROUPS, ...groups].map((group) => [group.id, group]));
   const definitions = new Map(schemas.map((definition) => [definition.id, definition]));
   const checks = new Map<string, SchemaCheck>();
+  const updateChecks = new Map<string, SchemaCheck>();
   const used: Record<SchemaClass, JsonSchema[]> = { profile: [], event: [] };
   const open = new Set<SchemaClass>();
   for (const dataset of datasets.values()) {
@@ -70,6 +73,7 @@ function schemaBook(
     if (schema === undefined) open.add(dataset.kind);
     else {
       checks.set(dataset.id, compileSchema(schema));
+      updateChecks.set(dataset.id, compileSchema(schema, "update"));
       used[dataset.kind].push(schema);
     }
   }
@@ -79,7 +83,33 @@ function schemaBook(
     // Two datasets may disagree on a field: then the union leaves types open rather than refuse what was saved.
     if (used[schemaClass].length > 0 && merged.ok) unions.set(schemaClass, merged.value);
   }
-  return { fieldGroups, definitions, checks, unions, person: personSchema(unions, open) };
+  return { fieldGroups, definitions, checks, updateChecks, unions, person: personSchema(unions, open) };
+}
+
+/**
+ * What forbids a dataset to have the schema it names: there is none of its class, or data was checked against fields that
+ * it lacks. `before` is the dataset as it stands.
+ */
+export function schemaIssues(
+  dataset: Dataset,
+  before: Dataset | undefined,
+  { definitions, fieldGroups }: SchemaBook,
+): readonly Issue[] {
+  const { schemaId, kind } = dataset;
+  const named = schemaId === undefined ? undefined : definitions.get(schemaId);
+  if (schemaId !== undefined && named?.class !== kind) {
+    const expected = `the id of a schema of class ${kind}`;
+    const came = named === undefined ? "an id that no schema has" : `one of class ${named.class}`;
+    const message = `schemaId: expected ${expected}, got ${came}. Save the schema first.`;
+    return [{ code: "dataset.invalid", path: ["schemaId"], expected, came, message }];
+  }
+  const was = before === undefined ? undefined : schemaOf(before, definitions, fieldGroups);
+  if (was === undefined) return [];
+  const is = schemaOf(dataset, definitions, fieldGroups);
+  if (is !== undefined) return lostFields(was, is, []).map(fieldLost);
+  const message =
+    "schemaId: data was checked against the schema of this dataset; it cannot be taken away. Name it again, or make another dataset.";
+  return [{ code: "schema.shrinks", path: ["schemaId"], message }];
 }
 
 function schemaOf(

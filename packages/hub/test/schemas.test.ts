@@ -95,4 +95,50 @@ describe("schemas", () => {
     expect(await hub.saveSchema(less)).toMatchObject({ ok: false, error: [{ code: "schema.shrinks" }] });
     expect(await hub.saveFieldGroup({ ...group({}), id: "profile-consents" })).toMatchObject({ ok: false });
   });
+
+  it("a partial update says only what changes, also where the schema requires more", async () => {
+    const hub = await open();
+    const properties = { name: { type: "string" }, tier: { type: "string" } };
+    const schema = { type: "object", required: ["tier"], properties };
+    expect(await hub.saveDataset({ id: "club", kind: "profile", schema })).toMatchObject({ ok: true });
+    const send = async (record: object, does?: "merge") =>
+      hub.ingestRecords("club", [{ identityMap, ...record }], does);
+    expect(await send({ name: "Ada" })).toMatchObject({
+      accepted: 0,
+      rejected: [{ code: "schema.violation" }],
+    });
+    expect(await send({ tier: "gold" })).toMatchObject({ accepted: 1 });
+    expect(await send({ name: "Ada" }, "merge")).toMatchObject({ accepted: 1 });
+    expect(await send({ tier: null }, "merge")).toMatchObject({ rejected: [{ code: "schema.violation" }] });
+    expect((await hub.profile({ namespace: "CRMID", id: "ada" }))?.attributes).toEqual({
+      name: "Ada",
+      tier: "gold",
+    });
+  });
+
+  const refused: readonly [string, object, string][] = [
+    ["a schema that there is not", { id: "new", kind: "profile", schemaId: "nowhere" }, "dataset.invalid"],
+    ["a schema of the other class", { id: "new", kind: "event", schemaId: "person" }, "dataset.invalid"],
+    [
+      "a schema nothing can be checked against",
+      { id: "new", kind: "profile", schema: { pattern: "(" } },
+      "schema.invalid",
+    ],
+    ["no schema where there was one", { id: "crm", kind: "profile" }, "schema.shrinks"],
+    ["a schema with less", { id: "crm", kind: "profile", schema: { type: "object" } }, "schema.shrinks"],
+    [
+      "an expiration of events for records",
+      { id: "new", kind: "profile", eventExpirationDays: 3 },
+      "dataset.invalid",
+    ],
+  ];
+  it.each(refused)("a dataset is refused %s, and all goes on", async (_name, dataset, code) => {
+    const hub = await open();
+    const saved = await hub.saveDataset(dataset);
+    expect(saved.ok ? [] : [...new Set(saved.error.map((issue) => issue.code))]).toEqual([code]);
+    await hub.reload();
+    expect(await hub.saveDataset({ id: "crm", kind: "profile", schemaId: "person" })).toMatchObject({
+      ok: true,
+    });
+  });
 });

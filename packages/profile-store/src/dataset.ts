@@ -1,4 +1,5 @@
 import { describe, err, isObject, type Issue, type JsonSchema, ok, type Result } from "@tessera/xdm";
+import { schemaIssue } from "./schema/field-group.ts";
 
 /** A dataset: where events or records come in, with its schema, its labels and how long events stay. */
 export interface Dataset {
@@ -40,12 +41,16 @@ export function parseDataset(input: unknown): Result<Dataset, Issue[]> {
   ) {
     issues.push(wrong("eventExpirationDays", "a whole number of days, at least 1", eventExpirationDays));
   }
+  if (eventExpirationDays !== undefined && kind === "profile") {
+    issues.push(wrong("eventExpirationDays", "nothing for records: only events expire", eventExpirationDays));
+  }
   const identity = isObject(primaryIdentity) ? primaryIdentity : undefined;
   const identityOk = typeof identity?.["path"] === "string" && typeof identity["namespace"] === "string";
   if (primaryIdentity !== undefined && !identityOk) {
     issues.push(wrong("primaryIdentity", "{ path, namespace }", primaryIdentity));
   }
-  if (schema !== undefined && !isObject(schema)) issues.push(wrong("schema", "a JSON Schema object", schema));
+  const shape = schema === undefined ? undefined : schemaIssue(schema, ["schema"]);
+  if (shape !== undefined) issues.push(shape);
   if (schemaId !== undefined && (typeof schemaId !== "string" || schemaId === ""))
     issues.push(wrong("schemaId", "the id of a schema", schemaId));
   if (issues.length > 0) return err(issues);

@@ -66,4 +66,4 @@ export {
   type SchemaDefinition,
 } from "./schema/field-group.ts";
 export { mergeSchemas } from "./schema/merge-schemas.ts";
-export { compileSchema, type SchemaCheck } from "./schema/schema-check.ts";
+export { type CheckedValue, compileSchema, type SchemaCheck } from "./schema/schema-check.ts";

@@ -39,7 +39,7 @@ const DEEPEST = 20;
 export function parseFieldGroup(input: unknown, tenantField: string): Result<FieldGroup, readonly Issue[]> {
   const { id, name = id, class: schemaClass, schema } = isObject(input) ? input : {};
   const issues = headIssues(id, name, schemaClass);
-  const shape = schemaIssue(schema, ["schema"], 0);
+  const shape = schemaIssue(schema, ["schema"]);
   if (shape !== undefined) issues.push(shape);
   else {
     const strangers = Object.keys((schema as JsonSchema).properties ?? {}).filter(
@@ -100,13 +100,31 @@ function headIssues(id: unknown, name: unknown, schemaClass: unknown): Issue[] {
 }
 
 const TYPES: readonly unknown[] = [undefined, "object", "array", "string", "number", "integer", "boolean"];
+const AMOUNTS = ["minimum", "maximum", "minLength", "maxLength"] as const;
 
-function schemaIssue(schema: unknown, path: readonly (string | number)[], depth: number): Issue | undefined {
+/** What first makes something no schema that values can be checked against; undefined when nothing does. */
+export function schemaIssue(
+  schema: unknown,
+  path: readonly (string | number)[],
+  depth: number = 0,
+): Issue | undefined {
   if (!isObject(schema)) return wrong(path, "a JSON Schema object", schema);
   if (depth > DEEPEST) return wrong(path, `at most ${DEEPEST} levels`, schema);
   if (!TYPES.includes(schema["type"]))
     return wrong([...path, "type"], "object, array, string, number, integer or boolean", schema["type"]);
-  const { properties, items, pattern, additionalProperties } = schema;
+  const { properties, items, pattern, additionalProperties, required, enum: allowed } = schema;
+  for (const keyword of AMOUNTS) {
+    const amount = schema[keyword];
+    if (amount !== undefined && !Number.isFinite(amount))
+      return wrong([...path, keyword], "a number", amount);
+  }
+  if (allowed !== undefined && !(Array.isArray(allowed) && allowed.length > 0))
+    return wrong([...path, "enum"], "a list of values", allowed);
+  if (
+    required !== undefined &&
+    !(Array.isArray(required) && required.every((one) => typeof one === "string"))
+  )
+    return wrong([...path, "required"], "a list of field names", required);
   if (pattern !== undefined && !isPattern(pattern))
     return wrong([...path, "pattern"], "a regular expression", pattern);
   if (properties !== undefined && !isObject(properties))

@@ -1,5 +1,6 @@
 import type { JsonSchema } from "@tessera/xdm";
 import { describe, expect, it } from "vitest";
+import { parseDataset } from "../dataset.ts";
 import { CORE_FIELD_GROUPS } from "./core-field-groups.ts";
 import { parseFieldGroup, parseSchemaDefinition } from "./field-group.ts";
 import { mergeSchemas } from "./merge-schemas.ts";
@@ -47,6 +48,18 @@ describe("checking against a schema", () => {
     expect(check(value).map(({ path = [] }) => path.join("."))).toEqual(paths);
   });
 
+  it("an update may leave out what is required, not remove it; items of its lists are whole", () => {
+    const update = compileSchema(
+      { ...SCHEMA, properties: { list: { type: "array", items: SCHEMA } } },
+      "update",
+    );
+    const paths = (value: unknown): readonly string[] => update(value).map(({ path = [] }) => path.join("."));
+    expect(paths({})).toEqual([]);
+    expect(paths({ sku: null })).toEqual(["sku"]);
+    expect(paths({ list: [{}] })).toEqual(["list.0.sku"]);
+    expect(check({ sku: null }).map(({ path = [] }) => path.join("."))).toEqual(["sku"]);
+  });
+
   it("says nothing of the value itself", () => {
     expect(JSON.stringify(check({ sku: "secret value" }))).not.toContain("secret");
   });
@@ -68,8 +81,20 @@ describe("field groups and schemas", () => {
     });
     const nested = { ...group, schema: { properties: { _acme: { properties: { a: { type: "date" } } } } } };
     expect(parseFieldGroup(nested, "_acme")).toMatchObject({ ok: false });
-    const expression = { ...group, schema: { properties: { _acme: { type: "string", pattern: "(" } } } };
-    expect(parseFieldGroup(expression, "_acme")).toMatchObject({ ok: false });
+  });
+
+  const unusable: readonly [string, unknown][] = [
+    ["schema", "text"],
+    ["schema.type", { type: "date" }],
+    ["schema.properties.a.pattern", { properties: { a: { type: "string", pattern: "(" } } }],
+    ["schema.properties.a.enum", { properties: { a: { enum: "gold" } } }],
+    ["schema.properties.a.items.minimum", { properties: { a: { type: "array", items: { minimum: "1" } } } }],
+    ["schema.required", { required: "name" }],
+  ];
+  it.each(unusable)("what nothing can be checked against is no schema: %s", (path, schema) => {
+    const dataset = parseDataset({ id: "crm", kind: "profile", schema });
+    expect(dataset.ok ? [] : dataset.error.map((issue) => issue.path?.join("."))).toEqual([path]);
+    expect(parseFieldGroup({ id: "g", class: "profile", schema }, "_acme").ok).toBe(false);
   });
 
   it("a schema names groups of its class, and all core groups fit together", () => {

@@ -10,12 +10,16 @@ const NONE: readonly Issue[] = [];
 const EMAIL = /^[^\s@]+@[^\s@]+$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
+/** What is checked: a value as it will stand, or a partial update of one: what it does not name stays as it was, null removes. */
+export type CheckedValue = "whole" | "update";
+
 /**
  * Makes a check of a schema, once, for many values. Fields that no schema names pass, unless `additionalProperties` is
- * false. An issue names the field and what was expected, and never the value.
+ * false. An update may leave out what is required, and may not remove it. An issue names the field and what was
+ * expected, and never the value.
  */
-export function compileSchema(schema: JsonSchema): SchemaCheck {
-  const check = checkOf(schema);
+export function compileSchema(schema: JsonSchema, checked: CheckedValue = "whole"): SchemaCheck {
+  const check = checkOf(schema, checked);
   return (value) => {
     const issues: Issue[] = [];
     check(value, [], issues);
@@ -23,8 +27,8 @@ export function compileSchema(schema: JsonSchema): SchemaCheck {
   };
 }
 
-function checkOf(schema: JsonSchema): Check {
-  const checks = [...typeChecks(schema), ...valueChecks(schema)];
+function checkOf(schema: JsonSchema, checked: CheckedValue): Check {
+  const checks = [...typeChecks(schema, checked), ...valueChecks(schema)];
   const [only] = checks;
   if (checks.length === 1 && only !== undefined) return only;
   return (value, path, issues) => {
@@ -37,14 +41,15 @@ function checkOf(schema: JsonSchema): Check {
   };
 }
 
-function typeChecks(schema: JsonSchema): readonly Check[] {
+function typeChecks(schema: JsonSchema, checked: CheckedValue): readonly Check[] {
   switch (schema.type) {
     case undefined:
-      return schema.properties === undefined ? [] : [objectCheck(schema)];
+      return schema.properties === undefined ? [] : [objectCheck(schema, checked)];
     case "object":
-      return [objectCheck(schema)];
+      return [objectCheck(schema, checked)];
     case "array": {
-      const item = schema.items === undefined ? undefined : checkOf(schema.items);
+      // A list takes the place of the one before it, so its items are whole.
+      const item = schema.items === undefined ? undefined : checkOf(schema.items, "whole");
       return [
         (value, path, issues) => {
           if (!Array.isArray(value)) issues.push(violation(path, "a list", value));
@@ -66,19 +71,21 @@ function typeChecks(schema: JsonSchema): readonly Check[] {
   }
 }
 
-function objectCheck(schema: JsonSchema): Check {
+function objectCheck(schema: JsonSchema, checked: CheckedValue): Check {
   const fields = new Map(
-    Object.entries(schema.properties ?? {}).map(([name, field]) => [name, checkOf(field)]),
+    Object.entries(schema.properties ?? {}).map(([name, field]) => [name, checkOf(field, checked)]),
   );
   const { additionalProperties: other, required = [] } = schema;
-  const rest = typeof other === "object" ? checkOf(other) : undefined;
+  const rest = typeof other === "object" ? checkOf(other, checked) : undefined;
   return (value, path, issues) => {
     if (!isObject(value)) {
       issues.push(violation(path, "an object", value));
       return;
     }
     for (const name of required) {
-      if (value[name] === undefined) issues.push(violation([...path, name], "a value", undefined));
+      const held = value[name];
+      if (held === null || (held === undefined && checked === "whole"))
+        issues.push(violation([...path, name], "a value", held));
     }
     for (const name in value) {
       const field = value[name];
