@@ -113,8 +113,10 @@ const DAY = 86_400_000;
 
 /** Whether a refused item names someone who was deleted: it may be from before that. */
 function isOfSuppressed(input: unknown, door: Door): boolean {
-  const { identities } = parseIdentityMap(isObject(input) ? input["identityMap"] : undefined);
-  const named = identities.map((identity) => normalIdentity(identity, door.registry));
+  if (!isObject(input)) return false;
+  const { identities } = parseIdentityMap(input["identityMap"]);
+  const all = [...identities, ...declared(input as JsonObject, door.dataset, identities)];
+  const named = all.map((identity) => normalIdentity(identity, door.registry));
   return door.isSuppressed(named, -Infinity);
 }
 

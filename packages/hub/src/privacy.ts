@@ -208,7 +208,7 @@ export function createPrivacy(options: PrivacyOptions): Privacy {
         ];
         const committed = await store.commit({ ...erasure.commit, documents });
         if (!committed.ok) continue;
-        const quarantined = await quarantineOf(keys);
+        const quarantined = await quarantineOf(new Set([...keys, ...identities.map(identityKey)]));
         await store.releaseQuarantined(quarantined.map(({ id }) => id));
         await reload();
         told(erasure.commit.memberships);

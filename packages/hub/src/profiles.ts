@@ -1,5 +1,5 @@
 import { normalIdentity } from "@tessera/identity-graph";
-import type { HubStore, PersonState } from "@tessera/profile-store";
+import type { HubStore, MergePolicy, PersonState } from "@tessera/profile-store";
 import { type Identity, identityKey, parseInstant } from "@tessera/xdm";
 import type { Ingestion } from "./ingest.ts";
 import { personAsOf } from "./person-as-of.ts";
@@ -7,7 +7,10 @@ import { graphViewOf, type IdentityGraphView, personAt, type ProfileView, viewOf
 
 /** Reading persons. Identities may be given in any form in which records may have them. */
 export interface Profiles {
-  /** `asOf` (ISO 8601): the person as known at that time; undefined as well when it is not a time. */
+  /**
+   * `asOf` (ISO 8601): the person as known at that time. Undefined as well when it is not a time, and when there is no
+   * such merge policy.
+   */
   readonly profile: (
     identity: Identity,
     options?: { readonly mergePolicyId?: string; readonly asOf?: string },
@@ -34,6 +37,10 @@ export function createProfiles({
   readonly begin: () => Ingestion;
 }): Profiles {
   const normal = (identity: Identity): Identity => normalIdentity(identity, begin().configuration.registry);
+  const policyOf = (id: string | undefined): MergePolicy | undefined => {
+    const { policies, policy } = begin().configuration;
+    return id === undefined ? policy : policies.find((one) => one.id === id);
+  };
   const identityGraphs: Profiles["identityGraphs"] = async (identities) => {
     const { rules } = begin().configuration;
     const keys = identities.map((identity) => identityKey(normal(identity)));
@@ -45,6 +52,8 @@ export function createProfiles({
   };
   return {
     profile: async (asked, { mergePolicyId, asOf } = {}) => {
+      const policy = policyOf(mergePolicyId);
+      if (policy === undefined) return undefined;
       const identity = normal(asked);
       const at = asOf === undefined ? undefined : parseInstant(asOf);
       if (at?.ok === false) return undefined;
@@ -52,17 +61,15 @@ export function createProfiles({
         at === undefined
           ? await personAt(store, identity)
           : await personAsOf(store, identity, { ingestion: begin(), at: at.value });
-      const policy =
-        begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
       return person === undefined
         ? undefined
         : viewOf(person, { policy, identity, configuration: begin().configuration });
     },
     readMany: async (asked, { mergePolicyId } = {}) => {
+      const policy = policyOf(mergePolicyId);
+      if (policy === undefined) return asked.map(() => undefined);
       const identities = asked.map(normal);
       const { persons, personOf } = await store.load(identities.map(identityKey), []);
-      const policy =
-        begin().configuration.policies.find(({ id }) => id === mergePolicyId) ?? begin().configuration.policy;
       return identities.map((identity) => {
         const person = persons.get(personOf.get(identityKey(identity)) ?? "");
         return person === undefined

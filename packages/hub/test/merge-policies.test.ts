@@ -24,6 +24,29 @@ const record = (identity: typeof ada, country: string, more: object = {}): objec
   ...more,
 });
 
+describe("looking a person up", () => {
+  it("takes an identity in any form of its namespace, now and as of a past time", async () => {
+    const { hub, pass } = await open();
+    await hub.ingestRecords("crm", [record({ ...email, id: "Ada@Shop.Example" }, "DE")]);
+    const asOf = pass();
+    for (const id of ["Ada@Shop.Example", " ada@shop.example"]) {
+      const found = { identities: [email], attributes: { homeAddress: { country: "DE" } } };
+      const named = { namespace: "Email", id };
+      expect(await hub.profile(named)).toMatchObject(found);
+      expect(await hub.profile(named, { asOf })).toMatchObject(found);
+      expect(await hub.readMany([named])).toMatchObject([found]);
+      expect(await hub.edgeLookup(named)).toMatchObject(found);
+    }
+  });
+
+  it("gives nothing under a merge policy that there is not", async () => {
+    const { hub } = await open();
+    await hub.ingestRecords("crm", [record(ada, "DE")]);
+    expect(await hub.profile(ada, { mergePolicyId: "nowhere" })).toBeUndefined();
+    expect(await hub.readMany([ada], { mergePolicyId: "nowhere" })).toEqual([undefined]);
+  });
+});
+
 describe("merge policies", () => {
   it("at most five; the flags move, and stay on exactly one", async () => {
     const { hub } = await open();

@@ -229,6 +229,31 @@ describe("erasing a person", () => {
     expect(await hub.quarantined(9)).toHaveLength(2);
   });
 
+  it("finds identities in any form of their namespace, in bodies and in quarantine as well", async () => {
+    const scene = await open();
+    const { hub, store } = scene;
+    const address = { namespace: "Email", id: " Ada@Shop.Example" };
+    await hub.saveDataset({
+      id: "club",
+      kind: "profile",
+      primaryIdentity: { path: "email", namespace: "Email" },
+    });
+    const together = { Email: [{ id: "ADA@shop.example" }], CRMID: [{ id: "bob" }] };
+    await hub.ingestEvents("web", [event("e1", START - DAY, together)]);
+    const sent = [{ email: "Ada@shop.example", homeAddress: "x".repeat(200_000) }];
+    await hub.ingestRecords("club", [...sent, { email: "ADA@Shop.example", tier: "gold" }]);
+    expect((await hub.quarantined(9)).length).toBe(1);
+    expect((await hub.accessPerson([address], { expandIds: false })).records).toHaveLength(1);
+    expect(await hub.erasePerson([address], { expandIds: false })).toMatchObject({
+      ok: true,
+      value: { records: 1, quarantined: 1 },
+    });
+    expect((await dump(store)).toLowerCase()).not.toContain("ada@");
+    await hub.ingestRecords("club", sent);
+    expect(await hub.quarantined(9)).toEqual([]);
+    expect(await hub.profile(bob)).toMatchObject({ eventCount: 1, identities: [bob] });
+  });
+
   it("is refused without a salt", async () => {
     const hub = await createHub({ store: createMemoryStore(), clock: () => START, newId: () => "id" });
     expect(await hub.erasePerson([ada])).toMatchObject({ ok: false, error: [{ code: "privacy.salt" }] });

@@ -33,12 +33,10 @@ export function deriveProfile(fragments: readonly Fragment[], policy: MergePolic
     return { attributes: only.body, provenance };
   }
   const merge = policy.attributeMerge;
-  const rank = (fragment: Fragment): number =>
-    merge.type === "dataSetPrecedence" ? -merge.order.indexOf(fragment.datasetId) : 0;
   const beats = (challenger: Provenance, holder: Provenance, ranks: readonly [number, number]): boolean =>
     ranks[0] !== ranks[1] ? ranks[0] > ranks[1] : challenger.at >= holder.at;
   const root: Node = new Map();
-  for (const fragment of ordered) lay(root, fragment, rank(fragment), beats);
+  for (const fragment of ordered) lay(root, fragment, rankOf(fragment, merge), beats);
   return { attributes: build(root, "", provenance), provenance };
 }
 
@@ -54,6 +52,11 @@ type Leaf = { readonly value: JsonValue; readonly from: Provenance; readonly ran
 type Node = Map<string, Node | Leaf>;
 type Beats = (challenger: Provenance, holder: Provenance, ranks: readonly [number, number]) => boolean;
 
+/** The higher, the stronger, before any time is asked for. */
+function rankOf({ datasetId }: Fragment, merge: MergePolicy["attributeMerge"]): number {
+  return merge.type === "dataSetPrecedence" ? -merge.order.indexOf(datasetId) : 0;
+}
+
 /** Weakest first, so that laying them down in order lets the stronger one stand. */
 function orderFragments(fragments: readonly Fragment[], policy: MergePolicy): readonly Fragment[] {
   const merge = policy.attributeMerge;
@@ -63,6 +66,7 @@ function orderFragments(fragments: readonly Fragment[], policy: MergePolicy): re
       : [...fragments];
   return kept.sort(
     (a, b) =>
+      rankOf(a, merge) - rankOf(b, merge) ||
       a.at - b.at ||
       (a.datasetId < b.datasetId ? -1 : a.datasetId > b.datasetId ? 1 : 0) ||
       (a.owner < b.owner ? -1 : a.owner > b.owner ? 1 : 0),
@@ -97,8 +101,10 @@ function strongest(node: Node): Leaf | undefined {
   let best: Leaf | undefined;
   for (const child of node.values()) {
     const leaf = child instanceof Map ? strongest(child) : child;
-    if (leaf !== undefined && (best === undefined || leaf.rank > best.rank || leaf.from.at > best.from.at))
-      best = leaf;
+    if (leaf === undefined) continue;
+    const isStronger =
+      best === undefined || (leaf.rank === best.rank ? leaf.from.at > best.from.at : leaf.rank > best.rank);
+    if (isStronger) best = leaf;
   }
   return best;
 }
