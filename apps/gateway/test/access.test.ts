@@ -143,6 +143,29 @@ describe("access", () => {
     expect(stored).not.toContain(made.secret);
   });
 
+  it("hides columns that become labelled fields from roles without the label, in quarantine", async () => {
+    dataOf(await harness.graphql(`mutation{labelField(path:"person.birthDate",labels:["S1"]){path}}`));
+    const permissions = ["manage-sources"];
+    await saveRole({ id: "sender", name: "Sender", permissions, sandboxes: ["prod"] });
+    await saveRole({ id: "steward", name: "Steward", permissions, sandboxes: ["prod"], labels: ["S1"] });
+    const fields = [
+      { identity: "CRMID", from: "id" },
+      { to: "person.birthDate", from: "born" },
+      { to: "points", from: "points", as: "integer" },
+    ];
+    const save = `mutation($m:JSONObject!){saveRowMapping(datasetId:"born",mapping:$m)}`;
+    dataOf(await harness.graphql(save, { m: { fields } }));
+    const body = "id,born,points,more\nc1,1990-01-01,many,1990\n";
+    await harness.request("/collect/rows?datasetId=born", { method: "POST", body });
+    const bodyFor = async (role: string): Promise<unknown> => {
+      const list = `{quarantineConnection(datasetId:"born"){nodes{body}}}`;
+      const seen = await asKey(await keyWith([role]), list);
+      return dataOf<{ quarantineConnection: { nodes: unknown } }>(seen).quarantineConnection.nodes;
+    };
+    expect(await bodyFor("sender")).toEqual([{ body: { id: "c1", points: "many" } }]);
+    expect(await bodyFor("steward")).toMatchObject([{ body: { born: "1990-01-01" } }]);
+  });
+
   it("hides labelled fields from roles without the label: attributes, provenance, events, explanations", async () => {
     dataOf(await harness.graphql(`mutation{labelField(path:"person.birthDate",labels:["S1"]){path}}`));
     dataOf(await harness.graphql(`mutation{labelField(path:"placeContext.geo",labels:["S1"]){path}}`));

@@ -118,6 +118,48 @@ describe("files of every format", () => {
     expect(await attributes("r3499")).toEqual({ at: 3499 });
   });
 
+  it("files that are odd or cut short lose nothing without a word", async () => {
+    const path = "/collect/rows?datasetId=crm&format=csv";
+    const head = "customer,first\n";
+    const rejected = async (body: string | Uint8Array): Promise<unknown> => {
+      expect(await post(path, body)).toMatchObject([200, { accepted: 1, rejected: 1, done: true }]);
+      const { quarantine } = await run<{ quarantine: { id: string; code: string }[] }>(
+        `{quarantine{id code}}`,
+      );
+      const ids = quarantine.map(({ id }) => id);
+      await run(`mutation($ids:[ID!]!){discardQuarantine(ids:$ids)}`, { ids });
+      return quarantine.map(({ code }) => code);
+    };
+    expect(await rejected(`${head}odd1,A\nodd2,"B\nodd3,C\n`)).toEqual(["csv.quote"]);
+    expect(await rejected(Buffer.from(`${head}odd4,M\xfcller\nodd5,A\n`, "latin1"))).toEqual([
+      "csv.encoding",
+    ]);
+    expect(await rejected(`${head}odd6,A\nodd7,M,ller\n`)).toEqual(["row.cells"]);
+    expect(await post(path, `${head}odd8,M\ufffdller`)).toMatchObject([200, { accepted: 1 }]);
+    expect(await attributes("odd1")).toEqual({ person: { name: { firstName: "A" } } });
+
+    const zipped = gzipSync(`${head}odd9,A\n`);
+    const encoded = { "content-encoding": "gzip" };
+    expect(await post(path, zipped.subarray(0, 20), encoded)).toMatchObject([
+      400,
+      { code: "BODY_UNREADABLE" },
+    ]);
+
+    const named = `${path}&importId=twice`;
+    expect(await post(named, "")).toMatchObject([200, { rows: 0, done: true }]);
+    expect(await post(named, `${head}odd11,A\n`)).toMatchObject([200, { accepted: 1 }]);
+    expect(await post(named, `${head}odd12,A\n`)).toMatchObject([
+      409,
+      { code: "IMPORT_CONFLICT", accepted: 1 },
+    ]);
+    expect(await attributes("odd12")).toBeUndefined();
+  });
+
+  it("a dataset is named as one can be, by GraphQL as well", async () => {
+    const sent = await harness.graphql(`mutation{ingestRecords(datasetId:"a b",records:[]){accepted}}`);
+    expect(sent.errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+  });
+
   it("bad rows lie in quarantine with their reason, are mended and sent again", async () => {
     const lines = ['{"customer":"q1","points":"many"}', '{"customer":', '{"customer":"q3","points":1}'];
     const path = "/collect/rows?datasetId=crm&format=ndjson&mapped=true";

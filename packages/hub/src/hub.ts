@@ -26,7 +26,7 @@ import { createIngestQueue, type IngestReport } from "./ingest-queue.ts";
 import { createIdentityNamespaces, type IdentityNamespaces } from "./identity-namespaces.ts";
 import { createIdentityRules, type IdentityRules } from "./identity-rules.ts";
 import { createQuarantine, type Quarantine } from "./quarantine.ts";
-import { createImports, type Imports } from "./rows/import-rows.ts";
+import { type Arrival, createImports, type Imports } from "./rows/import-rows.ts";
 import { createSandboxSchemas, type SandboxSchemas } from "./schemas.ts";
 import { createSandboxSettings, datasetOf, type SandboxSettings } from "./sandbox-settings.ts";
 import {
@@ -136,11 +136,7 @@ export interface Hub
   readonly drain: () => Promise<void>;
 }
 
-/** What is coming through the door. */
-interface Coming {
-  readonly occurrences?: Map<string, number>;
-  readonly operation?: RecordOperation;
-}
+type Coming = Pick<Arrival, "occurrences" | "operation" | "rowAt">;
 
 /** Opens a hub on a store. */
 export async function createHub(options: HubOptions): Promise<Hub> {
@@ -201,20 +197,24 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const door = async (
     datasetId: string,
     kind: Dataset["kind"],
-    { occurrences = new Map<string, number>(), operation }: Coming = {},
+    { occurrences = new Map<string, number>(), operation, rowAt }: Coming,
   ): Promise<Door> => {
     const { rules, registry, limits, schemas } = configuration;
     const dataset = datasetOf(configuration, datasetId, kind);
     const check = (operation === "merge" ? schemas.updateChecks : schemas.checks).get(datasetId);
-    return { dataset, check, rules, registry, limits, now: clock(), occurrences, isSuppressed };
+    return { dataset, check, rules, registry, limits, now: clock(), occurrences, isSuppressed, rowAt };
   };
 
-  const ingestEvents: Hub["ingestEvents"] = async (datasetId, events, occurrences) =>
+  const take = async ({ datasetId, kind, items, ...coming }: Arrival): Promise<IngestReport> =>
     queue.push(
-      parseEvents(events, await door(datasetId, "event", occurrences === undefined ? {} : { occurrences })),
+      kind === "event"
+        ? parseEvents(items, await door(datasetId, "event", coming))
+        : parseRecords(items, await door(datasetId, "profile", coming), coming.operation ?? "upsert"),
     );
-  const ingestRecords: Hub["ingestRecords"] = async (datasetId, records, operation = "upsert") =>
-    queue.push(parseRecords(records, await door(datasetId, "profile", { operation }), operation));
+  const ingestEvents: Hub["ingestEvents"] = (datasetId, items, occurrences) =>
+    take({ datasetId, kind: "event", items, occurrences });
+  const ingestRecords: Hub["ingestRecords"] = (datasetId, items, operation) =>
+    take({ datasetId, kind: "record", items, operation });
 
   const { reload: reloadDestinations, activate: _activate, ...destinations } = activations;
   return {
@@ -308,8 +308,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     totals: () => store.totals(),
     ingestEvents,
     ingestRecords,
-    ...createImports({ store, clock, ingestEvents, ingestRecords }),
-    ...createQuarantine({ store, clock, ingestEvents, ingestRecords }),
+    ...createImports({ store, clock, take }),
+    ...createQuarantine({ store, clock, take }),
     erasedAt: (identity) => suppressions.deletedAt(normalIdentity(identity, configuration.registry)),
     queueDepth: queue.depth,
     ...createProfiles({ store, begin }),

@@ -21,7 +21,7 @@ export { type CommittedPersons } from "./observe-commits.ts";
 export { type ErasureReceipt, type PersonAccess, type PrivacyScope } from "./privacy.ts";
 export { type ExpiryStep, type PseudonymousExpiry } from "./expiry.ts";
 export { type SandboxSchemas } from "./schemas.ts";
-export { createCsvReader, type CsvReader } from "./rows/csv-reader.ts";
+export { createCsvReader, type CsvReader, type CsvRow } from "./rows/csv-reader.ts";
 export {
   type CellType,
   type FieldRule,

@@ -81,6 +81,8 @@ export interface Door {
   readonly occurrences: Map<string, number>;
   /** Whether data of this time (ms) about these identities stays out: they were deleted. */
   readonly isSuppressed: (identities: readonly Identity[], time: number) => boolean;
+  /** The row of a file that an item was mapped from; a refused item lies in quarantine as that. */
+  readonly rowAt?: ((index: number) => unknown) | undefined;
 }
 
 /** Reads a batch of events: parsed, identified, sized. Nothing valid beside a bad item is lost. */
@@ -150,7 +152,10 @@ function parseBatch(inputs: readonly unknown[], door: Door, batch: BatchKind): P
     // What may not be kept is not kept in quarantine either.
     if (NOT_KEPT.has(code) || isOfSuppressed(input, door)) return;
     const about = { datasetId, kind, code, message, at: door.now, ...keptOperation(operation) };
-    quarantine.push(quarantinedItem(input, about));
+    const row = door.rowAt?.(index);
+    quarantine.push(
+      row === undefined ? quarantinedItem(input, about) : quarantinedItem(row, { ...about, isRow: true }),
+    );
   });
   return { items, rejected, warnings, quarantine };
 }

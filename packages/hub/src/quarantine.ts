@@ -70,6 +70,8 @@ async function find(store: HubStore, ids: readonly string[]): Promise<ReadonlyMa
 /** An item on its way: what is sent for it, and where it was named. */
 interface Sent {
   readonly item: QuarantinedItem;
+  /** As it lies in quarantine when it is refused again: mended, and for a row of a file before its columns are mapped. */
+  readonly kept: JsonValue;
   readonly body: JsonValue;
   readonly index: number;
 }
@@ -77,7 +79,7 @@ interface Sent {
 async function replay(
   ids: readonly string[],
   { fix, mappingOf }: ReplayOptions,
-  { store, clock, ingestEvents, ingestRecords }: ImportsOptions,
+  { store, clock, take }: ImportsOptions,
 ): Promise<IngestReport> {
   const found = await find(store, ids);
   const rejected: ItemNotice[] = [];
@@ -94,7 +96,7 @@ async function replay(
     const body = fix === undefined ? item.body : fix(item);
     const mapped = item.isRow === true ? mapAgain(item, body, mappingOf?.(item.datasetId)) : ok(body);
     if (mapped.ok) {
-      sent.push({ item, body: mapped.value, index });
+      sent.push({ item, kept: body, body: mapped.value, index });
       continue;
     }
     const { code, message } = mapped.error;
@@ -110,11 +112,9 @@ async function replay(
     const [first] = group;
     if (first === undefined) continue;
     const { kind, datasetId, operation } = first.item;
-    const bodies = group.map(({ body }) => body);
-    const report =
-      kind === "event"
-        ? await ingestEvents(datasetId, bodies)
-        : await ingestRecords(datasetId, bodies, operation);
+    const items = group.map(({ body }) => body);
+    const rowAt = (at: number): unknown => (group[at]?.item.isRow === true ? group[at].kept : undefined);
+    const report = await take({ datasetId, kind, items, operation, rowAt });
     accepted += report.accepted;
     duplicates += report.duplicates;
     const placed = ({ index, ...notice }: ItemNotice): ItemNotice => ({
@@ -143,10 +143,10 @@ function mapAgain(
 /** What may leave: what was taken, what may not be kept, and what lies there anew under another id. */
 function gone(group: readonly Sent[], report: IngestReport): readonly string[] {
   const again = new Map(report.rejected.map(({ index, code }) => [index, code]));
-  return group.flatMap(({ item, body }, index) => {
+  return group.flatMap(({ item, kept }, index) => {
     const code = again.get(index);
     const stays =
-      code !== undefined && !NOT_KEPT.has(code) && quarantinedItem(body, { ...item, code }).id === item.id;
+      code !== undefined && !NOT_KEPT.has(code) && quarantinedItem(kept, { ...item, code }).id === item.id;
     return stays ? [] : [item.id];
   });
 }

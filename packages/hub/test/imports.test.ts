@@ -35,6 +35,14 @@ describe("CSV", () => {
       ],
     ],
     ["empty lines and uneven rows", "a,b\n\n1\n1,2,3\n", [{ a: "1" }, { a: "1", b: "2", "+1": "3" }]],
+    [
+      "breaks of the kind that is CR alone",
+      'a,b\r1,2\r3,"4\r5"\r',
+      [
+        { a: "1", b: "2" },
+        { a: "3", b: "4\r5" },
+      ],
+    ],
     ["a quote inside a bare field", 'a\n5" pipe\n', [{ a: '5" pipe' }]],
   ];
   it.each(cases)("%s", (_name, text, rows) => {
@@ -44,6 +52,13 @@ describe("CSV", () => {
       for (let at = 0; at < text.length; at += size) found.push(...reader.read(text.slice(at, at + size)));
       expect([...found, ...reader.end()]).toEqual(rows);
     }
+  });
+
+  it("a file that ends within quotes ends with a row that cannot be read, and holds all that followed", () => {
+    const reader = createCsvReader();
+    const rows = [...reader.read('a,b\n1,2\n3,"4\n5,6\n'), ...reader.end()];
+    expect(rows).toEqual([{ a: "1", b: "2" }, expect.any(UnreadableRow)]);
+    expect(rows[1]).toMatchObject({ code: "csv.quote", text: '3,"4\n5,6\n' });
   });
 
   it("another separator, and names that are no ordinary fields", () => {
@@ -122,6 +137,26 @@ describe("rows", () => {
   });
 });
 
+describe("rows that do not fit", () => {
+  const misfits: readonly [string, Readonly<Record<string, string>>, string, string][] = [
+    ["too many cells", { id: "ada", first: "A", "+1": "b", "+2": "" }, "row.cells", "got 1 more"],
+    ["none of the columns", { "id;first": "ada;A" }, "row.columns", "the columns id, first"],
+    ["no number", { id: "ada", points: "many" }, "row.value", "a whole number for loyalty.points"],
+    ["no time", { id: "ada", joined: "31.12.2025" }, "row.value", "2026-01-31T12:00:00Z"],
+  ];
+  it.each(misfits)("%s", (_name, row, code, said) => {
+    const mapped = mapRow(row, MAPPING);
+    expect(mapped.ok ? undefined : mapped.error.code).toBe(code);
+    const message = mapped.ok ? "" : mapped.error.message;
+    expect(message).toContain(said);
+    for (const cell of ["many", "31.12", "ada"]) expect(message).not.toContain(cell);
+  });
+
+  it("empty cells beyond the columns are none", () => {
+    expect(mapRow({ id: "ada", "+1": "" }, MAPPING).ok).toBe(true);
+  });
+});
+
 describe("an import", () => {
   const open = async (store = createMemoryStore()): Promise<Hub> =>
     createHub({ store, clock: () => NOW, newId: () => "id" });
@@ -171,6 +206,56 @@ describe("an import", () => {
       accepted: 1,
     });
     expect(await hub.quarantined(9)).toEqual([]);
+  });
+
+  it("of another file than it began with is refused; one that grew goes on", async () => {
+    const hub = await open();
+    const about = { importId: "file", datasetId: "crm", kind: "profile" as const, mapping: MAPPING };
+    const rows = [row(1), row(2), row(3)];
+    expect(await hub.importRows({ ...about, rows: [] })).toMatchObject({ rows: 0, done: true });
+    expect(await hub.importRows({ ...about, rows })).toMatchObject({ accepted: 3, done: true });
+    const end = await hub.importProgress("file");
+    const others: readonly object[] = [
+      { rows: [row(1), row(2), row(4), row(5)] },
+      { rows: [row(1)] },
+      { rows, datasetId: "loyalty" },
+      { rows, operation: "delete" },
+    ];
+    for (const other of others) {
+      const told = await hub.importRows({ ...about, rows, ...other });
+      expect(told).toMatchObject({ rows: 3, accepted: 3, refused: { code: "import.otherFile" } });
+      expect(await hub.importProgress("file")).toEqual(end);
+    }
+    expect((await hub.totals()).records).toBe(3);
+    expect(await hub.importRows({ ...about, rows: [...rows, row(4)] })).toMatchObject({
+      rows: 4,
+      accepted: 4,
+    });
+  });
+
+  it("a row whose record is refused lies in quarantine as the row it was, for a mended mapping", async () => {
+    const hub = await open();
+    const wrong: RowMapping = {
+      fields: [
+        { identity: "CRMID", from: "customer" },
+        { to: "person.name.firstName", from: "first" },
+      ],
+    };
+    const about = { importId: "f", datasetId: "crm", kind: "profile" as const, mapping: wrong };
+    const rows = [{ id: "ada", first: "Ada" }];
+    expect(await hub.importRows({ ...about, rows })).toMatchObject({ rejected: 1 });
+    const [item] = await hub.quarantined(9);
+    expect(item).toMatchObject({ code: "identity.missing", isRow: true, body: rows[0] });
+    const ids = [item?.id ?? ""];
+    expect(await hub.replayQuarantined(ids, { mappingOf: () => wrong })).toMatchObject({
+      rejected: [{ code: "identity.missing" }],
+    });
+    expect(await hub.quarantined(9)).toMatchObject([{ id: ids[0], isRow: true, body: rows[0] }]);
+    expect(await hub.replayQuarantined(ids, { mappingOf: () => MAPPING })).toMatchObject({ accepted: 1 });
+    expect(await hub.quarantined(9)).toEqual([]);
+    expect(await hub.profile({ namespace: "CRMID", id: "ada" })).toMatchObject({
+      attributes: { person: { name: { firstName: "Ada" } } },
+    });
   });
 
   it("equal events without an id are as many after a crash as without one", async () => {

@@ -37,7 +37,8 @@ const ROOM_EVERY = 20;
 const NOTICES_MAX = 100_000;
 const OPERATION_EXPECTED =
   "operation: expected upsert (the whole record), merge (some of its fields) or delete.";
-const DATASET_ID = /^[A-Za-z0-9_.-]{1,100}$/;
+/** The ids that datasets can have. */
+export const DATASET_ID: RegExp = /^[A-Za-z0-9_.-]{1,100}$/;
 
 /**
  * `POST /collect/events` and `/collect/records`: a JSON list or NDJSON of any length, read as it arrives. Records take the
@@ -87,11 +88,11 @@ export function collectRoute(
       return context.json(await collection.end());
     } catch (error) {
       const report = await collection.end().catch(() => collection.soFar());
-      const unreadable = error instanceof Error && "code" in error && /^Z_|^ERR_/.test(String(error.code));
+      const unreadable = isUnreadable(error);
       if (!unreadable)
         gateway.log.error({ err: error, requestId: context.var.requestId }, "collecting failed");
       const [status, code, message] = unreadable
-        ? ([400, "BODY_UNREADABLE", "The body ended early or is not what Content-Encoding says."] as const)
+        ? ([400, "BODY_UNREADABLE", UNREADABLE] as const)
         : ([
             503,
             "UNAVAILABLE",
@@ -103,6 +104,15 @@ export function collectRoute(
       underWay -= 1;
     }
   };
+}
+
+/** What is told of a body for which `isUnreadable` holds. */
+export const UNREADABLE = "The body ended early or is not what Content-Encoding says.";
+
+/** Whether reading a body failed by what was sent: zlib says so by `Z_`, Brotli by `ERR__`. A store that fails says other things. */
+export function isUnreadable(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return code.startsWith("Z_") || code.startsWith("ERR__") || code === "ERR_STREAM_PREMATURE_CLOSE";
 }
 
 /** What records are to do, as a query says it. */

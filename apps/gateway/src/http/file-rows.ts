@@ -1,4 +1,5 @@
-import { createCsvReader, UnreadableRow } from "@tessera/hub";
+import { createCsvReader, type CsvRow, UnreadableRow } from "@tessera/hub";
+import { FileUnreadable } from "./file-unreadable.ts";
 import { createItemSplitter, type SplitItem } from "./item-splitter.ts";
 import { parquetRows } from "./parquet-rows.ts";
 
@@ -53,17 +54,43 @@ function rowOf(item: SplitItem): unknown {
 async function* csvRows(
   body: NodeJS.ReadableStream,
   separator: string,
-): AsyncGenerator<Readonly<Record<string, string>>> {
+): AsyncGenerator<CsvRow | UnreadableRow> {
   const reader = createCsvReader({ separator });
   const decoder = new TextDecoder();
   let since = 0;
+  let isUtf8 = true;
+  const told = (row: CsvRow | UnreadableRow): CsvRow | UnreadableRow =>
+    isUtf8 || row instanceof UnreadableRow ? row : inUtf8(row, separator);
   for await (const chunk of body as AsyncIterable<Buffer>) {
     since += chunk.length;
-    for (const row of reader.read(decoder.decode(chunk, { stream: true }))) {
+    const text = decoder.decode(chunk, { stream: true });
+    isUtf8 &&= count(text, REPLACED) === count(chunk, REPLACED);
+    for (const row of reader.read(text)) {
       since = 0;
-      yield row;
+      yield told(row);
     }
-    if (since > LINE_MAX) throw new Error("A row of the file does not end.");
+    if (since > LINE_MAX)
+      throw new FileUnreadable(
+        `Expected rows of at most ${LINE_MAX} bytes, got one that does not end: a quote may be open.`,
+      );
   }
-  yield* reader.end();
+  yield* reader.end().map(told);
+}
+
+/** What a decoder puts where bytes are no UTF-8. */
+const REPLACED = "\ufffd";
+
+/** How often a text, or the same as bytes, holds a part. */
+function count(held: string | Buffer, part: string): number {
+  let times = 0;
+  for (let at = held.indexOf(part); at >= 0; at = held.indexOf(part, at + 1)) times += 1;
+  return times;
+}
+
+/** A row of a file that is not UTF-8 throughout, unless it holds what a decoder put there. */
+function inUtf8(row: CsvRow, separator: string): CsvRow | UnreadableRow {
+  const cells = [...Object.keys(row), ...Object.values(row)];
+  if (!cells.some((cell) => cell.includes(REPLACED))) return row;
+  const message = "Expected UTF-8, got bytes that are none. Save the file as UTF-8, and send the row again.";
+  return new UnreadableRow("csv.encoding", message, Object.values(row).join(separator));
 }

@@ -6,12 +6,10 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { FileUnreadable } from "./file-unreadable.ts";
 
 /** So many rows at most are decoded at once. */
 const ROWS_AT_ONCE = 5_000;
-
-/** A body that is no Parquet file, or a larger one than is taken. */
-export class ParquetUnreadable extends Error {}
 
 /**
  * The rows of a Parquet file, as JSON data. A Parquet file is read from its end, so the body is written to a temporary
@@ -34,14 +32,14 @@ export async function* parquetRows(
 async function* rowsOf(path: string): AsyncGenerator<Readonly<Record<string, unknown>>> {
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
-    throw new ParquetUnreadable("The body is not a whole Parquet file.", { cause });
+    throw new FileUnreadable("The body is not a whole Parquet file.", { cause });
   });
   const end = Number(metadata.num_rows);
   for (let rowStart = 0; rowStart < end; rowStart += ROWS_AT_ONCE) {
     const rowEnd = Math.min(end, rowStart + ROWS_AT_ONCE);
     const rows = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd }).catch(
       (cause: unknown) => {
-        throw new ParquetUnreadable(`Rows ${rowStart + 1} to ${rowEnd} cannot be read.`, { cause });
+        throw new FileUnreadable(`Rows ${rowStart + 1} to ${rowEnd} cannot be read.`, { cause });
       },
     );
     for (const row of rows) yield jsonOf(row) as Readonly<Record<string, unknown>>;
@@ -53,7 +51,7 @@ function atMost(maxBytes: number): Transform {
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       seen += chunk.length;
-      if (seen > maxBytes) done(new ParquetUnreadable(`Expected a file of at most ${maxBytes} bytes.`));
+      if (seen > maxBytes) done(new FileUnreadable(`Expected a file of at most ${maxBytes} bytes.`));
       else done(null, chunk);
     },
   });

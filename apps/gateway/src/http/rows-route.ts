@@ -6,9 +6,9 @@ import { externalAudience } from "../external-audience.ts";
 import type { Gateway } from "../gateway.ts";
 import { traced } from "../observe/tracing.ts";
 import type { Sandbox } from "../sandbox.ts";
-import { decoded, operationOf } from "./collect.ts";
+import { decoded, isUnreadable, operationOf, UNREADABLE } from "./collect.ts";
 import { type FileFormat, fileRows, formatOf } from "./file-rows.ts";
-import { ParquetUnreadable } from "./parquet-rows.ts";
+import { FileUnreadable } from "./file-unreadable.ts";
 import { refuse, type RouteEnv } from "./request-scope.ts";
 
 const ID = /^[A-Za-z0-9_.-]{1,100}$/;
@@ -149,16 +149,22 @@ async function importFile(
     const told = await traced("hub.import", { "tessera.dataset": datasetId }, () =>
       sandbox.hub.importRows({ importId, datasetId, kind, rows, ...how }),
     );
+    if (told.refused !== undefined) {
+      const { refused, ...progress } = told;
+      const { message } = refused;
+      return context.json({ ...answer, ...progress, code: "IMPORT_CONFLICT", message, requestId }, 409);
+    }
     count(gateway, sandbox, { kind, told });
     return context.json({ ...answer, ...told });
   } catch (error) {
     const soFar = await sandbox.hub.importProgress(importId).catch(() => undefined);
-    if (error instanceof ParquetUnreadable) {
-      const message = `${error.message} What is accepted is durable.`;
-      return context.json(
-        { ...answer, ...soFar, importId, code: "FILE_UNREADABLE", message, requestId },
-        400,
-      );
+    if (error instanceof FileUnreadable || isUnreadable(error)) {
+      const [code, why] =
+        error instanceof FileUnreadable
+          ? ["FILE_UNREADABLE", error.message]
+          : ["BODY_UNREADABLE", UNREADABLE];
+      const message = `${why} What is accepted is durable; the whole file, sent with the same importId, goes on behind it.`;
+      return context.json({ ...answer, ...soFar, importId, code, message, requestId }, 400);
     }
     gateway.log.error({ err: error, requestId }, "importing failed");
     const message =

@@ -1,13 +1,21 @@
+import { UnreadableRow } from "./unreadable-row.ts";
+
+/** A row of CSV: field by column name. */
+export type CsvRow = Readonly<Record<string, string>>;
+
 /** Reads CSV bit by bit. */
 export interface CsvReader {
-  /** The rows that the text so far completes: field by column name. */
-  readonly read: (text: string) => readonly Readonly<Record<string, string>>[];
-  /** The last row, when the file does not end with a line break. */
-  readonly end: () => readonly Readonly<Record<string, string>>[];
+  /** The rows that the text so far completes. */
+  readonly read: (text: string) => readonly CsvRow[];
+  /** The last row, when the file does not end with a line break; unreadable when it ends within quotes. */
+  readonly end: () => readonly (CsvRow | UnreadableRow)[];
 }
 
+/** So much of a row that cannot be read is kept, in characters. */
+const KEPT_TEXT = 1_000_000;
+
 /**
- * A reader of CSV (RFC 4180): quoted fields with line breaks and doubled quotes, CRLF or LF, a byte order mark. The first
+ * A reader of CSV (RFC 4180): quoted fields with line breaks and doubled quotes, CRLF, LF or CR, a byte order mark. The first
  * row names the columns. A row with other than so many fields keeps what fits; fields beyond are named `+1`, `+2`, …
  */
 export function createCsvReader({ separator = "," }: { readonly separator?: string } = {}): CsvReader {
@@ -25,7 +33,7 @@ export function createCsvReader({ separator = "," }: { readonly separator?: stri
     field = "";
     started = false;
   };
-  const endRow = (rows: Readonly<Record<string, string>>[]): void => {
+  const endRow = (rows: CsvRow[]): void => {
     endField();
     const row = fields;
     fields = [];
@@ -34,7 +42,7 @@ export function createCsvReader({ separator = "," }: { readonly separator?: stri
     else rows.push(named(row, columns));
   };
 
-  const take = (character: string, rows: Readonly<Record<string, string>>[]): void => {
+  const take = (character: string, rows: CsvRow[]): void => {
     if (quoted && !perhapsEnd) {
       if (character === '"') perhapsEnd = true;
       else field += character;
@@ -52,8 +60,9 @@ export function createCsvReader({ separator = "," }: { readonly separator?: stri
       quoted = true;
       started = true;
     } else if (character === separator) endField();
-    else if (character === "\n") endRow(rows);
-    else if (character !== "\r") {
+    // Of CRLF the second ends an empty row, which is none.
+    else if (character === "\n" || character === "\r") endRow(rows);
+    else {
       field += character;
       started = true;
     }
@@ -61,21 +70,28 @@ export function createCsvReader({ separator = "," }: { readonly separator?: stri
 
   return {
     read: (text) => {
-      const rows: Readonly<Record<string, string>>[] = [];
+      const rows: CsvRow[] = [];
       const from = !begun && text.startsWith("\ufeff") ? 1 : 0;
       begun ||= text.length > 0;
       for (let index = from; index < text.length; index += 1) take(text[index] ?? "", rows);
       return rows;
     },
     end: () => {
-      const rows: Readonly<Record<string, string>>[] = [];
+      if (quoted && !perhapsEnd) return [openQuote([...fields, `"${field}`].join(separator))];
+      const rows: CsvRow[] = [];
       if (fields.length > 0 || field !== "") endRow(rows);
       return rows;
     },
   };
 }
 
-function named(row: readonly string[], columns: readonly string[]): Readonly<Record<string, string>> {
+function openQuote(text: string): UnreadableRow {
+  const message =
+    "Expected the quote that opens a cell to be closed, got the end of the file; all behind the quote lies here as one row. Close the quote (a quote within text is doubled), and send what follows it again.";
+  return new UnreadableRow("csv.quote", message, text.length > KEPT_TEXT ? undefined : text);
+}
+
+function named(row: readonly string[], columns: readonly string[]): CsvRow {
   const out: Record<string, string> = Object.create(null) as Record<string, string>;
   row.forEach((value, index) => {
     out[columns[index] ?? `+${index - columns.length + 1}`] = value;

@@ -59,11 +59,16 @@ export function parseRowMapping(input: unknown): Result<RowMapping, readonly Iss
   return issues.length > 0 ? err(issues) : ok({ fields: fields as unknown as readonly FieldRule[] });
 }
 
-/** The record or event that a row stands for. An empty cell is a field that is not there; a cell that cannot be read refuses the row. */
+/**
+ * The record or event that a row stands for. An empty cell is a field that is not there; a cell that cannot be read refuses
+ * the row, and so do cells beyond those that the first row names, and a row that has none of the columns.
+ */
 export function mapRow(
   row: Readonly<Record<string, unknown>>,
   { fields }: RowMapping,
 ): Result<JsonObject, Issue> {
+  const misfit = misfitOf(row, fields);
+  if (misfit !== undefined) return err(misfit);
   const out: Record<string, JsonValue> = {};
   const identityMap: Record<string, IdentityItem[]> = {};
   for (const rule of fields) {
@@ -84,7 +89,8 @@ export function mapRow(
     }
     const value = read(cell, rule);
     if (value === undefined) {
-      return err(wrong("row.value", [rule.from], `${rule.as ?? "text"} for ${rule.to}`, cell));
+      const issue = wrong("row.value", [rule.from], `${CELLS[rule.as ?? "text"]} for ${rule.to}`, cell);
+      return err({ ...issue, message: `${issue.message} Correct the cell, or the rule of its column.` });
     }
     put(out, rule.to.split("."), value);
   }
@@ -96,6 +102,38 @@ export function mapRow(
     ]),
   );
   return ok({ ...out, identityMap: map });
+}
+
+/** What a cell of a type looks like, for people to read. */
+const CELLS: { readonly [type in CellType]: string } = {
+  text: "text",
+  number: "a number such as 12.5",
+  integer: "a whole number",
+  boolean: "true or false (yes, no, 1, 0)",
+  time: "a date-time such as 2026-01-31T12:00:00Z (ISO 8601)",
+  json: "JSON",
+  list: "a list",
+};
+/** How a reader names cells beyond those that the first row names. */
+const BEYOND = /^\+[1-9]\d*$/;
+
+/** Why a whole row does not fit its mapping: it has more cells than columns, or none of the columns. */
+function misfitOf(row: Readonly<Record<string, unknown>>, fields: readonly FieldRule[]): Issue | undefined {
+  const isNamed = (column: string): boolean => fields.some((rule) => "from" in rule && rule.from === column);
+  if (Object.hasOwn(row, "+1")) {
+    const extra = Object.keys(row).filter((name) => BEYOND.test(name) && row[name] !== "" && !isNamed(name));
+    if (extra.length > 0) {
+      const expected = "no cells beyond those that the first row names";
+      const message = `Expected ${expected}, got ${extra.length} more. Put a cell that holds the separator in quotes, and send the row again.`;
+      return { code: "row.cells", expected, came: `${extra.length} more`, message };
+    }
+  }
+  const columns = fields.flatMap((rule) => ("from" in rule ? [rule.from] : []));
+  if (columns.length === 0 || columns.some((column) => Object.hasOwn(row, column))) return undefined;
+  const expected = `at least one of the columns ${columns.join(", ")}`;
+  const came = `a row of ${Object.keys(row).length} others`;
+  const message = `Expected ${expected}, got ${came}. Check the separator and the first row of the file, or the mapping.`;
+  return { code: "row.columns", expected, came, message };
 }
 
 function read(

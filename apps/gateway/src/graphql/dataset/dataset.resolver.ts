@@ -32,7 +32,7 @@ export class DatasetResolver {
 
   @Mutation(() => DatasetType, {
     description:
-      "Defines a dataset {id, name, kind, primaryIdentity, schema, labels, eventExpirationDays}; it keeps its kind. Permission: Manage Datasets.",
+      "Defines a dataset {id, name, kind, primaryIdentity: {path, namespace}, schemaId or schema, labels, eventExpirationDays}; it keeps its kind, and its schema only grows. Permission: Manage Datasets.",
   })
   async saveDataset(
     @Arg("definition", () => JsonObjectScalar, { description: "The definition." }) definition: object,

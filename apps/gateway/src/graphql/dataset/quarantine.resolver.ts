@@ -117,7 +117,7 @@ export class QuarantineResolver {
       Math.min(Math.max(first, 1), ITEMS_MAX),
       after ?? undefined,
     );
-    return items.map((item) => quarantinedOf(item, context));
+    return items.map(await quarantineFor(context));
   }
 
   @Query(() => QuarantineConnection, {
@@ -146,9 +146,9 @@ export class QuarantineResolver {
         break;
       }
     }
-    const edges = found.map((item) => ({
-      cursor: cursorOf(LIST, [item.id]),
-      node: quarantinedOf(item, context),
+    const edges = found.map(await quarantineFor(context)).map((node) => ({
+      cursor: cursorOf(LIST, [node.id]),
+      node,
     }));
     return pageWith(edges, {
       hasNextPage: hasMore,
@@ -203,17 +203,42 @@ export class QuarantineResolver {
 
 type Quarantined = Awaited<ReturnType<GatewayContext["sandbox"]["hub"]["quarantined"]>>[number];
 
-/** A quarantined item as the caller may see it. */
-function quarantinedOf(
-  { body, ...item }: Quarantined,
-  { sandbox, principal }: GatewayContext,
-): QuarantinedItem {
-  return {
+/**
+ * Quarantined items as the caller may see them. Of a row that is not mapped yet, who may not see all fields sees the columns
+ * that become fields they may see.
+ */
+async function quarantineFor(context: GatewayContext): Promise<(item: Quarantined) => QuarantinedItem> {
+  const { sandbox, principal } = context;
+  const hidden = sandbox.labels.hiddenFrom(principal);
+  const mappings = hidden.length === 0 ? undefined : await mappingsOf(context);
+  const shown = ({ body, isRow, datasetId }: Quarantined): JsonValue => {
+    if (!isObject(body)) return body;
+    return isRow === true && mappings !== undefined
+      ? openColumns(body as JsonObject, mappings.get(datasetId), hidden)
+      : sandbox.labels.visibleTo(principal, body as JsonObject);
+  };
+  return (item) => ({
     ...item,
     isRow: item.isRow === true,
     at: formatInstant(item.at),
-    body: isObject(body) ? sandbox.labels.visibleTo(principal, body as JsonObject) : body,
+    body: shown(item),
+  });
+}
+
+/** The columns of a row that a mapping makes identities, or fields outside of `hidden`. */
+function openColumns(
+  row: JsonObject,
+  mapping: RowMapping | undefined,
+  hidden: readonly string[],
+): JsonObject {
+  const isHidden = (path: string): boolean =>
+    hidden.some((field) => `${path}.`.startsWith(`${field}.`) || `${field}.`.startsWith(`${path}.`));
+  const rules = mapping?.fields ?? [];
+  const isOpen = (column: string): boolean => {
+    const from = rules.filter((rule) => "from" in rule && rule.from === column);
+    return from.length > 0 && from.every((rule) => !("to" in rule) || !isHidden(rule.to));
   };
+  return Object.fromEntries(Object.entries(row).filter(([column]) => isOpen(column)));
 }
 
 function demandFew(ids: readonly string[]): void {

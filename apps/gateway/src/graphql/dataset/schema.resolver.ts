@@ -19,7 +19,7 @@ export class SchemaResolver {
       "Saves a field group; its fields lie under the tenant's field. In use, it can only be added to. Permission: Manage Schemas.",
   })
   async saveFieldGroup(
-    @Arg("definition", () => JsonObjectScalar, { description: "{id, title, class: profile|event, schema}" })
+    @Arg("definition", () => JsonObjectScalar, { description: "{id, name, class: profile|event, schema}" })
     definition: object,
     @Ctx() context: GatewayContext,
   ): Promise<object> {
@@ -41,7 +41,7 @@ export class SchemaResolver {
   })
   async saveSchema(
     @Arg("definition", () => JsonObjectScalar, {
-      description: "{id, title, class: profile|event, fieldGroups}",
+      description: "{id, name, class: profile|event, fieldGroups}",
     })
     definition: object,
     @Ctx() context: GatewayContext,

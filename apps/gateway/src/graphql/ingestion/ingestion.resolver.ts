@@ -1,5 +1,6 @@
 import type { RecordOperation } from "@tessera/profile-store";
 import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
+import { DATASET_ID } from "../../http/collect.ts";
 import { traced } from "../../observe/tracing.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, demandRole, failure } from "../failure.ts";
@@ -20,7 +21,7 @@ export class IngestionResolver {
     @Arg("events", () => [Json], { description: "XDM experience events." }) events: unknown[],
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
-    admit(context, events);
+    admit(context, datasetId, events);
     const attributes = { "tessera.items": events.length, "tessera.dataset": datasetId };
     const report = await traced("hub.ingest", attributes, () =>
       context.sandbox.hub.ingestEvents(datasetId, events),
@@ -42,7 +43,7 @@ export class IngestionResolver {
     operation: RecordOperation,
     @Ctx() context: GatewayContext,
   ): Promise<IngestReport> {
-    admit(context, records);
+    admit(context, datasetId, records);
     const attributes = { "tessera.items": records.length, "tessera.dataset": datasetId };
     const report = await traced("hub.ingest", attributes, () =>
       context.sandbox.hub.ingestRecords(datasetId, records, operation),
@@ -51,9 +52,11 @@ export class IngestionResolver {
   }
 }
 
-function admit(context: GatewayContext, items: readonly unknown[]): void {
+function admit(context: GatewayContext, datasetId: string, items: readonly unknown[]): void {
   demand(context, "manage-sources");
   demandRole(context, "collect");
+  if (!DATASET_ID.test(datasetId))
+    throw failure("BAD_USER_INPUT", "datasetId: expected 1 to 100 letters, digits, _ . -, as in web.");
   if (items.length > ITEMS_MAX) {
     throw failure(
       "TOO_MUCH",
