@@ -62,7 +62,7 @@ const cases: readonly [string, MergePolicy, readonly Fragment[], JsonObject, Rec
 ];
 
 describe("a profile", () => {
-  it.each(cases)("%s", (_name, policy, fragments, attributes, from) => {
+  it.each(cases)("%s", (_name, ...[policy, fragments, attributes, from]) => {
     for (const order of [fragments, fragments.toReversed()]) {
       const derived = deriveProfile(order, policy);
       expect(derived.attributes).toEqual(attributes);
