@@ -128,25 +128,68 @@ test("rows of earlier formats are read, and written anew in the present one", ()
   const codec = new PersonStateCodec(new Names(database));
   const graph = { identities: [{ namespace: "A", id: "1", key: "A:1" }], latest: null };
   const row = new RowWriter();
-  for (const format of [1, 2]) {
+  const part = new RowWriter();
+  for (const format of [1, 2, 3]) {
     row.begin();
     row.varint(format);
     row.varint(1);
     row.text("A:1");
     for (const number of [3, 1_769_904_000_000]) row.number(number);
-    row.text("");
+    row.text('{"eu":5}');
     row.blob(Uint8Array.of(0));
-    row.blob(Buffer.from(JSON.stringify(graph)));
+    part.begin();
+    writeGraph(part, graph);
+    row.blob(format === 3 ? part.done() : Buffer.from(JSON.stringify(graph)));
+    row.blob(Uint8Array.of(7, 8));
     const read = codec.decode(Uint8Array.from(row.done()));
     expect(read).toEqual({
       identities: ["A:1"],
       graph,
       memberships: [],
+      eventState: Uint8Array.of(7, 8),
       eventCount: 3,
       evaluatedAt: 1_769_904_000_000,
+      regions: { eu: 5 },
     });
     const anew = codec.encode({ ...read, personId: "p", version: 2, fragments: [] });
     expect(codec.decode(Uint8Array.from(anew))).toEqual(read);
     expect(anew.length).toBeLessThan(row.done().length);
   }
 });
+
+test("persons come back with their identities, be they those of the graph or not", () => {
+  const database = new DatabaseSync(":memory:");
+  migrate(database);
+  const codec = new PersonStateCodec(new Names(database));
+  const key = fc.oneof(fc.constantFrom("A:1", "B:2", "é:\ud800"), anyText);
+  const identities = fc.array(key, { maxLength: 4 });
+  const graphs = fc.oneof(
+    identities.map((keys) => ({ identities: keys.map((one) => ({ key: one })) })),
+    fc.jsonValue().map((value) => ({ identities: value })),
+    fc.constant({ identities: undefined }),
+  );
+  fc.assert(
+    fc.property(fc.boolean(), identities, graphs, fc.boolean(), (same, keys, graph, known) => {
+      const person = {
+        identities: same && Array.isArray(graph.identities) ? keysOf(graph.identities) : keys,
+        graph,
+        memberships: [],
+        ...(known ? { eventState: Uint8Array.of(keys.length), regions: { eu: 1 } } : {}),
+        eventCount: 2,
+        evaluatedAt: -1,
+      };
+      const bytes = codec.encode({ ...person, personId: "p", version: 1, fragments: [] });
+      const read = codec.decode(Uint8Array.from(bytes));
+      expect(read).toEqual({ ...person, graph: JSON.parse(JSON.stringify(graph)) });
+      expect(codec.identitiesOf(Uint8Array.from(bytes))).toEqual(person.identities);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+function keysOf(listed: readonly unknown[]): readonly string[] {
+  return listed.map((one) => {
+    const { key } = (one ?? {}) as { readonly key?: unknown };
+    return typeof key === "string" ? key : "";
+  });
+}

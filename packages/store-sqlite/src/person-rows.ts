@@ -4,11 +4,18 @@ import type { IdentityKey, JsonObject } from "@tessera/xdm";
 import type { FragmentCodec } from "./fragment-row.ts";
 import type { IdentityRows } from "./identity-rows.ts";
 import type { PersonStateCodec } from "./person-state-row.ts";
-import { Recent } from "./recent.ts";
 import { fromStored, toStored } from "@tessera/profile-store";
 import type { Totals } from "./totals.ts";
+import { type WarmPerson, WarmPersons } from "./warm-persons.ts";
 
-type Row = readonly [id: number, pid: string, version: number, nextChange: number | null, state: Uint8Array];
+type Row = readonly [
+  id: number,
+  pid: string,
+  version: number,
+  nextChange: number | null,
+  state: Uint8Array,
+  fragments: string | Uint8Array | null,
+];
 type NewRow = readonly [
   pid: string,
   version: number,
@@ -17,12 +24,6 @@ type NewRow = readonly [
   state: Uint8Array | null,
 ];
 type Head = readonly [id: number, version: number, hasData: number, nextChange: number | null];
-
-/** A person as it is on disk, together with its row. */
-interface WarmPerson {
-  readonly row: number;
-  readonly person: PersonState;
-}
 
 /** What a write needs to know of the row it changes. */
 interface Before {
@@ -43,14 +44,14 @@ export interface PersonRowParts {
   readonly warm: number;
 }
 
-const COLUMNS = "id, pid, version, next_change, state";
+const READ = `SELECT id, pid, version, next_change, state, fragments.data
+  FROM person LEFT JOIN fragments ON fragments.person = person.id WHERE`;
 const FARTHEST = 1000;
 
 /** The persons of a store: their rows, their place in the identity index, and a memory of those used last. */
 export class PersonRows {
   readonly #parts: PersonRowParts;
-  readonly #warm: Recent<number, WarmPerson>;
-  readonly #warmById: Recent<string, WarmPerson>;
+  readonly #warm: WarmPersons;
   readonly #byRow: StatementSync;
   readonly #head: StatementSync;
   readonly #pid: StatementSync;
@@ -79,9 +80,8 @@ export class PersonRows {
       return statement;
     };
     this.#parts = parts;
-    this.#warm = new Recent(parts.warm);
-    this.#warmById = new Recent(parts.warm);
-    this.#byRow = prepare(`SELECT ${COLUMNS} FROM person WHERE id = ? AND version > 0`);
+    this.#warm = new WarmPersons(parts.warm);
+    this.#byRow = prepare(`${READ} id = ? AND version > 0`);
     this.#head = prepare("SELECT id, version, has_data, next_change FROM person WHERE pid = ?");
     this.#pid = prepare("SELECT pid FROM person WHERE id = ?");
     this.#successor = prepare("SELECT version, successor FROM person WHERE id = ?");
@@ -106,7 +106,7 @@ export class PersonRows {
     this.#takeIn = prepare(
       "UPDATE person SET version = ?, has_data = ?, next_change = ?, state = ?, successor = NULL WHERE id = ?",
     );
-    this.#scan = prepare(`SELECT ${COLUMNS} FROM person WHERE pid > ? AND version > 0 ORDER BY pid LIMIT ?`);
+    this.#scan = prepare(`${READ} pid > ? AND version > 0 ORDER BY pid LIMIT ?`);
   }
 
   /** Deletes the empty rows of removed persons, and of the ids that led to them; gives all those rows and ids. */
@@ -156,18 +156,18 @@ export class PersonRows {
 
   /** The person of a row, unless it is only a mark left by someone removed. */
   at(row: number): PersonState | undefined {
-    const warm = this.#warm.get(row);
+    const warm = this.#warm.at(row);
     if (warm !== undefined) return warm.person;
     const found = this.#byRow.get(row) as unknown as Row | undefined;
     if (found === undefined) return undefined;
     const person = this.#decode(found);
-    this.#keep({ row, person });
+    this.#warm.keep({ row, person });
     return person;
   }
 
   /** The person with this id, or the one it went into. */
   follow(personId: string): PersonState | undefined {
-    const warm = this.#warmById.get(personId);
+    const warm = this.#warm.of(personId);
     if (warm !== undefined) return warm.person;
     let row = this.rowOf(personId);
     for (let step = 0; row !== undefined && step < FARTHEST; step += 1) {
@@ -198,7 +198,7 @@ export class PersonRows {
   /** The row of a person's id; an unknown one gets an empty row. */
   internId(personId: string): number {
     return (
-      this.#warmById.get(personId)?.row ??
+      this.#warm.of(personId)?.row ??
       this.rowOf(personId) ??
       this.#added([toStored(personId), 0, 0, null, null])
     );
@@ -238,8 +238,8 @@ export class PersonRows {
 
   /** The transaction is on disk: what it wrote may be answered from memory. */
   committed(): void {
-    for (const { row, personId } of this.#gone) this.#forget(row, personId);
-    for (const warm of this.#written) this.#keep(warm);
+    for (const { row, personId } of this.#gone) this.#warm.forget(row, personId);
+    for (const warm of this.#written) this.#warm.keep(warm);
     this.rolledBack();
   }
 
@@ -263,7 +263,6 @@ export class PersonRows {
   /** Another process wrote to the file, or everything derived was dropped. */
   forgetAll(): void {
     this.#warm.clear();
-    this.#warmById.clear();
   }
 
   /** All persons are dropped with the transaction that is open: nothing before it may be answered from memory. */
@@ -277,7 +276,7 @@ export class PersonRows {
       write.kind === "put"
         ? [write.person.personId, write.person.version - 1]
         : [write.personId, write.expectedVersion];
-    const warm = this.#warmById.get(personId);
+    const warm = this.#warm.of(personId);
     if (warm !== undefined && warm.person.version === expected) {
       const { nextChangeAt, identities } = warm.person;
       return { row: warm.row, hasData: hasData(warm.person), nextChange: nextChangeAt, identities };
@@ -361,12 +360,10 @@ export class PersonRows {
     return Number(this.#insert.run(...values).lastInsertRowid);
   }
 
-  #decode([id, pid, version, nextChange, state]: Row): PersonState {
+  #decode([, pid, version, nextChange, state, held]: Row): PersonState {
     const { identities, graph, memberships, eventState, eventCount, evaluatedAt, regions } =
       this.#parts.states.decode(state);
-    const held = this.#fragments.get(id) as unknown as readonly [string | Uint8Array] | undefined;
-    const fragments =
-      held === undefined ? [] : this.#parts.fragments.decode(held[0], this.#parts.bodyOfRecord);
+    const fragments = held === null ? [] : this.#parts.fragments.decode(held, this.#parts.bodyOfRecord);
     return {
       personId: fromStored(pid),
       version,
@@ -380,16 +377,6 @@ export class PersonRows {
       ...(nextChange === null ? {} : { nextChangeAt: nextChange }),
       ...(regions === undefined ? {} : { regions }),
     };
-  }
-
-  #keep(warm: WarmPerson): void {
-    this.#warm.set(warm.row, warm);
-    this.#warmById.set(warm.person.personId, warm);
-  }
-
-  #forget(row: number, personId: string): void {
-    this.#warm.delete(row);
-    this.#warmById.delete(personId);
   }
 }
 

@@ -7,8 +7,14 @@ import { fromStored, toStored } from "@tessera/profile-store";
 
 const STATUSES: readonly MembershipStatus[] = ["realized", "existing", "exited"];
 const HAS_EXPIRY = 4;
-/** 1: moments of memberships in full. 2: each as its distance from the one before. 3: the graph in few bytes, no longer as text. */
-const FORMAT = 3;
+/**
+ * 1: moments of memberships in full. 2: each as its distance from the one before. 3: the graph in few bytes, no longer as
+ * text. 4: identities are those of the graph, and only what is there is written; the graph comes last.
+ */
+const FORMAT = 4;
+const GRAPH_IN_BYTES = 3;
+/** What the second number of a row of format 4 says is there. */
+const HAS = { identities: 1, regions: 2, eventState: 4 } as const;
 const FARTHEST = 2 ** 50;
 const UTF8 = new TextDecoder();
 
@@ -19,7 +25,6 @@ export type StateOfRow = Omit<PersonState, "personId" | "version" | "fragments" 
 export class PersonStateCodec {
   readonly #names: Names;
   readonly #writer = new RowWriter();
-  readonly #part = new RowWriter();
 
   constructor(names: Names) {
     this.#names = names;
@@ -28,20 +33,25 @@ export class PersonStateCodec {
   /** Valid until the next call. */
   encode(person: PersonState): Uint8Array {
     const row = this.#writer;
-    const part = this.#part;
+    const { identities, regions, eventState } = person;
+    const isOfGraph = areOfGraph(identities, person.graph);
     row.begin();
     row.varint(FORMAT);
-    row.varint(person.identities.length);
-    for (const key of person.identities) row.text(toStored(key));
+    row.varint(
+      (isOfGraph ? 0 : HAS.identities) +
+        (regions === undefined ? 0 : HAS.regions) +
+        (eventState === undefined ? 0 : HAS.eventState),
+    );
+    if (!isOfGraph) {
+      row.varint(identities.length);
+      for (const key of identities) row.text(toStored(key));
+    }
     row.number(person.eventCount);
     row.number(person.evaluatedAt);
-    row.text(person.regions === undefined ? "" : JSON.stringify(person.regions));
+    if (regions !== undefined) row.text(JSON.stringify(regions));
     this.#encodeMemberships(person.memberships);
-    row.blob(part.done());
-    part.begin();
-    writeGraph(part, person.graph);
-    row.blob(part.done());
-    if (person.eventState !== undefined) row.blob(person.eventState);
+    if (eventState !== undefined) row.blob(eventState);
+    writeGraph(row, person.graph);
     return row.done();
   }
 
@@ -50,14 +60,43 @@ export class PersonStateCodec {
     const format = row.varint();
     if (format < 1 || format > FORMAT)
       throw new Error(`A person's row has format ${format}, expected 1 to ${FORMAT}.`);
+    return format === FORMAT ? this.#decode(row) : this.#decodeEarlier(row, format);
+  }
+
+  /** Only the identities of a row. */
+  identitiesOf(bytes: Uint8Array): readonly IdentityKey[] {
+    return this.decode(bytes).identities;
+  }
+
+  #decode(row: RowReader): StateOfRow {
+    const has = row.varint();
+    const listed = (has & HAS.identities) === 0 ? undefined : readKeys(row);
+    const eventCount = row.number();
+    const evaluatedAt = row.number();
+    const regions = (has & HAS.regions) === 0 ? undefined : readRegions(row.text());
+    const memberships = this.#decodeMemberships(row, FORMAT);
+    const eventState = (has & HAS.eventState) === 0 ? undefined : row.blob();
+    const graph = readGraph(row);
+    return {
+      identities: listed ?? keysOfGraph(graph),
+      graph,
+      memberships,
+      ...(eventState === undefined ? {} : { eventState }),
+      eventCount,
+      evaluatedAt,
+      ...(regions === undefined ? {} : { regions }),
+    };
+  }
+
+  #decodeEarlier(row: RowReader, format: number): StateOfRow {
     const identities = readKeys(row);
     const eventCount = row.number();
     const evaluatedAt = row.number();
     const regions = row.text();
-    const memberships = this.#decodeMemberships(row.view(), format);
+    const memberships = this.#decodeMemberships(new RowReader(row.view()), format);
     const graphBytes = row.view();
     const graph =
-      format === FORMAT
+      format === GRAPH_IN_BYTES
         ? readGraph(new RowReader(graphBytes))
         : (JSON.parse(UTF8.decode(graphBytes)) as object);
     return {
@@ -67,45 +106,36 @@ export class PersonStateCodec {
       ...(row.atEnd ? {} : { eventState: row.blob() }),
       eventCount,
       evaluatedAt,
-      ...(regions === "" ? {} : { regions: JSON.parse(regions) as Readonly<Record<string, number>> }),
+      ...(regions === "" ? {} : { regions: readRegions(regions) }),
     };
   }
 
-  /** Only the identities of a row. */
-  identitiesOf(bytes: Uint8Array): readonly IdentityKey[] {
-    const row = new RowReader(bytes);
-    row.varint();
-    return readKeys(row);
-  }
-
   #encodeMemberships(memberships: readonly MembershipState[]): void {
-    const part = this.#part;
-    part.begin();
-    part.varint(memberships.length);
+    const row = this.#writer;
+    row.varint(memberships.length);
     let before = 0;
     for (const { namespace, audienceId, status, at, version, validUntil } of memberships) {
-      part.varint(this.#names.audienceOf(namespace, audienceId));
-      part.varint(STATUSES.indexOf(status) + (validUntil === undefined ? 0 : HAS_EXPIRY));
-      writeMoment(part, at, before);
+      row.varint(this.#names.audienceOf(namespace, audienceId));
+      row.varint(STATUSES.indexOf(status) + (validUntil === undefined ? 0 : HAS_EXPIRY));
+      writeMoment(row, at, before);
       before = at;
-      part.number(version);
-      if (validUntil !== undefined) part.number(validUntil);
+      row.number(version);
+      if (validUntil !== undefined) row.number(validUntil);
     }
   }
 
-  #decodeMemberships(bytes: Uint8Array, format: number): readonly MembershipState[] {
-    const part = new RowReader(bytes);
+  #decodeMemberships(row: RowReader, format: number): readonly MembershipState[] {
     let before = 0;
-    return Array.from({ length: part.varint() }, () => {
-      const [namespace, audienceId] = this.#names.audience(part.varint());
-      const flags = part.varint();
+    return Array.from({ length: row.varint() }, () => {
+      const [namespace, audienceId] = this.#names.audience(row.varint());
+      const flags = row.varint();
       const status = STATUSES[flags % HAS_EXPIRY] ?? "exited";
-      const at = format === 1 ? part.number() : readMoment(part, before);
+      const at = format === 1 ? row.number() : readMoment(row, before);
       before = at;
-      const version = part.number();
+      const version = row.number();
       return flags < HAS_EXPIRY
         ? { namespace, audienceId, status, at, version }
-        : { namespace, audienceId, status, at, version, validUntil: part.number() };
+        : { namespace, audienceId, status, at, version, validUntil: row.number() };
     });
   }
 }
@@ -129,4 +159,28 @@ function readMoment(row: RowReader, before: number): number {
 
 function readKeys(row: RowReader): readonly IdentityKey[] {
   return Array.from({ length: row.varint() }, () => fromStored(row.text()));
+}
+
+function readRegions(text: string): Readonly<Record<string, number>> {
+  return JSON.parse(text) as Readonly<Record<string, number>>;
+}
+
+/** A graph as far as a store looks into it: identities by their keys. */
+interface WithKeys {
+  readonly identities: readonly { readonly key: IdentityKey }[];
+}
+
+/** Whether a person's identities are those that the graph lists, in its order. */
+function areOfGraph(identities: readonly IdentityKey[], graph: object): boolean {
+  const { identities: listed } = graph as Partial<WithKeys>;
+  if (!Array.isArray(listed) || listed.length !== identities.length) return false;
+  for (let index = 0; index < listed.length; index += 1) {
+    if ((listed[index] as Partial<WithKeys["identities"][number]> | null)?.key !== identities[index])
+      return false;
+  }
+  return true;
+}
+
+function keysOfGraph(graph: object): readonly IdentityKey[] {
+  return (graph as WithKeys).identities.map(({ key }) => key);
 }
