@@ -15,9 +15,9 @@ import {
   personAnchor,
   replay,
 } from "@tessera/identity-graph";
-import type { HubCommit, PersonState, PersonWrite, StoredEvent } from "@tessera/profile-store";
+import type { HubCommit, Neighbourhood, PersonState, PersonWrite, StoredEvent } from "@tessera/profile-store";
 import { openSqliteStore, type SqliteStore } from "@tessera/store-sqlite";
-import { digest, type IdentityKey, identityKey, identityOfKey } from "@tessera/xdm";
+import { compareKeys, digest, type IdentityKey, identityKey, identityOfKey } from "@tessera/xdm";
 import { history } from "./history.ts";
 import { everyRule } from "./rules.ts";
 
@@ -29,50 +29,68 @@ const rounds = Number(option("rounds", "5"));
 
 const nothing = { records: [], memberships: [], outbox: [], quarantine: [], documents: [], counters: {} };
 
+/** An observation with the keys of its identities, which are made once, as the hub does. */
+interface Item extends LinkObservation {
+  readonly keys: readonly IdentityKey[];
+}
+
 /** One batch: load the graphs around it, link, and commit the persons with their reasons and the observations. */
 async function commitBatch(store: SqliteStore, batch: readonly LinkObservation[]): Promise<void> {
-  const keys = new Set(batch.flatMap(({ identities }) => identities.map(identityKey)));
-  const ids = batch.map(({ key }) => key);
-  const known = await store.load([...keys], ids);
-  const graphOf = new Map<IdentityKey, Graph>();
-  for (const { identities, graph } of known.persons.values()) {
-    for (const key of identities) graphOf.set(key, graph as Graph);
-  }
-  for (const observation of batch) {
-    if (known.knownEvents.has(observation.key)) continue;
-    const around = new Set<Graph>();
-    for (const identity of observation.identities) {
-      const graph = graphOf.get(identityKey(identity));
-      if (graph) around.add(graph);
+  const items = batch.map((observation): Item => {
+    const keys = observation.identities.map(identityKey).sort(compareKeys);
+    return { ...observation, keys };
+  });
+  const keys = new Set(items.flatMap((item) => item.keys));
+  const known = await store.load(
+    [...keys],
+    items.map(({ key }) => key),
+  );
+  const linkedGraphs = new Map<IdentityKey, Graph>();
+  for (const item of items) {
+    if (known.knownEvents.has(item.key)) continue;
+    const around: Graph[] = [];
+    for (const key of item.keys) {
+      const graph = linkedGraphs.get(key) ?? storedGraph(known, key);
+      if (graph !== undefined && !around.includes(graph)) around.push(graph);
     }
-    const linked = link([...around], observation, everyRule);
+    const linked = link(around, item, everyRule);
     if (linked.kind === "late") throw new Error("The history is in order.");
-    for (const graph of linked.graphs) for (const { key } of graph.identities) graphOf.set(key, graph);
+    for (const graph of linked.graphs) for (const { key } of graph.identities) linkedGraphs.set(key, graph);
   }
   const committed = await store.commit({
     ...nothing,
-    persons: personWrites(graphOf, known.persons),
-    events: batch.map(eventOf),
+    persons: personWrites(linkedGraphs, known),
+    events: items.map(eventOf),
   } satisfies HubCommit);
   if (!committed.ok) throw new Error("Nobody else writes here.");
 }
 
+function storedGraph({ persons, personOf }: Neighbourhood, key: IdentityKey): Graph | undefined {
+  return persons.get(personOf.get(key) ?? "")?.graph as Graph | undefined;
+}
+
+/** The id of the person of a graph: it stays as long as the anchor does, and is then not made anew. */
+function personIdOf(graph: Graph, known: Neighbourhood): string {
+  const { key } = personAnchor(graph);
+  const before = storedGraph(known, key);
+  if (before !== undefined && personAnchor(before).key === key) return known.personOf.get(key) ?? "";
+  return digest(`person\n${key}`);
+}
+
 function personWrites(
-  graphOf: ReadonlyMap<IdentityKey, Graph>,
-  stored: ReadonlyMap<string, PersonState>,
+  linkedGraphs: ReadonlyMap<IdentityKey, Graph>,
+  known: Neighbourhood,
 ): readonly PersonWrite[] {
   const writes: PersonWrite[] = [];
-  const unchanged = new Set<Graph>();
-  for (const { graph } of stored.values()) unchanged.add(graph as Graph);
-  const current = new Set(graphOf.values());
   const written = new Set<string>();
-  for (const graph of current) {
-    if (unchanged.has(graph)) continue;
-    const personId = digest(`person\n${personAnchor(graph).key}`);
+  for (const graph of new Set(linkedGraphs.values())) {
+    const personId = personIdOf(graph, known);
+    const before = known.persons.get(personId);
     written.add(personId);
+    if (before?.graph === graph) continue;
     const person: PersonState = {
       personId,
-      version: (stored.get(personId)?.version ?? 0) + 1,
+      version: (before?.version ?? 0) + 1,
       identities: graph.identities.map(({ key }) => key),
       graph,
       fragments: [],
@@ -82,23 +100,21 @@ function personWrites(
     };
     writes.push({ kind: "put", person, fragmentsChanged: false });
   }
-  for (const { personId, version, graph, identities } of stored.values()) {
-    if (written.has(personId) || current.has(graph as Graph)) continue;
-    const into = graphOf.get(identities[0] ?? "");
-    const successor = into && digest(`person\n${personAnchor(into).key}`);
+  for (const { personId, version, identities } of known.persons.values()) {
+    const into = linkedGraphs.get(identities[0] ?? "");
+    if (into === undefined || written.has(personId)) continue;
     writes.push({
       kind: "remove",
       personId,
       expectedVersion: version,
-      ...(successor === undefined ? {} : { successor }),
+      successor: personIdOf(into, known),
     });
   }
   return writes;
 }
 
 /** The observation as it is kept for undo and replay. */
-function eventOf({ t, key, datasetId, identities }: LinkObservation): StoredEvent {
-  const keys = identities.map(identityKey).sort();
+function eventOf({ t, key, datasetId, keys }: Item): StoredEvent {
   return { id: key, datasetId, owner: keys[0] ?? "", identities: keys, at: t, ingestedAt: t };
 }
 
