@@ -38,7 +38,7 @@ export async function finishDeriving(sandbox: Rebuilt): Promise<void> {
     (await store.document(kind, id)) !== undefined;
   await sandbox.alone(DERIVING, async () => {
     if (await isLeft(NOTE)) await deriveAnew(sandbox);
-    if (await isLeft(RULES_NOTE)) await changeRules(sandbox, hub.configuration().rules);
+    if (await isLeft(RULES_NOTE)) await changeRules(sandbox, hub.configuration().ruleSettings);
   });
 }
 

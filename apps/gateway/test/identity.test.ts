@@ -53,12 +53,13 @@ describe("who is who, through the gateway", () => {
   it("explains a link with the events that made it, and what was dropped by which rule", async () => {
     const { explainLink } = await run<{ explainLink: object }>(`{
       explainLink(a:{namespace:"CRMID",id:"jane"},b:{namespace:"SESSION",id:"s"}){
-        linked path{count}
+        linked unknown{id} path{count}
         dropped{a{id} b{id} reason explanation removedAt first{id datasetId at} conflict{a{id} b{id}} winner{a{id} b{id}}}
         apart{relink}
       }}`);
     expect(explainLink).toEqual({
       linked: false,
+      unknown: [],
       path: [],
       dropped: [
         {

@@ -14,7 +14,7 @@ import {
 } from "./computed/computed-attribute.ts";
 import { readSchemas, type SchemaBook } from "./schemas.ts";
 import type { AudienceDefinition, AudienceStatus } from "@tessera/xdm";
-import { IDENTITY_NAMESPACES, readRegistry } from "./identity-namespaces.ts";
+import { completeRules, IDENTITY_NAMESPACES, readRegistry } from "./identity-namespaces.ts";
 import { limitsFrom } from "./limits.ts";
 import { waitingId } from "./waiting-version.ts";
 
@@ -64,7 +64,10 @@ interface SwitchedVersion {
 
 /** What the hub decides by: read from the store's documents, swapped as a whole when one changes. */
 export interface Configuration {
+  /** The linking rules in force, with every namespace in its place. */
   readonly rules: LinkingRules;
+  /** The linking rules as they were set. */
+  readonly ruleSettings: LinkingRules;
   /** The namespaces that records may use: the registered ones, and those that the rules name. */
   readonly registry: NamespaceRegistry;
   /** The standard namespaces and those of the sandbox. */
@@ -150,7 +153,8 @@ export async function readConfiguration(store: HubStore): Promise<Configuration>
   const registered = settings.value;
   const known = new Map(datasets.map(({ id, body }) => [id, body as unknown as Dataset]));
   return {
-    rules: linking,
+    rules: completeRules(linking, registered),
+    ruleSettings: linking,
     registry: registryOf(registered, linking, limits),
     registered,
     decisions: decisions.map(({ body }) => body as unknown as GraphDecision),

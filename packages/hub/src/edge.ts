@@ -97,7 +97,10 @@ export async function edgeDefinitions(sources: EdgeSources): Promise<EdgeDefinit
     activities: activities.map(({ body }) => body),
     audienceManager: withoutId(audienceManager?.body ?? {}),
     linking: {
-      namespaces: configuration.rules.namespaces.map(({ namespace, priority }) => ({ namespace, priority })),
+      namespaces: configuration.ruleSettings.namespaces.map(({ namespace, priority }) => ({
+        namespace,
+        priority,
+      })),
     },
   };
   return { version: digest(canonicalJson(definitions as unknown as JsonValue)), ...definitions };

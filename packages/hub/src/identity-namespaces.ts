@@ -7,7 +7,16 @@ import {
   parseNamespaceRegistry,
 } from "@tessera/identity-graph";
 import type { HubStore } from "@tessera/profile-store";
-import { err, isObject, type Issue, type JsonObject, ok, parseJson, type Result } from "@tessera/xdm";
+import {
+  err,
+  isObject,
+  isPersonType,
+  type Issue,
+  type JsonObject,
+  ok,
+  parseJson,
+  type Result,
+} from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { saveDocument } from "./destination-lifecycle.ts";
 import { limitIssues } from "./limit-issues.ts";
@@ -44,8 +53,8 @@ export function createIdentityNamespaces(options: {
     setIdentityNamespaces: async (input) => {
       const registry = readRegistry(input);
       if (!registry.ok) return registry;
-      const { rules, registered } = configuration();
-      const issues = [...lost(registered, registry.value), ...disagreements(rules, registry.value)];
+      const { ruleSettings, registered } = configuration();
+      const issues = [...lost(registered, registry.value), ...disagreements(ruleSettings, registry.value)];
       if (issues.length > 0) return err(issues);
       const json = parseJson(input);
       if ("badPath" in json || !isObject(json.value))
@@ -71,6 +80,27 @@ export function checkRules(
     ...limitIssues(limits, [["identity.graph-identities", rules.value.cap, ["cap"]]]),
   ];
   return issues.length > 0 ? err(issues) : rules;
+}
+
+/**
+ * Rules with the registered namespaces that they leave out, ranked by type: a person's namespace below the persons' that are named
+ * and above every device and cookie, as none of those may rank above a person; a device's below all that are named. Cookies
+ * come last anyway.
+ */
+export function completeRules(rules: LinkingRules, { namespaces }: NamespaceRegistry): LinkingRules {
+  const named = new Set(rules.namespaces.map(({ namespace }) => namespace));
+  const lowestOf = (ranked: LinkingRules["namespaces"]): number =>
+    ranked.reduce((lowest, { priority }) => Math.max(lowest, priority), 0);
+  const persons = lowestOf(rules.namespaces.filter(({ type }) => isPersonType(type)));
+  const devices = lowestOf(rules.namespaces) + 1;
+  const leftOut = [...namespaces.values()].flatMap(({ code: namespace, type }) => {
+    if (named.has(namespace)) return [];
+    // Set priorities are whole numbers: between two of them nothing else changes its place.
+    if (isPersonType(type)) return [{ namespace, type, unique: false, priority: persons + 0.5 }];
+    const isDevice = type === "DEVICE" || type === "MOBILE";
+    return isDevice ? [{ namespace, type, unique: false, priority: devices }] : [];
+  });
+  return leftOut.length === 0 ? rules : { ...rules, namespaces: [...rules.namespaces, ...leftOut] };
 }
 
 /** The registry that settings give; without `unknown` an unknown namespace is taken as a cookie. */

@@ -7,7 +7,7 @@ import {
   type Rehearsal,
 } from "@tessera/identity-graph";
 import { type IdentityKey, isMember, type Issue, ok, type Result } from "@tessera/xdm";
-import { checkRules } from "./identity-namespaces.ts";
+import { checkRules, completeRules } from "./identity-namespaces.ts";
 import type { Ingestion } from "./ingest.ts";
 import { loadCluster } from "./load-cluster.ts";
 import { clustersOf, rederive } from "./rederive.ts";
@@ -51,8 +51,10 @@ function turn(): Promise<void> {
 export function createRulesRehearsals(options: { readonly begin: () => Ingestion }): RulesRehearsals {
   return {
     rehearseLinkingRules: async (input, { onProgress, signal } = {}) => {
-      const rules = checkRules(input, options.begin().configuration);
-      if (!rules.ok) return rules;
+      const { configuration } = options.begin();
+      const checked = checkRules(input, configuration);
+      if (!checked.ok) return checked;
+      const rules = completeRules(checked.value, configuration.registered);
       const clusters = await clustersOf(options.begin().store, async () => {
         await turn();
         signal?.throwIfAborted();
@@ -65,7 +67,7 @@ export function createRulesRehearsals(options: { readonly begin: () => Ingestion
       for (const [index, keys] of clusters.entries()) {
         if (index % TURN === 0) await turn();
         signal?.throwIfAborted();
-        const found = await rehearseOne(keys, rules.value, options.begin());
+        const found = await rehearseOne(keys, rules, options.begin());
         rehearsal = addToRehearsal(rehearsal, found, random);
         for (const { audienceId, to } of found.memberships) {
           const counts = (memberships[audienceId] ??= { entries: 0, exits: 0 });

@@ -204,6 +204,25 @@ describe("decisions about who is who", () => {
     expect(hub.identityDecisions()).toEqual([]);
   });
 
+  it("are explained for whom nobody has seen, and for one with themselves", async () => {
+    const hub = await open();
+    await hub.ingestEvents("web", [seen(1, { CRMID: "jane", SESSION: "s" }), seen(2, { CRMID: "john" })]);
+    const [john, nobody] = [
+      { namespace: "CRMID", id: "john" },
+      { namespace: "CRMID", id: "nobody" },
+    ];
+    const nothing = { path: [], dropped: [], apart: [] };
+    expect(await hub.explainLink(crm, crm)).toEqual({ linked: true, unknown: [], ...nothing });
+    expect(await hub.explainLink(crm, john)).toEqual({ linked: false, unknown: [], ...nothing });
+    expect(await hub.explainLink(crm, nobody)).toEqual({ linked: false, unknown: [nobody], ...nothing });
+    expect(await hub.explainLink(nobody, mail)).toEqual({
+      linked: false,
+      unknown: [nobody, { namespace: "Email", id: "jane@shop.example" }],
+      ...nothing,
+    });
+    expect(await hub.explainLink(nobody, nobody)).toEqual({ linked: false, unknown: [nobody], ...nothing });
+  });
+
   it("are explained: the path with the events that made it, and what was dropped by which rule", async () => {
     const hub = await open();
     await hub.ingestEvents("web", [seen(1, { CRMID: "jane", SESSION: "s" })]);
@@ -243,6 +262,56 @@ describe("a graph that fills up", () => {
     ]);
     const [oldest] = (await hub.identityGraph({ namespace: "SESSION", id: "s1" }))?.removedLinks ?? [];
     expect(oldest?.reason).toMatchObject({ rule: "cap", identity: "SESSION:s1" });
+  });
+});
+
+describe("linking rules that leave namespaces out", () => {
+  const named = [
+    { namespace: "CRMID", type: "CROSS_DEVICE", unique: true, priority: 1 },
+    { namespace: "ECID", type: "COOKIE", priority: 2 },
+  ];
+  const ecid = (digit: string): string => digit.repeat(38);
+
+  it("rank a person above devices and cookies all the same", async () => {
+    const store = createMemoryStore();
+    const hub = await openOn(store);
+    expect((await hub.setLinkingRules({ namespaces: named })).ok).toBe(true);
+    await hub.ingestEvents("web", [
+      seen(1, { ECID: ecid("1"), Email: "jane@shop.example" }),
+      seen(2, { ECID: ecid("1"), IDFA: "6D92078A-8246-4BA4-AE5B-76104861E7DC", SESSION: "s" }),
+      seen(3, { SESSION: "s", WAID: "w" }),
+    ]);
+    const owners = ["Email:jane@shop.example", `ECID:${ecid("1")}`, "WAID:w"];
+    expect((await store.events(owners)).map(({ id, owner }) => [id, owner]).sort()).toEqual([
+      ["e1", owners[0]],
+      ["e2", owners[1]],
+      ["e3", owners[2]],
+    ]);
+    expect(hub.configuration().ruleSettings.namespaces.map(({ namespace }) => namespace)).toEqual([
+      "CRMID",
+      "ECID",
+    ]);
+  });
+
+  it("let cookies leave a full graph before persons' addresses, in a rehearsal as in fact", async () => {
+    const hub = await open();
+    await hub.ingestEvents("web", [
+      seen(1, { CRMID: "jane", Email: "jane@shop.example" }),
+      seen(2, { CRMID: "jane", ECID: ecid("1") }),
+      seen(3, { CRMID: "jane", ECID: ecid("2") }),
+    ]);
+    const rules = { namespaces: named, cap: 3 };
+    expect(await hub.rehearseLinkingRules(rules)).toMatchObject({
+      ok: true,
+      value: { split: 1, lostIdentities: 1, worst: [{ lost: [{ namespace: "ECID", id: ecid("1") }] }] },
+    });
+    expect((await hub.setLinkingRules(rules)).ok).toBe(true);
+    expect((await hub.identityGraph(crm))?.identities.map(({ key }) => key)).toEqual([
+      "CRMID:jane",
+      `ECID:${ecid("2")}`,
+      "Email:jane@shop.example",
+    ]);
+    expect(await hub.rehearseLinkingRules(rules)).toMatchObject({ ok: true, value: { changedClusters: 0 } });
   });
 });
 

@@ -1,16 +1,18 @@
-import { compareKeys, type Identity, type IdentityKey, identityKey } from "@tessera/xdm";
+import { compareKeys, type Identity, type IdentityKey, identityKey, identityOfKey } from "@tessera/xdm";
 import { comparePairs, type Graph, type GraphLink, type KeptApart, type RemovedLink } from "./graph.ts";
 
 /**
  * Why two identities are one person, or are not.
  *
+ * - `unknown`: those of the two that no graph holds, as no record has shown them.
  * - `path`: the shortest chain of links between them, in order from the first to the second, each with its first and last
- *   observation; empty when they are not linked.
+ *   observation; empty when they are not linked, and when both are the same.
  * - `dropped`: removed links at either identity, or between their graphs, with the rule that removed them.
  * - `apart`: restraints set by hand that concern them.
  */
 export interface LinkExplanation {
   readonly linked: boolean;
+  readonly unknown: readonly Identity[];
   readonly path: readonly GraphLink[];
   readonly dropped: readonly RemovedLink[];
   readonly apart: readonly KeptApart[];
@@ -24,6 +26,10 @@ export function whyLinked(graphs: readonly Graph[], from: Identity, to: Identity
   const one = graphs.find((graph) => holds(graph, start));
   const other = graphs.find((graph) => holds(graph, end));
   const linked = one !== undefined && one === other;
+  const unknown = [
+    one ? [] : [identityOfKey(start)],
+    other || start === end ? [] : [identityOfKey(end)],
+  ].flat();
   const path = linked ? pathBetween(one.links, start, end) : [];
   const nodes = new Set<IdentityKey>([start, end, ...path.flatMap(({ a, b }) => [a, b])]);
   const crosses = (a: IdentityKey, b: IdentityKey): boolean =>
@@ -45,6 +51,7 @@ export function whyLinked(graphs: readonly Graph[], from: Identity, to: Identity
   }
   return {
     linked,
+    unknown,
     path,
     dropped: [...dropped.values()].sort(comparePairs),
     apart: [...apart.values()].sort(comparePairs),

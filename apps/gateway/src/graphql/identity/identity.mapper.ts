@@ -46,8 +46,15 @@ export function identityGraphOf(view: IdentityGraphView): IdentityGraph {
 }
 
 /** An explanation as the API tells it. */
-export function linkExplanationOf({ linked, path, dropped, apart }: LinkExplanation): LinkExplanationType {
-  return { linked, path: path.map(linkOf), dropped: dropped.map(removedOf), apart: apart.map(apartOf) };
+export function linkExplanationOf(explanation: LinkExplanation): LinkExplanationType {
+  const { linked, unknown, path, dropped, apart } = explanation;
+  return {
+    linked,
+    unknown,
+    path: path.map(linkOf),
+    dropped: dropped.map(removedOf),
+    apart: apart.map(apartOf),
+  };
 }
 
 /** A decision as the API tells it. */

@@ -123,8 +123,14 @@ export class LinkExplanationType {
   @Field(() => Boolean, { description: "Whether they are one person." })
   readonly linked!: boolean;
 
+  @Field(() => [IdentityType], {
+    description: "Those of the two that no record has shown: misspelt, or not come in yet.",
+  })
+  readonly unknown!: readonly IdentityType[];
+
   @Field(() => [IdentityLink], {
-    description: "The shortest chain of links between them, in order; empty when they are not linked.",
+    description:
+      "The shortest chain of links between them, in order; empty when they are not linked, and when both are the same.",
   })
   readonly path!: readonly IdentityLink[];
 

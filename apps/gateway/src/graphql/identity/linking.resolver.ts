@@ -10,11 +10,12 @@ import { IdentityInput, LinkExplanationType } from "./identity.type.ts";
 @Resolver()
 export class LinkingResolver {
   @Query(() => JsonObjectScalar, {
-    description: "The linking rules in force. Permission: View Identity Namespaces.",
+    description:
+      "The linking rules in force, as they were set; namespaces that they leave out rank below those named of their type. Permission: View Identity Namespaces.",
   })
   linkingRules(@Ctx() context: GatewayContext): object {
     demand(context, "view-identity-namespaces");
-    return context.sandbox.hub.configuration().rules;
+    return context.sandbox.hub.configuration().ruleSettings;
   }
 
   @Query(() => LinkExplanationType, {
