@@ -94,6 +94,30 @@ test("a restore refuses to overwrite, and a damaged backup; the file stays as it
   await back.close();
 });
 
+test("neither a backup nor a restore takes the place of a store that is open", async () => {
+  const path = join(folder, "busy.db");
+  const store = openSqliteStore({ path });
+  await store.commit(commitOf(1));
+  const backup = join(folder, "busy-backup.db");
+  await store.backupTo(backup);
+  await expect(store.backupTo(path)).rejects.toMatchObject({ code: "sqlite.exists" });
+  await expect(restoreSqliteStore(backup, path, { replace: true })).rejects.toMatchObject({
+    code: "sqlite.exists",
+  });
+  await expect(store.backupTo(join(folder, "nowhere", "a.db"))).rejects.toMatchObject({
+    code: "sqlite.open",
+  });
+  expect(await store.commit(commitOf(2))).toEqual({ ok: true });
+  await store.backupTo(backup);
+  await store.close();
+  const kept = openSqliteStore({ path });
+  expect((await kept.totals()).persons).toBe(2);
+  await kept.close();
+  const copy = openSqliteStore({ path: backup });
+  expect((await copy.totals()).persons).toBe(2);
+  await copy.close();
+});
+
 test("a copy of a store that was not closed is restored with what its log holds", async () => {
   const path = join(folder, "open.db");
   const store = openSqliteStore({ path });

@@ -9,7 +9,7 @@ export const SQLITE_STORE_ERRORS = {
     retryable: false,
   },
   "sqlite.exists": {
-    meaning: "A restore would overwrite a file that is already there.",
+    meaning: "A backup or a restore would overwrite a file that is to stay.",
     retryable: false,
   },
   "sqlite.open": {
