@@ -130,7 +130,10 @@ export interface Hub
    * policy that is active on edge became another.
    */
   readonly deriveEveryone: (progress?: Progress) => Promise<void>;
-  /** Drops everything derived and derives it anew from the truth; needs the store for itself. */
+  /**
+   * Drops everything derived and derives it anew from the truth; needs the store for itself. Batch audiences that were
+   * evaluated are evaluated again, as of now.
+   */
   readonly rebuild: (progress?: Progress) => Promise<void>;
   /** Waits for what is under way. */
   readonly drain: () => Promise<void>;
@@ -216,6 +219,20 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const ingestRecords: Hub["ingestRecords"] = (datasetId, items, operation) =>
     take({ datasetId, kind: "record", items, operation });
 
+  const audiences = createAudiences({
+    store,
+    projection: options.projection,
+    clock,
+    newId,
+    configuration: () => configuration,
+    reload,
+    begin,
+    told,
+    caughtUp: queue.caughtUp,
+    guard: gate.guard,
+    afterwards: options.afterwards ?? atOnce,
+  });
+
   const { reload: reloadDestinations, activate: _activate, ...destinations } = activations;
   return {
     ...destinations,
@@ -223,19 +240,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ...createIdentityNamespaces({ store, configuration: () => configuration, reload }),
     ...createRulesRehearsals({ begin }),
     ...createMembershipExplanations({ store, begin }),
-    ...createAudiences({
-      store,
-      projection: options.projection,
-      clock,
-      newId,
-      configuration: () => configuration,
-      reload,
-      begin,
-      told,
-      caughtUp: queue.caughtUp,
-      guard: gate.guard,
-      afterwards: options.afterwards ?? atOnce,
-    }),
+    ...audiences,
     ...createAudienceEstimates({
       store,
       configuration: () => configuration,
@@ -324,6 +329,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     rebuild: async (progress) => {
       await queue.idle();
       await rebuild(begin(), progress);
+      // What is decided by jobs alone was dropped with the rest: it is as good as never evaluated.
+      const evaluated = [...configuration.audiences.values()].filter(
+        ({ status, evaluation, evaluatedAt }) =>
+          status === "published" && evaluation === "batch" && evaluatedAt !== undefined,
+      );
+      if (evaluated.length > 0) await audiences.evaluateAudiences(evaluated.map(({ id }) => id));
     },
     drain: queue.idle,
   };

@@ -88,8 +88,8 @@ function historyOf(resolutions: Resolutions, cluster: Cluster): ReadonlyMap<stri
 const PAGE = 500;
 
 /**
- * Drops everything derived and derives it anew from the truth. Persons and memberships come out as they were; only
- * versions begin again.
+ * Drops everything derived and derives it anew from the truth. Persons and memberships that follow events and records come
+ * out as they were, only versions begin again; those of batch audiences are gone until their next evaluation.
  */
 export async function rebuild(
   ingestion: Ingestion,

@@ -140,6 +140,31 @@ describe("rebuild", () => {
   });
 });
 
+describe("batch audiences", () => {
+  it("have their members after a rebuild, if they had any before", async () => {
+    const store = createMemoryStore();
+    const hub = await openHub(store);
+    await hub.ingestRecords("crm", [country("a", "DE"), country("b", "FR")]);
+    const made = await Promise.all(
+      ["DE", "FR"].map((value) =>
+        hub.createAudience({
+          name: value,
+          expression: { type: "PQL", format: "pql/text", value: `homeAddress.country = "${value}"` },
+          evaluation: "batch",
+        }),
+      ),
+    );
+    const [first = "", second = ""] = made.map((one) => (one.ok ? one.value.id : ""));
+    await hub.evaluateAudiences([first]);
+    await hub.rebuild();
+    expect(await hub.audience(first)).toMatchObject({ count: 1 });
+    expect((await hub.audience(second))?.evaluatedAt).toBeUndefined();
+    expect((await hub.profile({ namespace: "CRMID", id: "a" }))?.segmentMembership).toMatchObject({
+      ups: { [first]: { status: "realized" } },
+    });
+  });
+});
+
 describe("linking rules", () => {
   it("changed rules derive the stored persons anew", async () => {
     const store = createMemoryStore();

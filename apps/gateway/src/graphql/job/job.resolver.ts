@@ -52,7 +52,7 @@ export class JobResolver {
 
   @Mutation(() => JobType, {
     description:
-      "Drops everything derived (persons, memberships) and derives it anew from events, records and links, in a job that goes on to its end; nothing may be taken in meanwhile. Permission: Manage Profiles.",
+      "Drops everything derived (persons, memberships) and derives it anew from events, records and links, in a job that goes on to its end; nothing may be taken in meanwhile. Batch audiences are evaluated again at its end, and destinations told anew of their members. Permission: Manage Profiles.",
   })
   startRebuild(@Ctx() context: GatewayContext): JobType {
     demand(context, "manage-profiles");
