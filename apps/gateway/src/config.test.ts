@@ -25,6 +25,7 @@ describe("parseConfig", () => {
       TESSERA_STORE: "postgres://secret@host",
       TESSERA_ORG: "no-at-sign",
       TESSERA_SANDBOX: "Prod!",
+      TESSERA_TENANT: "_acme.x",
       TESSERA_JWKS_URL: "http://elsewhere.example/keys",
       TESSERA_INTROSPECTION: "maybe",
       TESSERA_QUERY_DEPTH: "1",

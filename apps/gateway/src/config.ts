@@ -37,6 +37,8 @@ export interface GatewayConfig {
   /** Organisation id as clients send it in `x-gw-ims-org-id`. */
   readonly organisation: string;
   readonly defaultSandbox: string;
+  /** Users' own fields lie under `_<tenant>`. */
+  readonly tenant: string;
   /** The edges that changes are projected to. */
   readonly edges?: readonly EdgeAddress[];
   readonly jwt?: JwtConfig;
@@ -91,6 +93,7 @@ export const DEFAULT_CONFIG: Omit<GatewayConfig, "adminToken"> = {
   store: { kind: "sqlite", path: "./data/tessera.db" },
   organisation: "tessera@TesseraOrg",
   defaultSandbox: "prod",
+  tenant: "tenant",
   introspection: true,
   requestsPerMinute: 6_000,
   failedLoginsPerMinute: 60,
@@ -191,6 +194,12 @@ export function parseConfig(env: {
       DEFAULT_CONFIG.organisation,
       (text) => (/^[A-Za-z0-9_.-]{1,100}@[A-Za-z0-9_.-]{1,100}$/.test(text) ? text : undefined),
       "an organisation id such as 97D1F3F4@AdobeOrg",
+    ),
+    tenant: read(
+      "TESSERA_TENANT",
+      DEFAULT_CONFIG.tenant,
+      (text) => (/^[A-Za-z][A-Za-z0-9]{0,49}$/.test(text) ? text : undefined),
+      "a letter, then up to 49 letters or digits",
     ),
     defaultSandbox: read(
       "TESSERA_SANDBOX",

@@ -37,6 +37,8 @@ type PersonsListener = (committed: CommittedPersons) => void;
 export interface SandboxOptions {
   readonly name: string;
   readonly organisation: string;
+  /** The name of the tenant, as `createHub` takes it. */
+  readonly tenant?: string;
   readonly store: HubStore;
   /** What batch audiences are decided by; closed with the sandbox. */
   readonly projection?: PersonProjection | undefined;
@@ -71,7 +73,7 @@ const SEARCHES = { atOnce: 4, waiting: 50 };
 
 /** Opens a sandbox and keeps its timers going: persons whose window lapsed are followed without a new event. */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { name, organisation, projection, catalog, clock, newId, onError } = options;
+  const { name, organisation, tenant, projection, catalog, clock, newId, onError } = options;
   const store = takingTurns(options.store);
   const listeners = new Set<MembershipListener>();
   const personsListeners = new Set<PersonsListener>();
@@ -85,6 +87,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     catalog,
     organisation,
     sandbox: name,
+    ...(tenant === undefined ? {} : { tenant }),
     ...(options.privacySalt === undefined ? {} : { suppressionSalt: options.privacySalt }),
     onPersonsCommitted: (committed) => personsListeners.forEach((listener) => listener(committed)),
     onMemberships: (changes) => listeners.forEach((listener) => listener(changes)),

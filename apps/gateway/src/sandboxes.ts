@@ -119,7 +119,7 @@ function filesFolderOf({ filesFolder, defaultSandbox }: GatewayConfig, name: str
 /** Opens one sandbox and starts what this process does in it. */
 async function startSandbox(parts: SandboxParts, name: string, given: HubStore): Promise<Running> {
   const { config, clock, newId, log, metrics, jobs, secret, privacySalt } = parts;
-  const { organisation, edges, adminToken: token } = config;
+  const { organisation, tenant, edges, adminToken: token } = config;
   const does = (role: Role): boolean => config.roles.includes(role);
   const onError = (what: string, error: unknown): void =>
     log.error({ err: error, sandbox: name }, `${what} failed`);
@@ -133,6 +133,7 @@ async function startSandbox(parts: SandboxParts, name: string, given: HubStore):
   const sandbox = await openSandbox({
     name,
     organisation,
+    tenant,
     store,
     projection,
     finder: finderOf(given, projection),
