@@ -138,6 +138,28 @@ describe("sandboxes on SQLite files", () => {
     expect(gone.status).toBe(403);
   });
 
+  it("links those who are there already by rules that are copied", async () => {
+    await run("prod", `mutation{createSandbox(name:"from"){name} b:createSandbox(name:"to"){name}}`);
+    const event = (id: string, customer: string): object => ({
+      _id: id,
+      timestamp: `2026-03-01T10:00:0${id}Z`,
+      identityMap: { CRMID: [{ id: customer }], SESSION: [{ id: "shared" }] },
+    });
+    await harness.request("/collect/events?datasetId=web", {
+      method: "POST",
+      headers: { "x-sandbox-name": "to" },
+      body: JSON.stringify([event("1", "jane"), event("2", "john")]),
+    });
+    const persons = async (): Promise<number> =>
+      (await run<{ totals: { persons: number } }>("to", `{totals{persons}}`)).totals.persons;
+    expect(await persons()).toBe(2);
+    const namespaces = [{ namespace: "CRMID", type: "CROSS_DEVICE", unique: false, priority: 1 }];
+    await run("from", `mutation($r:JSONObject!){setLinkingRules(rules:$r){id}}`, { r: { namespaces } });
+    await expect.poll(() => run("from", `{jobs{status}}`)).toEqual({ jobs: [{ status: "done" }] });
+    await run("prod", `mutation{copySandbox(from:"from",to:"to",only:["linking-rules"]){copied}}`);
+    await expect.poll(persons).toBe(1);
+  });
+
   it("lets nobody reset or copy a sandbox that is not theirs", async () => {
     await run("prod", `mutation{createSandbox(name:"mine"){name} b:createSandbox(name:"theirs"){name}}`);
     const role = { id: "tenant", name: "Tenant", permissions: ["manage-sandboxes"], sandboxes: ["mine"] };

@@ -2,6 +2,8 @@ import { planSandboxOperation, SANDBOX_CONTENTS, type SandboxContent } from "@te
 import { Arg, Ctx, Field, Int, Mutation, ObjectType, Query, Resolver } from "type-graphql";
 import { may } from "../../access/principal.ts";
 import { copyConfiguration } from "../../copy-configuration.ts";
+import { changeLinkingRules } from "../../rebuild.ts";
+import type { Sandbox } from "../../sandbox.ts";
 import { SandboxType } from "../access/access.type.ts";
 import type { GatewayContext } from "../context.ts";
 import { demand, failure, valueOf } from "../failure.ts";
@@ -82,7 +84,7 @@ export class SandboxResolver {
 
   @Mutation(() => SandboxCopy, {
     description:
-      "Copies configuration, all of it or the kinds named, into another sandbox; never data or secrets. Copied dataflows are switched off. Permission: Manage Sandboxes, in both.",
+      "Copies configuration, all of it or the kinds named, into another sandbox; never data or secrets. Copied dataflows are switched off; whom the target has already is derived anew under copied linking rules, in a job. Permission: Manage Sandboxes, in both.",
   })
   async copySandbox(
     @Arg("from", () => String, { description: "Whose configuration." }) from: string,
@@ -109,9 +111,20 @@ export class SandboxResolver {
       throw failure("CONFLICT", "Someone else changed the target meanwhile. Try again.");
     }
     await target.reload();
+    if (plan.copy.includes("linking-rules")) await followRules(gateway, target);
     gateway.audit(context, { action: "sandbox.copy", subject: `${from} to ${to}` });
     return { copied: plan.copy, definitions };
   }
+}
+
+/** Derives those who are in a sandbox already anew, in a job: they were linked by other rules than those that came. */
+async function followRules({ jobs }: GatewayContext["gateway"], sandbox: Sandbox): Promise<void> {
+  const { hub, store, name } = sandbox;
+  const isSet = (await store.document("linkingRules", "current")) !== undefined;
+  if (!isSet || (await hub.totals()).identities === 0) return;
+  jobs.start(name, "setLinkingRules", async (progress) =>
+    valueOf(await changeLinkingRules(sandbox, hub.configuration().ruleSettings, progress)),
+  );
 }
 
 /** Throws unless the principal holds the permission in the sandbox named; what is not open to them is not there. */
