@@ -7,7 +7,13 @@ import {
   normalIdentity,
   validateIdentities,
 } from "@tessera/identity-graph";
-import type { Dataset, QuarantinedItem, RecordOperation, SchemaCheck } from "@tessera/profile-store";
+import {
+  COMPUTED_DATASET,
+  type Dataset,
+  type QuarantinedItem,
+  type RecordOperation,
+  type SchemaCheck,
+} from "@tessera/profile-store";
 import {
   compareKeys,
   contentId,
@@ -109,6 +115,13 @@ export function parseRecords(
 const SUPPRESSED: Issue = {
   code: "privacy.suppressed",
   message: "This is about someone who was deleted, from before the deletion. It is not kept.",
+};
+const COMPUTED_FIELD: Issue = {
+  code: "record.computed",
+  path: [COMPUTED_DATASET],
+  expected: "neither a field nor a dataset of this name",
+  came: "a record of one",
+  message: `${COMPUTED_DATASET}: expected neither a field nor a dataset of this name, got a record of one. It is worked out of events: leave it out.`,
 };
 const EXPIRED = "event.expired";
 const DAY = 86_400_000;
@@ -212,6 +225,8 @@ function parseRecordItem(
   const { door, operation } = context;
   const record = parseRecord(input);
   if (!record.ok) return { issue: record.error };
+  if (record.value[COMPUTED_DATASET] !== undefined || door.dataset.id === COMPUTED_DATASET)
+    return { issue: COMPUTED_FIELD };
   const beyond = weigh(checkRecord(record.value, door.limits), index, context.warnings);
   if (beyond !== undefined) return { issue: beyond };
   const [violation] = operation === "delete" ? [] : (door.check?.(record.value) ?? []);

@@ -126,6 +126,23 @@ describe("computed attributes", () => {
     expect((await hub.profile(ada))?.attributes).toEqual({ person: { gender: "x" } });
   });
 
+  it("nobody says them in a record, nor sends anything to their dataset", async () => {
+    const hub = await open(createMemoryStore(), () => START);
+    const said = { identityMap: { CRMID: [{ id: "a" }] }, SystemComputedAttribute: { buys: { value: 99 } } };
+    for (const [dataset, record] of [
+      ["crm", said],
+      ["SystemComputedAttribute", { identityMap: said.identityMap, tier: "gold" }],
+    ] as const) {
+      const told = await hub.ingestRecords(dataset, [record]);
+      expect(told).toMatchObject({ accepted: 0, rejected: [{ code: "record.computed" }] });
+      expect((await hub.quarantined(9)).map(({ body }) => body)).toContainEqual(record);
+    }
+    expect(await hub.profile(ada)).toBeUndefined();
+    expect(await hub.saveDataset({ id: "SystemComputedAttribute", kind: "profile" })).toMatchObject({
+      ok: false,
+    });
+  });
+
   const wrong: readonly object[] = [
     { name: "1x", function: "count", lookBackHours: 1 },
     { name: "x", function: "average", lookBackHours: 1 },

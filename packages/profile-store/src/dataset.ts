@@ -1,4 +1,5 @@
 import { describe, err, isObject, type Issue, type JsonSchema, ok, type Result } from "@tessera/xdm";
+import { COMPUTED_DATASET } from "./fragment.ts";
 import { schemaIssue } from "./schema/field-group.ts";
 
 /** A dataset: where events or records come in, with its schema, its labels and how long events stay. */
@@ -30,6 +31,8 @@ export function parseDataset(input: unknown): Result<Dataset, Issue[]> {
   const issues: Issue[] = [];
   const { id, name = id, kind, primaryIdentity, schema, schemaId, labels = [], eventExpirationDays } = input;
   if (typeof id !== "string" || !ID.test(id)) issues.push(wrong("id", "1 to 100 letters, digits, _ . -", id));
+  if (id === COMPUTED_DATASET)
+    issues.push(wrong("id", "another one: attributes computed from events have this one", id));
   if (typeof name !== "string" || name === "") issues.push(wrong("name", "a non-empty string", name));
   if (kind !== "event" && kind !== "profile") issues.push(wrong("kind", "event or profile", kind));
   if (!Array.isArray(labels) || !labels.every((label) => typeof label === "string")) {
