@@ -22,7 +22,10 @@ export type EventBody = JsonObject & { readonly timestamp: string; readonly _id?
 export function parseEvent(input: unknown): Result<EventBody, Issue> {
   if (!isObject(input)) return err(invalid("event.shape", [], "an object", input));
   const time = parseInstant(input["timestamp"]);
-  if (!time.ok) return err({ ...time.error, path: ["timestamp"], code: "event.timestamp" });
+  if (!time.ok) {
+    const message = `timestamp: ${time.error.message}`;
+    return err({ ...time.error, path: ["timestamp"], code: "event.timestamp", message });
+  }
   const id = input["_id"];
   if (id !== undefined && (typeof id !== "string" || id === "" || id.length > 256)) {
     return err(invalid("event.id", ["_id"], "a string of 1 to 256 characters", id));

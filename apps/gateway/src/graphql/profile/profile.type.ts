@@ -92,7 +92,7 @@ export class Profile {
   @Field(() => Json, { nullable: true, description: "The person's consents, as XDM consents." })
   readonly consents!: object | undefined;
 
-  @Field(() => Int, { description: "Number of events of this person." })
+  @Field(() => Int, { description: "Number of events of the whole person, whatever the merge policy." })
   readonly eventCount!: number;
 
   @Field(() => JsonObjectScalar, { description: "Edge regions to the last activity there." })
