@@ -164,6 +164,10 @@ describe("access", () => {
     };
     expect(await bodyFor("sender")).toEqual([{ body: { id: "c1", points: "many" } }]);
     expect(await bodyFor("steward")).toMatchObject([{ body: { born: "1990-01-01" } }]);
+    const broken = { method: "POST", body: '{"person":{"birthDate":"1990-01-01"' };
+    await harness.request("/collect/records?datasetId=born", broken);
+    expect(JSON.stringify(await bodyFor("sender"))).not.toContain("1990");
+    expect(JSON.stringify(await bodyFor("steward"))).toContain('birthDate\\":\\"1990');
   });
 
   it("hides labelled fields from roles without the label: attributes, provenance, events, explanations", async () => {

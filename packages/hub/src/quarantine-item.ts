@@ -10,10 +10,19 @@ export type SetAside = Omit<QuarantinedItem, "id" | "body">;
 /** Something that could not be taken, as quarantine keeps it. The same thing sent twice is there once. */
 export function quarantinedItem(raw: unknown, about: SetAside): QuarantinedItem {
   const json = parseJson(raw);
-  const body: JsonValue = "badPath" in json ? describe(raw) : json.value;
+  const body: JsonValue = "badPath" in json ? textOf(raw) : json.value;
   const { datasetId, kind, operation, isRow } = about;
   const place = [datasetId, kind, ...(operation === undefined ? [] : [operation]), ...(isRow ? ["row"] : [])];
   return { ...about, id: digest(`${place.join("\n")}\n${JSON.stringify(body)}`), body };
+}
+
+/** What cannot be kept as data is kept as the text that it came as, where it has one. */
+function textOf(raw: unknown): string {
+  try {
+    return JSON.stringify(raw) ?? describe(raw);
+  } catch {
+    return describe(raw);
+  }
 }
 
 /** The operation as quarantine keeps it: nothing for the usual one. */

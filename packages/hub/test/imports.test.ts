@@ -343,6 +343,17 @@ describe("an import", () => {
     expect(await replay()).toEqual({});
   });
 
+  it("what lies too deep to be data lies in quarantine as its text", async () => {
+    const hub = await open();
+    const text = `{"identityMap":{"CRMID":[{"id":"a"}]},"x":${'{"y":'.repeat(70)}1${"}".repeat(70)}}`;
+    const told = await hub.ingestRecords("crm", [JSON.parse(text)]);
+    expect(told).toMatchObject({ accepted: 0, rejected: [{ code: "record.json" }] });
+    expect(told.rejected[0]?.message).toContain(
+      "x.y.y.y.y.y.y.y.…: expected JSON data nested at most 64 deep",
+    );
+    expect((await hub.quarantined(9)).map(({ body }) => body)).toEqual([text]);
+  });
+
   it("a dataset takes only what is of its kind", async () => {
     const hub = await open();
     await hub.saveDataset({ id: "web", kind: "event" });

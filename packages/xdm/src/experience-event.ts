@@ -1,4 +1,4 @@
-import { describe, type Issue } from "./issue.ts";
+import { describe, type Issue, noJson } from "./issue.ts";
 import { formatInstant, parseInstant } from "./instant.ts";
 import { isObject, type JsonObject, parseJson } from "./json.ts";
 import { err, ok, type Result } from "./result.ts";
@@ -31,8 +31,7 @@ export function parseEvent(input: unknown): Result<EventBody, Issue> {
     return err(invalid("event.id", ["_id"], "a string of 1 to 256 characters", id));
   }
   const json = parseJson(input);
-  if ("badPath" in json)
-    return err(invalid("event.json", json.badPath, "JSON data nested at most 64 deep", undefined));
+  if ("badPath" in json) return err(noJson("event", json.badPath));
   // The copy is nobody else's yet.
   const body = json.value as { timestamp: string; readonly _id?: string };
   body.timestamp = formatInstant(time.value);

@@ -34,3 +34,19 @@ export function describe(value: unknown): string {
       return `a ${typeof value}`;
   }
 }
+
+/** What is said of an event or a record that holds, at a path, what JSON does not carry or what lies too deep. */
+export function noJson(what: "event" | "record", path: readonly (string | number)[]): Issue {
+  const [expected, came] = ["JSON data nested at most 64 deep", "something deeper, or no JSON data"];
+  const where = path.length > SHOWN ? [...path.slice(0, SHOWN), "…"] : path;
+  return {
+    code: `${what}.json`,
+    path,
+    expected,
+    came,
+    message: `${where.join(".")}: expected ${expected}, got ${came}. Correct the ${what} and send it again.`,
+  };
+}
+
+/** So much of a path is told. */
+const SHOWN = 8;

@@ -1,4 +1,4 @@
-import { describe, type Issue } from "./issue.ts";
+import { describe, type Issue, noJson } from "./issue.ts";
 import { isObject, type JsonObject, parseJson } from "./json.ts";
 import { err, ok, type Result } from "./result.ts";
 
@@ -18,8 +18,7 @@ export function parseRecord(input: unknown): Result<ProfileRecord, Issue> {
     return err(invalid("record.id", ["_id"], "a string of 1 to 256 characters", id));
   }
   const json = parseJson(input);
-  if ("badPath" in json)
-    return err(invalid("record.json", json.badPath, "JSON data nested at most 64 deep", undefined));
+  if ("badPath" in json) return err(noJson("record", json.badPath));
   return ok(json.value as ProfileRecord);
 }
 

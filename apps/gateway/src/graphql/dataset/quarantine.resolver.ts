@@ -204,14 +204,16 @@ export class QuarantineResolver {
 type Quarantined = Awaited<ReturnType<GatewayContext["sandbox"]["hub"]["quarantined"]>>[number];
 
 /**
- * Quarantined items as the caller may see them. Of a row that is not mapped yet, who may not see all fields sees the columns
- * that become fields they may see.
+ * Quarantined items as the caller may see them. Who may not see all fields sees, of a row that is not mapped yet, the columns
+ * that become fields they may see, and nothing of a text that nobody could read.
  */
 async function quarantineFor(context: GatewayContext): Promise<(item: Quarantined) => QuarantinedItem> {
   const { sandbox, principal } = context;
   const hidden = sandbox.labels.hiddenFrom(principal);
   const mappings = hidden.length === 0 ? undefined : await mappingsOf(context);
   const shown = ({ body, isRow, datasetId }: Quarantined): JsonValue => {
+    if (typeof body === "string" && mappings !== undefined)
+      return `${body.length} characters that may hold fields whose labels you do not hold`;
     if (!isObject(body)) return body;
     return isRow === true && mappings !== undefined
       ? openColumns(body as JsonObject, mappings.get(datasetId), hidden)
