@@ -10,8 +10,8 @@ import { DatabaseSync } from "node:sqlite";
 import {
   blockIdentity,
   type Graph,
-  link,
   type LinkObservation,
+  linkSilently,
   personAnchor,
   replay,
 } from "@tessera/identity-graph";
@@ -53,7 +53,7 @@ async function commitBatch(store: SqliteStore, batch: readonly LinkObservation[]
       const graph = linkedGraphs.get(key) ?? storedGraph(known, key);
       if (graph !== undefined && !around.includes(graph)) around.push(graph);
     }
-    const linked = link(around, item, everyRule);
+    const linked = linkSilently(around, item, everyRule);
     if (linked.kind === "late") throw new Error("The history is in order.");
     for (const graph of linked.graphs) for (const { key } of graph.identities) linkedGraphs.set(key, graph);
   }

@@ -3,9 +3,9 @@ import {
   firstGraph,
   type Graph,
   type GraphDecision,
-  link,
   type LinkingRules,
   type LinkObservation,
+  linkSilently,
   replay,
 } from "@tessera/identity-graph";
 import type { Neighbourhood } from "@tessera/profile-store";
@@ -71,13 +71,13 @@ export function linkObservations(
       known = key;
       if (!touched.includes(graph)) touched = [...touched, graph];
     }
-    const linked = link(touched, observation, ruled.rules);
+    const linked = linkSilently(touched, observation, ruled.rules);
     if (linked.kind === "late") {
       late.push(observation);
       continue;
     }
     const [only, other] = linked.graphs;
-    const isConfirmed = linked.changes.length === 0 && touched.length === 1 && other === undefined;
+    const isConfirmed = linked.tell === undefined && touched.length === 1 && other === undefined;
     if (isConfirmed && only !== undefined && known !== undefined) {
       if (only !== touched[0]) graphs.confirm(known, only);
     } else for (const graph of linked.graphs) graphs.put(graph);

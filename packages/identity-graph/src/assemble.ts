@@ -4,15 +4,26 @@ import { comparePairs, type Graph, type Pair, positionOf, type RemovedLink } fro
 import { componentsOf, type LinkSet } from "./link-set.ts";
 import { compareSteps, type Step } from "./moment.ts";
 
-/** Cuts a decided set into its graphs, in the order of their first identities. */
+/** Cuts a decided set into its graphs, in the order of their first identities. `isWhole`: it is known to be one. */
 export function assemble(
   set: LinkSet,
   {
     latest,
     trimmed,
+    isWhole = false,
     rules,
-  }: { readonly latest: Step | null; readonly trimmed: boolean; readonly rules: CompiledRules },
+  }: {
+    readonly latest: Step | null;
+    readonly trimmed: boolean;
+    readonly isWhole?: boolean;
+    readonly rules: CompiledRules;
+  },
 ): readonly Graph[] {
+  if (isWhole) {
+    const { identities, links, apart } = set;
+    const removed = newest(set.removed, rules.removedKept);
+    return [{ identities, links, removed: removed.list, apart, latest, trimmed: trimmed || removed.trimmed }];
+  }
   const { of, count } = componentsOf(set.identities, set.links);
   const graphs: Graph[] = [];
   for (let component = 0; component < count; component++) {

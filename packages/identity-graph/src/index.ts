@@ -21,7 +21,7 @@ export {
 } from "./graph.ts";
 export { graphSize, type GraphSize } from "./graph-size.ts";
 export type { GraphChange } from "./change.ts";
-export { link, type Linked, type LinkObservation } from "./link.ts";
+export { type Joined, link, type Linked, type LinkObservation, linkSilently } from "./link.ts";
 export { blockIdentity, decisionsOf, type GraphDecision, unlink } from "./decision.ts";
 export { firstGraph } from "./first-graph.ts";
 export { replay } from "./replay.ts";

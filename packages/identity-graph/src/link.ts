@@ -93,7 +93,7 @@ function cannotAge(graph: Graph, observation: LinkObservation, { windowed }: Com
 }
 
 function join(graphs: readonly Graph[], observation: LinkObservation, rules: CompiledRules): Joined {
-  const keys = buildingKeys(observation.identities, rules);
+  const keys = buildingKeys(observation, rules);
   const touched = graphs.filter(({ identities }) => keys.some((key) => positionOf(identities, key) >= 0));
   const untouched =
     touched.length === graphs.length ? [] : graphs.filter((graph) => !touched.includes(graph));
@@ -107,7 +107,11 @@ function join(graphs: readonly Graph[], observation: LinkObservation, rules: Com
 }
 
 /** The keys of the identities that take part in linking, each once, in order. */
-function buildingKeys(identities: readonly Identity[], rules: CompiledRules): readonly IdentityKey[] {
+function buildingKeys(
+  { identities, keys: known }: LinkObservation,
+  rules: CompiledRules,
+): readonly IdentityKey[] {
+  if (known !== undefined && identities.every(({ namespace }) => rules.of(namespace).builds)) return known;
   const keys: IdentityKey[] = [];
   for (const identity of identities) {
     if (!rules.of(identity.namespace).builds) continue;
@@ -176,7 +180,13 @@ function connect(
     return { kind: "late", reason: "a rule would have broken" };
   }
   const decided = decide({ union, breaks, keys, step }, rules);
-  const made = assemble(decided.set, { latest: inOrder ? step : latest, trimmed, rules });
+  const made = assemble(decided.set, {
+    latest: inOrder ? step : latest,
+    trimmed,
+    // Whole graphs that one observation brings together are one graph, as long as no link is cut.
+    isWhole: decided.set === union,
+    rules,
+  });
   return {
     kind: "linked",
     graphs: aside.length === 0 ? made : [...aside, ...made],
