@@ -130,14 +130,14 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
   };
   const decide = async (
     decision: GraphDecision,
-    around: readonly IdentityKey[] = keysOf(decision),
+    around: () => Promise<readonly IdentityKey[]> = async () => keysOf(decision),
   ): Promise<Decided> => {
     const json = parseJson(decision);
     if ("badPath" in json) throw new Error("A decision is JSON data.");
     const body = json.value as JsonObject;
     const document = { kind: "graphDecision", id: newId(), expectedVersion: 0, body };
     const settled = queue.settled();
-    const changes = await rederiveClusters(around, () => decidedToo(begin(), decision), {
+    const changes = await rederiveClusters(await around(), () => decidedToo(begin(), decision), {
       documents: [document],
     });
     if (changes === "conflict") return err(CONFLICT("decided"));
@@ -146,7 +146,7 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     // What came in meanwhile may have been linked without it.
     if (queue.depth() > 0 || queue.settled() !== settled) {
       await queue.caughtUp();
-      const late = await rederiveClusters(around, begin, NOTHING);
+      const late = await rederiveClusters(await around(), begin, NOTHING);
       if (late !== "conflict") told(late);
     }
     return ok(decision);
@@ -212,7 +212,7 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
         if (!identity.ok) return identity;
         const decision: GraphDecision = { kind: "unblock", identity: identity.value, t: next() };
         if (!isInForce("block", decision)) return err([UNDECIDED("identity", "blocked")]);
-        return decide(decision, await everNear(identity.value));
+        return decide(decision, () => everNear(identity.value));
       }),
     identityDecisions: () => begin().configuration.decisions.toSorted((x, y) => x.t - y.t),
     explainLink: async (one, other) => {

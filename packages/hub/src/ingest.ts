@@ -81,7 +81,8 @@ async function linkItems(
   if (late.length === 0) return { graphs, persons: neighbourhood.persons };
 
   const linked = graphs.all();
-  const cluster = await loadCluster({ store, keys: late.flatMap(keysOf), graphs: linked });
+  const { decisions } = configuration;
+  const cluster = await loadCluster({ store, keys: late.flatMap(keysOf), graphs: linked, decisions });
   const known = new Map<IdentityKey, Graph>();
   for (const { identities, graph } of cluster.persons.values())
     for (const key of identities) known.set(key, graph as Graph);

@@ -14,7 +14,7 @@ export async function personAsOf(
   { ingestion, at }: { readonly ingestion: Ingestion; readonly at: number },
 ): Promise<PersonState | undefined> {
   const key = identityKey(identity);
-  const cluster = await loadCluster({ store, keys: [key] });
+  const cluster = await loadCluster({ store, keys: [key], decisions: ingestion.configuration.decisions });
   const events = cluster.events.filter((event) => event.at <= at);
   const records = cluster.records.filter((record) => record.at <= at);
   const observations = [...events, ...records].map(observationOfTruth);

@@ -192,7 +192,7 @@ export function createPrivacy(options: PrivacyOptions): Privacy {
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         const ingestion = begin();
         const { keys } = await expand(identities, expandIds);
-        const cluster = await loadCluster({ store, keys });
+        const cluster = await loadCluster({ store, keys, decisions: ingestion.configuration.decisions });
         const decisions = (await store.documents(DECISION)).filter((document) => decides(document, keys));
         const entries = [...keys].map((key) =>
           suppressionEntry(identityOfKey(key), {

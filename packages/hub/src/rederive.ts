@@ -21,7 +21,11 @@ export async function rederiveClusters(
 ): Promise<readonly MembershipChange[] | "conflict"> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const ingestion = begin();
-    const cluster = await loadCluster({ store: ingestion.store, keys });
+    const cluster = await loadCluster({
+      store: ingestion.store,
+      keys,
+      decisions: ingestion.configuration.decisions,
+    });
     const commit = { ...rederive(cluster, ingestion), ...beside };
     const committed = await ingestion.store.commit(commit);
     if (committed.ok) return commit.memberships;

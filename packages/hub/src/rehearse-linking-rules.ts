@@ -88,9 +88,9 @@ function seeded(seed: number): () => number {
 }
 
 async function rehearseOne(keys: readonly IdentityKey[], rules: LinkingRules, ingestion: Ingestion) {
-  const cluster = await loadCluster({ store: ingestion.store, keys });
-  const graphs = [...cluster.persons.values()].map(({ graph }) => graph as Graph);
   const { decisions } = ingestion.configuration;
+  const cluster = await loadCluster({ store: ingestion.store, keys, decisions });
+  const graphs = [...cluster.persons.values()].map(({ graph }) => graph as Graph);
   const change = rehearseCluster({ graphs, observations: cluster.observations }, rules, decisions);
   if (change === undefined) return { persons: graphs.length, change, memberships: [] };
   const ruled: Ingestion = {

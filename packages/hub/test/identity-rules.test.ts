@@ -111,6 +111,36 @@ describe("decisions about who is who", () => {
     expect(hub.identityDecisions().map(({ t }) => t)).toEqual([NOW, NOW + 1, NOW + 2]);
   });
 
+  it("read persons again that another process changes meanwhile", async () => {
+    const memory = createMemoryStore();
+    const other = await openOn(memory);
+    let reads = 0;
+    let isDeciding = false;
+    const hub = await openOn({
+      ...memory,
+      load: async (...asked) => {
+        if (isDeciding) reads += 1;
+        // The truth about the session was read by now.
+        if (reads === 2) await other.ingestEvents("web", [seen(2, { SESSION: "s", ECID: "2".repeat(38) })]);
+        return memory.load(...asked);
+      },
+    });
+    await hub.ingestEvents("web", [seen(1, { CRMID: "jane", SESSION: "s" })]);
+    isDeciding = true;
+    const [session, newcomer] = [
+      { namespace: "SESSION", id: "s" },
+      { namespace: "ECID", id: "1".repeat(38) },
+    ];
+    expect((await hub.unlinkIdentities(session, newcomer)).ok).toBe(true);
+    expect(reads).toBeGreaterThan(2);
+    expect((await hub.identityGraph(session))?.identities.map(({ key }) => key)).toEqual([
+      "CRMID:jane",
+      `ECID:${"2".repeat(38)}`,
+      "SESSION:s",
+    ]);
+    expect((await hub.identityGraph(session))?.apart).toMatchObject([{ a: `ECID:${newcomer.id}` }]);
+  });
+
   it("and new rules count for what was coming in meanwhile", async () => {
     const memory = createMemoryStore();
     let [reached, release] = [(): void => undefined, (): void => undefined];
