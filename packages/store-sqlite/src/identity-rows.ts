@@ -5,15 +5,17 @@ import { RowReader, RowWriter } from "./row-bytes.ts";
 import { fromStored, toStored } from "@tessera/profile-store";
 
 const REMEMBERED = 50_000;
-const MOST_ABSENT = 100_000;
-/** Longer keys are not remembered as absent. */
+/** Longer keys that nothing mentions are not remembered. */
 const LONGEST_ABSENT = 300;
 /** Begins what stands in the place of an erased key; no key is without a namespace. */
 const BLOT = "\u0000";
 
-/** What is known of a key: its number, and whom it belongs to as long as `seen` is the count of the present. */
+/**
+ * What is known of a key: its number, and whom it belongs to as long as `seen` is the count of the present. Number 0, also
+ * only so long: nothing mentions the key.
+ */
 interface Known {
-  readonly id: number;
+  id: number;
   /** The row of a person; null for nobody. */
   person: number | null;
   seen: number;
@@ -22,8 +24,6 @@ interface Known {
 /** Identity keys as numbers, and the person each belongs to. A number once read stays right until its key is erased. */
 export class IdentityRows {
   readonly #known = new Recent<IdentityKey, Known>(REMEMBERED);
-  /** Keys asked for that nothing mentions, as far as this process and its last look at the file know. */
-  readonly #absent = new Set<IdentityKey>();
   /** Grows when nothing that was known of holders may be relied on any more. */
   #present = 0;
   readonly #writer = new RowWriter();
@@ -54,19 +54,21 @@ export class IdentityRows {
 
   /** The number of a key, or undefined when nothing mentions it. */
   find(key: IdentityKey): number | undefined {
-    return this.#about(key)?.id;
+    const id = this.#about(key)?.id;
+    return id === 0 ? undefined : id;
   }
 
   /** The number of a key; a new one is written. */
   idOf(key: IdentityKey): number {
-    return this.find(key) ?? this.#add(key, null);
+    const known = this.#about(key);
+    return known !== undefined && known.id > 0 ? known.id : this.#add(key, null, known);
   }
 
   /** Gives an identity to a person; false when another person has it. */
   claim(key: IdentityKey, person: number): boolean {
     const known = this.#about(key);
-    if (known === undefined) {
-      this.#add(key, person);
+    if (known === undefined || known.id === 0) {
+      this.#add(key, person, known);
       return true;
     }
     if (Number(this.#claim.run(person, known.id).changes) !== 1) return false;
@@ -77,7 +79,7 @@ export class IdentityRows {
   /** Takes an identity from a person. */
   release(key: IdentityKey, person: number): void {
     const known = this.#about(key);
-    if (known === undefined) return;
+    if (known === undefined || known.id === 0) return;
     // Someone else's stays theirs: what is known of it is read again.
     if (Number(this.#release.run(known.id, person).changes) === 1) this.#hold(known, null);
     else known.seen = -1;
@@ -130,19 +132,18 @@ export class IdentityRows {
   /** Someone else wrote to the file: even a number may stand for nothing now, when its key was erased. */
   forgetAll(): void {
     this.#known.clear();
-    this.#absent.clear();
   }
 
   rolledBack(): void {
     this.#present += 1;
-    this.#absent.clear();
     for (const key of this.#added) this.#known.delete(key);
     this.#added = [];
   }
 
-  /** What is known of a key, its number at least. */
+  /** What is known of a key: its number at least, or that it has none. */
   #about(key: IdentityKey): Known | undefined {
-    return this.#known.get(key) ?? this.#row(key);
+    const known = this.#known.get(key);
+    return known !== undefined && (known.id > 0 || known.seen === this.#present) ? known : this.#row(key);
   }
 
   #hold(known: Known, person: number | null): void {
@@ -151,22 +152,21 @@ export class IdentityRows {
   }
 
   #row(key: IdentityKey): Known | undefined {
-    if (this.#absent.has(key)) return undefined;
     const row = this.#select.get(toStored(key)) as unknown as readonly [number, number | null] | undefined;
     if (row !== undefined) return this.#know(key, row[0], row[1]);
     // A batch asks for what is new to it when it is loaded, and again when it is committed. Whoever asks for long keys that
     // nobody has leaves nothing behind.
-    if (key.length > LONGEST_ABSENT) return undefined;
-    if (this.#absent.size >= MOST_ABSENT) this.#absent.clear();
-    this.#absent.add(key);
-    return undefined;
+    return key.length > LONGEST_ABSENT ? undefined : this.#know(key, 0, null);
   }
 
-  #add(key: IdentityKey, person: number | null): number {
+  /** Writes a key; `known` is what is remembered of it, if anything. */
+  #add(key: IdentityKey, person: number | null, known: Known | undefined): number {
     const id = Number(this.#insert.run(toStored(key), person).lastInsertRowid);
-    this.#absent.delete(key);
     this.#added.push(key);
-    return this.#know(key, id, person).id;
+    if (known === undefined) return this.#know(key, id, person).id;
+    known.id = id;
+    this.#hold(known, person);
+    return id;
   }
 
   #know(key: IdentityKey, id: number, person: number | null): Known {
