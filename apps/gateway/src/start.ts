@@ -36,7 +36,14 @@ async function keptSecret(
   const made = randomBytes(24).toString("base64url");
   if (folder === undefined) return { token: made, origin: "made for this run" };
   const file = join(folder, name);
-  await mkdir(folder, { recursive: true });
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    fail(
+      `The folder ${folder} for data cannot be made (${String(code)}). Set TESSERA_STORE to a place that can be written to.`,
+    );
+  }
   try {
     await writeFile(file, `${made}\n`, { mode: 0o600, flag: "wx" });
     return { token: made, origin: `made now, kept in ${file}` };

@@ -61,3 +61,10 @@ it("attributes computed from events decide an audience, and are sent to a destin
   const csv = readFileSync(activateAudiences.files[0]?.location ?? "", "utf8");
   expect(csv.trim().split("\n").slice(1)).toEqual(["ada,2,3"]);
 });
+
+it("refuses a definition that cannot be worked out at once, without a job", async () => {
+  const document = `mutation($d:JSONObject!){saveComputedAttribute(definition:$d){id}}`;
+  const answer = await harness.graphql(document, { d: { name: "bad", function: "median" } });
+  expect(answer).toMatchObject({ errors: [{ extensions: { code: "BAD_USER_INPUT" } }] });
+  expect(JSON.stringify(answer)).toContain("computedAttribute.invalid");
+});

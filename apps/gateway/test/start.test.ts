@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -34,6 +34,7 @@ describe("npm start", () => {
     child: ChildProcess;
     said: () => string;
     url: string;
+    edgeUrl: string;
     ended: Promise<number | null>;
   }> => {
     const [port, edgePort] = [await freePort(), await freePort()];
@@ -54,7 +55,8 @@ describe("npm start", () => {
     child.stderr.on("data", (piece: Buffer) => (text += piece.toString()));
     const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
     await expect.poll(() => text, { timeout: 20_000 }).toContain("Ctrl-C stops it.");
-    return { child, said: () => text, url: `http://127.0.0.1:${port}`, ended };
+    const [url, edgeUrl] = [port, edgePort].map((at) => `http://127.0.0.1:${at}`) as [string, string];
+    return { child, said: () => text, url, edgeUrl, ended };
   };
 
   it("starts, says where everything is, keeps token and data over a restart, and stops cleanly", async () => {
@@ -92,6 +94,37 @@ describe("npm start", () => {
     expect(await second.ended).toBe(0);
   }, 60_000);
 
+  it("takes its edge along when it is killed", async () => {
+    const { child, edgeUrl, ended } = await start();
+    const answers = (): Promise<boolean> =>
+      fetch(edgeUrl).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(answers, { timeout: 20_000 }).toBe(existsSync(EDGE));
+    child.kill("SIGKILL");
+    await ended;
+    await expect.poll(answers, { timeout: 20_000 }).toBe(false);
+  }, 60_000);
+
+  it("says that its folder cannot be made and exits with 1", async () => {
+    writeFileSync(join(folder, "a-file"), "");
+    const child = spawn(process.execPath, [join(ROOT, "apps/gateway/dist/start.js")], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        NODE_OPTIONS: "",
+        TESSERA_STORE: "sqlite:./a-file/tessera.db",
+        TESSERA_ADMIN_TOKEN: "",
+      },
+    });
+    started.push(child);
+    let text = "";
+    child.stderr.on("data", (piece: Buffer) => (text += piece.toString()));
+    expect(await new Promise((resolve) => child.on("exit", resolve))).toBe(1);
+    expect(text).toMatch(/^The folder .\/a-file for data cannot be made .*TESSERA_STORE.*\n$/);
+  }, 60_000);
+
   it("says all that is wrong with the configuration and exits with 1", async () => {
     const child = spawn(process.execPath, [join(ROOT, "apps/gateway/dist/start.js")], {
       cwd: folder,
@@ -109,7 +142,7 @@ describe("npm start", () => {
     expect(await new Promise((resolve) => child.on("exit", resolve))).toBe(1);
     for (const name of ["TESSERA_STORE", "PORT", "TESSERA_ADMIN_TOKEN"]) expect(text).toContain(name);
     expect(text).not.toContain("with a blank");
-  });
+  }, 60_000);
 });
 
 function freePort(): Promise<number> {

@@ -25,7 +25,11 @@ export function keepEdgeRunning(options: {
   let child: ChildProcess;
   const start = (): ChildProcess => {
     const begin = performance.now();
-    const started = spawn(process.execPath, [entry], { env, stdio: "inherit" });
+    // The channel closes when this process is gone, however it ended: then the edge stops as well.
+    const started = spawn(process.execPath, [entry], {
+      env,
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+    });
     let over = false;
     const ended = (why: string): void => {
       if (stopped || over) return;

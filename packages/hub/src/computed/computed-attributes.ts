@@ -9,6 +9,8 @@ import { type ComputedAttribute, parseComputedAttribute } from "./computed-attri
 /** Attributes that are worked out of events, kept up with every event. */
 export interface ComputedAttributes {
   readonly computedAttributes: () => readonly ComputedAttribute[];
+  /** A definition as it would be saved, or why it cannot be: found out at once. */
+  readonly checkComputedAttribute: (input: unknown) => Result<ComputedAttribute, readonly Issue[]>;
   /** Saves a definition and works it out for everyone who is there, page by page; resolves when that is done. */
   readonly saveComputedAttribute: (
     input: unknown,
@@ -40,6 +42,15 @@ export function createComputedAttributes(options: ComputedAttributesOptions): Co
   const all = (): readonly ComputedAttribute[] =>
     begin().configuration.computed.map(({ definition }) => definition);
 
+  const check: ComputedAttributes["checkComputedAttribute"] = (input) => {
+    const { limits } = begin().configuration;
+    const parsed = parseComputedAttribute(input, limits["profile.computed-lookback"].value);
+    if (!parsed.ok) return parsed;
+    if (all().filter(({ name }) => name !== parsed.value.name).length < MOST) return parsed;
+    const message = `Expected at most ${MOST} computed attributes in a sandbox. Edit or delete one instead.`;
+    return err([{ code: "computedAttribute.limit", message }]);
+  };
+
   const workOut = async (progress?: Progress): Promise<void> => {
     await reload();
     await deriveEveryone(options, progress);
@@ -47,15 +58,11 @@ export function createComputedAttributes(options: ComputedAttributesOptions): Co
 
   return {
     computedAttributes: all,
+    checkComputedAttribute: check,
     saveComputedAttribute: async (input, progress) => {
-      const { limits } = begin().configuration;
-      const parsed = parseComputedAttribute(input, limits["profile.computed-lookback"].value);
+      const parsed = check(input);
       if (!parsed.ok) return parsed;
       const { value } = parsed;
-      if (all().filter(({ name }) => name !== value.name).length >= MOST) {
-        const message = `Expected at most ${MOST} computed attributes in a sandbox. Edit or delete one instead.`;
-        return err([{ code: "computedAttribute.limit", message }]);
-      }
       if (!(await saveDocument(store, COMPUTED_ATTRIBUTE, value.name, value))) return err([CONFLICT]);
       await workOut(progress);
       return parsed;

@@ -97,6 +97,7 @@ export class ImportResolver {
     const { gateway, sandbox } = context;
     const given = jsonOf(definition);
     demandComputedFields(context, given);
+    valueOf(sandbox.hub.checkComputedAttribute(given));
     const job = gateway.jobs.start(sandbox.name, "saveComputedAttribute", async (progress) =>
       valueOf(await sandbox.hub.saveComputedAttribute(given, progress)),
     );
