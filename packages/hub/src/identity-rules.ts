@@ -121,6 +121,9 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     return (await clustersOf(store)).find((keys) => keys.includes(key)) ?? [key];
   };
 
+  /** Changes of rules under way, and those that are done. */
+  let [changing, changed] = [0, 0];
+  const othersDid = (): number => queue.settled() + changed;
   let last: Promise<unknown> = Promise.resolve();
   /** One decision after the other: each is made knowing those before, of other processes as well. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -136,15 +139,15 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     if ("badPath" in json) throw new Error("A decision is JSON data.");
     const body = json.value as JsonObject;
     const document = { kind: "graphDecision", id: newId(), expectedVersion: 0, body };
-    const settled = queue.settled();
+    const before = othersDid();
     const changes = await rederiveClusters(await around(), () => decidedToo(begin(), decision), {
       documents: [document],
     });
     if (changes === "conflict") return err(CONFLICT("decided"));
     await reload();
     told(changes);
-    // What came in meanwhile may have been linked without it.
-    if (queue.depth() > 0 || queue.settled() !== settled) {
+    // What came in meanwhile, or was derived under new rules, may have been linked without it.
+    if (queue.depth() > 0 || changing > 0 || othersDid() !== before) {
       await queue.caughtUp();
       const late = await rederiveClusters(await around(), begin, NOTHING);
       if (late !== "conflict") told(late);
@@ -175,14 +178,20 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
       if (!rules.ok) return rules;
       if (!(await saveDocument(store, "linkingRules", "current", { rules: rules.value, since: clock() })))
         return err(CONFLICT("set linking rules"));
-      await reload();
-      // What began under the rules of before has to be there, to be derived anew.
-      await queue.caughtUp();
-      const clusters = await clustersOf(store);
-      for (const [index, keys] of clusters.entries()) {
-        const changes = await rederiveClusters(keys, begin, NOTHING);
-        if (changes !== "conflict") told(changes);
-        progress?.(index + 1, clusters.length);
+      changing += 1;
+      try {
+        await reload();
+        // What began under the rules of before has to be there, to be derived anew.
+        await queue.caughtUp();
+        const clusters = await clustersOf(store);
+        for (const [index, keys] of clusters.entries()) {
+          const changes = await rederiveClusters(keys, begin, NOTHING);
+          if (changes !== "conflict") told(changes);
+          progress?.(index + 1, clusters.length);
+        }
+      } finally {
+        changing -= 1;
+        changed += 1;
       }
       return rules;
     },

@@ -141,6 +141,39 @@ describe("decisions about who is who", () => {
     expect((await hub.identityGraph(session))?.apart).toMatchObject([{ a: `ECID:${newcomer.id}` }]);
   });
 
+  it("hold while everyone is derived anew under new rules", async () => {
+    const memory = createMemoryStore();
+    let decided = (): void => undefined;
+    const written = new Promise<void>((resolve) => (decided = resolve));
+    let deciding: Promise<{ readonly ok: boolean }> | undefined;
+    let isChanging = false;
+    const hub = await openOn({
+      ...memory,
+      load: async (...asked) => {
+        if (isChanging && deciding === undefined) {
+          deciding = hub.blockIdentity(mail);
+          await written;
+        }
+        return memory.load(...asked);
+      },
+      commit: async (commit) => {
+        const done = await memory.commit(commit);
+        if (commit.documents.some(({ kind }) => kind === "graphDecision")) decided();
+        return done;
+      },
+      // The decision is known to the hub a little later than to the store.
+      documents: async (kind) => {
+        if (deciding !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+        return memory.documents(kind);
+      },
+    });
+    await hub.ingestEvents("web", [seen(1, { CRMID: "jane", Email: "jane@shop.example" })]);
+    isChanging = true;
+    expect((await hub.setLinkingRules(defaultLinkingRules)).ok).toBe(true);
+    expect((await deciding)?.ok).toBe(true);
+    expect((await hub.identityGraph(crm))?.identities.map(({ key }) => key)).toEqual(["CRMID:jane"]);
+  });
+
   it("and new rules count for what was coming in meanwhile", async () => {
     const memory = createMemoryStore();
     let [reached, release] = [(): void => undefined, (): void => undefined];
