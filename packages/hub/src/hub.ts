@@ -202,10 +202,21 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     kind: Dataset["kind"],
     { occurrences = new Map<string, number>(), operation, rowAt }: Coming,
   ): Promise<Door> => {
-    const { rules, registry, limits, schemas } = configuration;
+    const { rules, decisions, registry, limits, schemas } = configuration;
     const dataset = datasetOf(configuration, datasetId, kind);
     const check = (operation === "merge" ? schemas.updateChecks : schemas.checks).get(datasetId);
-    return { dataset, check, rules, registry, limits, now: clock(), occurrences, isSuppressed, rowAt };
+    return {
+      dataset,
+      check,
+      rules,
+      decisions,
+      registry,
+      limits,
+      now: clock(),
+      occurrences,
+      isSuppressed,
+      rowAt,
+    };
   };
 
   const take = async ({ datasetId, kind, items, ...coming }: Arrival): Promise<IngestReport> =>

@@ -45,9 +45,12 @@ export interface IdentityRules {
   readonly unlinkIdentities: (a: Identity, b: Identity, relink?: "never" | "observed") => Promise<Decided>;
   /** Takes an unlink back: what records say of the two counts again, as if they had never been unlinked. Refused without one. */
   readonly relinkIdentities: (a: Identity, b: Identity) => Promise<Decided>;
-  /** A bad value: it links nothing any more, anywhere; nor from its first record on, when it was never seen yet. */
+  /**
+   * A bad value: it links nothing any more, anywhere; nor from its first record on, when it was never seen yet. Events that
+   * were its own are their next identity's from now on.
+   */
   readonly blockIdentity: (identity: Identity) => Promise<Decided>;
-  /** Takes a block back. Refused without one. */
+  /** Takes a block back, events included. Refused without one. */
   readonly unblockIdentity: (identity: Identity) => Promise<Decided>;
   /** All decisions that were ever taken, oldest first; of those about the same identities the newest counts. */
   readonly identityDecisions: () => readonly GraphDecision[];
@@ -140,8 +143,10 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     const body = json.value as JsonObject;
     const document = { kind: "graphDecision", id: newId(), expectedVersion: 0, body };
     const before = othersDid();
+    const freed = decision.kind === "unblock" ? { freed: identityKey(decision.identity) } : {};
     const changes = await rederiveClusters(await around(), () => decidedToo(begin(), decision), {
       documents: [document],
+      ...freed,
     });
     if (changes === "conflict") return err(CONFLICT("decided"));
     await reload();
@@ -149,7 +154,7 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     // What came in meanwhile, or was derived under new rules, may have been linked without it.
     if (queue.depth() > 0 || changing > 0 || othersDid() !== before) {
       await queue.caughtUp();
-      const late = await rederiveClusters(await around(), begin, NOTHING);
+      const late = await rederiveClusters(await around(), begin, { ...NOTHING, ...freed });
       if (late !== "conflict") told(late);
     }
     return ok(decision);

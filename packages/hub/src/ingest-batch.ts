@@ -1,6 +1,7 @@
 import { checkEvent, checkRecord, isRefused, type LimitCheck, type Limits } from "@tessera/guardrails";
 import {
   eventPrimary,
+  type GraphDecision,
   graphIdentities,
   type LinkingRules,
   type NamespaceRegistry,
@@ -30,6 +31,7 @@ import {
   parseInstant,
   parseRecord,
 } from "@tessera/xdm";
+import { freePrimary } from "./event-owner.ts";
 import { keptOperation, NOT_KEPT, quarantinedItem } from "./quarantine-item.ts";
 
 /** An event that passed the door. */
@@ -80,6 +82,7 @@ export interface Door {
   /** The schema of the dataset, when it has one. */
   readonly check: SchemaCheck | undefined;
   readonly rules: LinkingRules;
+  readonly decisions: readonly GraphDecision[];
   readonly registry: NamespaceRegistry;
   readonly limits: Limits;
   readonly now: number;
@@ -186,7 +189,7 @@ function parseEventItem(
   if (violation !== undefined) return { issue: violation };
   const identities = identify(event.value, index, { door, warnings });
   if ("issue" in identities) return identities;
-  const { dataset, rules, occurrences } = door;
+  const { dataset, occurrences } = door;
   const instant = parseInstant(event.value.timestamp);
   const at = instant.ok ? instant.value : door.now;
   if (door.isSuppressed(identities.items, at)) return { issue: SUPPRESSED };
@@ -195,7 +198,7 @@ function parseEventItem(
     const message = `Events of ${dataset.id} expire after ${days} days; this one is older. It is not kept.`;
     return { issue: { code: EXPIRED, path: ["timestamp"], message } };
   }
-  const primary = eventPrimary(identities.items, rules) ?? identities.items[0];
+  const primary = freePrimary(identities.items, door) ?? identities.items[0];
   if (primary === undefined) return { issue: noIdentity(dataset) };
   let id = event.value._id;
   if (id === undefined) {

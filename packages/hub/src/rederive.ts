@@ -2,6 +2,7 @@ import { type Graph, replay } from "@tessera/identity-graph";
 import type { HubCommit, HubStore, StoredEvent, StoredRecord } from "@tessera/profile-store";
 import type { IdentityKey, MembershipChange } from "@tessera/xdm";
 import { decide, type History } from "./decide.ts";
+import { movedEvents } from "./event-owner.ts";
 import type { Ingestion } from "./ingest.ts";
 import { type Cluster, loadCluster, observationOfTruth } from "./load-cluster.ts";
 import { personIdOf } from "./person-ids.ts";
@@ -12,12 +13,13 @@ const ATTEMPTS = 20;
 
 /**
  * Derives the persons around some identities anew from the truth: after a graph decision, or changed linking rules. `begin` is
- * asked for the state of things at each attempt, as the configuration may have become another. `beside` is committed with it.
+ * asked for the state of things at each attempt, as the configuration may have become another. `beside` is committed with it;
+ * `freed` is an identity that was blocked until now.
  */
 export async function rederiveClusters(
   keys: readonly IdentityKey[],
   begin: () => Ingestion,
-  beside: Pick<HubCommit, "documents">,
+  beside: Pick<HubCommit, "documents"> & { readonly freed?: IdentityKey },
 ): Promise<readonly MembershipChange[] | "conflict"> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const ingestion = begin();
@@ -26,12 +28,22 @@ export async function rederiveClusters(
       keys,
       decisions: ingestion.configuration.decisions,
     });
-    const commit = { ...rederive(cluster, ingestion), ...beside };
+    const commit = { ...rederiveMoved(cluster, ingestion, beside.freed), documents: beside.documents };
     const committed = await ingestion.store.commit(commit);
     if (committed.ok) return commit.memberships;
     if (committed.error.documents.length > 0) return "conflict";
   }
   throw new Error("The persons kept changing while they were derived anew; try again.");
+}
+
+/** The same as `rederive`, after events of blocked identities have gone to whom they are of. Pure. */
+function rederiveMoved(cluster: Cluster, ingestion: Ingestion, freed: IdentityKey | undefined): HubCommit {
+  const moved = movedEvents(cluster.events, ingestion.configuration, freed);
+  if (moved.length === 0) return rederive(cluster, ingestion);
+  const movedById = new Map(moved.map((event) => [event.id, event]));
+  const events = cluster.events.map((event) => movedById.get(event.id) ?? event);
+  const commit = rederive({ ...cluster, events }, ingestion);
+  return { ...commit, events: moved, erase: { events: [...movedById.keys()] } };
 }
 
 /** The commit that makes a cluster's persons what its truth says. Pure. */

@@ -1,9 +1,10 @@
 import type { Graph } from "@tessera/identity-graph";
 import { createMemoryStore, type HubStore } from "@tessera/profile-store";
-import type { Identity } from "@tessera/xdm";
+import { type Identity, identityKey } from "@tessera/xdm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHub, type Hub } from "../src/hub.ts";
+import { eventOf, type Happening, happening, openHub } from "./happenings.ts";
 
 const NOW = Date.parse("2026-02-01T12:00:00Z");
 const open = (store: HubStore): Promise<Hub> => {
@@ -97,6 +98,65 @@ describe("events that a blocked identity owns", () => {
         expect(await persons(store)).toEqual(before);
       }),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe("a bad value that is the primary identity of events", () => {
+  const bad = { namespace: "CRMID", id: "undefined" };
+  const identities = [
+    ...["a", "b", "c"].map((id) => ({ namespace: "CRMID", id })),
+    ...["s1", "s2", "s3"].map((id) => ({ namespace: "SESSION", id })),
+  ];
+  const everyone = (hub: Hub): Promise<readonly object[]> =>
+    Promise.all(
+      identities.map(async (identity) => ({ ...(await hub.profile(identity)), version: 0, personId: "" })),
+    );
+  /** Visitors without a customer id were given the bad one. */
+  const poisoned = (one: Happening, index: number): object =>
+    eventOf({ ...one, crm: one.crm ?? bad.id }, index);
+
+  it("gives visitors back their events and memberships when it is blocked, also those that come later", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(happening, { minLength: 1, maxLength: 14 }),
+        fc.nat(14),
+        async (happenings, before) => {
+          const [store, cleanStore] = [createMemoryStore(), createMemoryStore()];
+          const [hub, clean] = [await openHub(store), await openHub(cleanStore)];
+          await hub.ingestEvents("web", happenings.slice(0, before).map(poisoned));
+          expect((await hub.blockIdentity(bad)).ok).toBe(true);
+          const later = happenings.slice(before).map((one, index) => poisoned(one, before + index));
+          await hub.ingestEvents("web", later);
+          await clean.ingestEvents("web", happenings.map(eventOf));
+          expect(await everyone(hub)).toEqual(await everyone(clean));
+          expect(await store.counters()).toEqual(await cleanStore.counters());
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it("is as if it had never been blocked when the block is taken back", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(happening, { minLength: 1, maxLength: 14 }),
+        fc.nat(14),
+        async (happenings, before) => {
+          const [store, other] = [createMemoryStore(), createMemoryStore()];
+          const [hub, never] = [await openHub(store), await openHub(other)];
+          await hub.ingestEvents("web", happenings.slice(0, before).map(poisoned));
+          expect((await hub.blockIdentity(bad)).ok).toBe(true);
+          const later = happenings.slice(before).map((one, index) => poisoned(one, before + index));
+          await hub.ingestEvents("web", later);
+          expect((await hub.unblockIdentity(bad)).ok).toBe(true);
+          await never.ingestEvents("web", happenings.map(poisoned));
+          expect(await everyone(hub)).toEqual(await everyone(never));
+          const keys = [bad, ...identities].map(identityKey);
+          expect(await store.events(keys)).toEqual(await other.events(keys));
+        },
+      ),
+      { numRuns: 100 },
     );
   });
 });

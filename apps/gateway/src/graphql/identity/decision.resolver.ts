@@ -71,7 +71,7 @@ export class DecisionResolver {
 
   @Mutation(() => Boolean, {
     description:
-      "A bad value, whether a record has shown it yet or not: it links nothing, anywhere. Permission: Manage Identity Namespaces.",
+      "A bad value, whether a record has shown it yet or not: it links nothing, anywhere, and events that were its own are their next identity's. Permission: Manage Identity Namespaces.",
   })
   async blockIdentity(
     @Arg("identity", () => IdentityInput, { description: "The bad value." })
