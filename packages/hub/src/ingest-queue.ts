@@ -103,10 +103,11 @@ async function settle(
     const done = await ingest(joined, ingestion);
     for (const { batch, resolve } of together) {
       const accepted = batch.items.reduce((sum, item) => sum + (done.fresh.has(item) ? 1 : 0), 0);
-      const { rejected } = batch;
+      const full = batch.items.flatMap((item) => done.refused.get(item) ?? []);
+      const rejected = full.length === 0 ? batch.rejected : [...batch.rejected, ...full];
       const told = batch.items.flatMap((item) => done.notices.get(item) ?? []);
       const warnings = told.length === 0 ? batch.warnings : [...batch.warnings, ...told];
-      resolve({ accepted, duplicates: batch.items.length - accepted, rejected, warnings });
+      resolve({ accepted, duplicates: batch.items.length - accepted - full.length, rejected, warnings });
     }
     committed(done);
   } catch (reason) {

@@ -1,6 +1,13 @@
 import type { Graph } from "@tessera/identity-graph";
-import type { HubCommit, HubStore, Neighbourhood, PersonState } from "@tessera/profile-store";
-import type { Identity, IdentityKey, MembershipChange } from "@tessera/xdm";
+import type { LimitCheck } from "@tessera/guardrails";
+import type {
+  HubCommit,
+  HubStore,
+  Neighbourhood,
+  PersonState,
+  QuarantinedItem,
+} from "@tessera/profile-store";
+import { type Identity, identityKey, type IdentityKey, type MembershipChange } from "@tessera/xdm";
 import type { Configuration } from "./configuration.ts";
 import { type Activate, decide, type History, mustFollowAnew } from "./decide.ts";
 import { latestOf } from "./attributes-at.ts";
@@ -8,9 +15,11 @@ import { type EventStates, eventStatesOf } from "./event-state.ts";
 import { dropRepeats } from "./drop-repeats.ts";
 import { type GraphsByIdentity, graphsOf } from "./graphs-around.ts";
 import { graphNotices, type GraphNotices } from "./graph-notices.ts";
-import type { EventItem, ParsedBatch, RecordItem } from "./ingest-batch.ts";
+import type { EventItem, ItemNotice, ParsedBatch, RecordItem } from "./ingest-batch.ts";
 import { keysOf, linkObservations, observationsOf, replayClusters } from "./link-batch.ts";
 import { loadCluster } from "./load-cluster.ts";
+import { overfullUpdates } from "./overfull-fragments.ts";
+import { keptOperation, quarantinedItem } from "./quarantine-item.ts";
 import { type Resolution, type Resolutions, resolvePersons } from "./resolve-persons.ts";
 
 /** What ingestion works with. */
@@ -30,6 +39,8 @@ export type IsSuppressed = (identities: readonly Identity[], time: number) => bo
 export interface Ingested {
   readonly fresh: ReadonlySet<EventItem | RecordItem>;
   readonly notices: GraphNotices;
+  /** Items that what is stored already left no room for; they are in quarantine. */
+  readonly refused: ReadonlyMap<EventItem | RecordItem, ItemNotice>;
   readonly changes: readonly MembershipChange[];
 }
 
@@ -41,23 +52,67 @@ const ATTEMPTS = 50;
  * committing is a pure function. When this resolves, the batch is durable; on a conflict it is loaded and decided again.
  */
 export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<Ingested> {
+  const refused = new Map<EventItem | RecordItem, ItemNotice>();
+  const quarantine = [...batch.quarantine];
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const neighbourhood = await load(batch, ingestion.store);
     // The door asked before; someone may have been deleted while the batch waited.
     const allowed = batch.items.filter(
-      (item) => !ingestion.isSuppressed(item.identities, item.kind === "event" ? item.at : ingestion.now),
+      (item) =>
+        !refused.has(item) &&
+        !ingestion.isSuppressed(item.identities, item.kind === "event" ? item.at : ingestion.now),
     );
     const fresh = dropRepeats(allowed, neighbourhood);
     const linking = await linkItems(fresh, neighbourhood, ingestion);
     const resolutions = resolvePersons(linking.graphs, linking.persons.values(), fresh);
     const history = await loadHistory(resolutions, ingestion);
-    const commit = { ...decide(resolutions, { ...ingestion, history }), quarantine: batch.quarantine };
+    const overfull = overfullOf(resolutions, history, ingestion);
+    if (overfull.size > 0) {
+      for (const [item, { limit, message, whatToDo }] of overfull) {
+        const notice = { index: item.index, code: limit.id, message: `${message} ${whatToDo}` };
+        refused.set(item, notice);
+        quarantine.push(setAside(item, notice, ingestion.now));
+      }
+      continue;
+    }
+    const commit = { ...decide(resolutions, { ...ingestion, history }), quarantine };
     const committed = isEmpty(commit) || (await ingestion.store.commit(commit)).ok;
     if (!committed) continue;
     const notices = graphNotices(resolutions.persons, ingestion.configuration.rules);
-    return { fresh: new Set(fresh), notices, changes: commit.memberships };
+    return { fresh: new Set(fresh), notices, refused, changes: commit.memberships };
   }
   throw new Error("The batch met conflicting commits too many times; send it again.");
+}
+
+/** The partial updates for which their fragments have no room. */
+function overfullOf(
+  { persons }: Resolutions,
+  history: ReadonlyMap<string, History>,
+  { configuration }: Ingestion,
+): ReadonlyMap<RecordItem, LimitCheck> {
+  const overfull = new Map<RecordItem, LimitCheck>();
+  for (const { personId, records } of persons) {
+    if (records.length === 0) continue;
+    const known = history.get(personId)?.records ?? [];
+    for (const [item, check] of overfullUpdates({ known, fresh: records }, configuration.limits))
+      overfull.set(item, check);
+  }
+  return overfull;
+}
+
+/** An item as quarantine keeps it, with the identities it came with. */
+function setAside(item: RecordItem, { code, message }: ItemNotice, at: number): QuarantinedItem {
+  const { datasetId, kind, operation, owner, identities, id, body } = item;
+  const identityMap: Record<string, object[]> = {};
+  for (const identity of identities) {
+    const isPrimary = identityKey(identity) === owner;
+    (identityMap[identity.namespace] ??= []).push({
+      id: identity.id,
+      ...(isPrimary ? { primary: true } : {}),
+    });
+  }
+  const raw = { _id: id, identityMap, ...body };
+  return quarantinedItem(raw, { datasetId, kind, code, message, at, ...keptOperation(operation) });
 }
 
 function load(batch: ParsedBatch, store: HubStore): Promise<Neighbourhood> {

@@ -148,3 +148,32 @@ it("soft limits let pass, and the report tells of them", async () => {
   const row = (await hub.limitsReport()).find(({ limit }) => limit.id === "segmentation.edge-audiences");
   expect(row).toMatchObject({ kind: "soft-violation", value: 2 });
 });
+
+it("sets aside a partial update for which its fragment has no room, and takes all beside it", async () => {
+  const hub = await openHub();
+  await hub.setLimits("adobe", { "profile.fragment-size": 300 });
+  const update = (crm: string, field: string, length: number): object => ({
+    identityMap: { CRMID: [{ id: crm, primary: true }] },
+    _tenant: { [field]: "x".repeat(length) },
+  });
+  const records = [
+    update("ada", "a", 200),
+    update("ada", "b", 200),
+    update("bob", "a", 200),
+    update("ada", "c", 20),
+  ];
+  const report = await hub.ingestRecords("crm", records, "merge");
+  expect(report).toMatchObject({ accepted: 3, duplicates: 0, warnings: [] });
+  expect(report.rejected).toMatchObject([{ index: 1, code: "profile.fragment-size" }]);
+  const tenantOf = async (id: string): Promise<unknown> =>
+    (await hub.profile({ namespace: "CRMID", id }))?.attributes["_tenant"];
+  expect(await tenantOf("ada")).toEqual({ a: "x".repeat(200), c: "x".repeat(20) });
+  expect(await tenantOf("bob")).toEqual({ a: "x".repeat(200) });
+  const [kept, ...others] = await hub.quarantined(10);
+  expect(others).toEqual([]);
+  expect(kept).toMatchObject({ operation: "merge", body: records[1] });
+  // Once there is room, it goes in as it came.
+  await hub.setLimits("adobe", {});
+  expect(await hub.replayQuarantined([kept?.id ?? ""])).toMatchObject({ accepted: 1, rejected: [] });
+  expect(await tenantOf("ada")).toMatchObject({ b: "x".repeat(200) });
+});
