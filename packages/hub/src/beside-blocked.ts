@@ -1,22 +1,6 @@
-import type { Graph, GraphDecision, LinkObservation } from "@tessera/identity-graph";
+import type { Graph, LinkObservation } from "@tessera/identity-graph";
 import type { PersonState } from "@tessera/profile-store";
 import { identityKey, type IdentityKey } from "@tessera/xdm";
-
-/** The identities that are blocked by hand; of several decisions about one the newest counts. */
-export function blockedKeys(decisions: readonly GraphDecision[]): ReadonlySet<IdentityKey> {
-  const known = blockedBy.get(decisions);
-  if (known !== undefined) return known;
-  const blocked = new Set<IdentityKey>();
-  for (const decision of decisions.toSorted((a, b) => a.t - b.t)) {
-    if (decision.kind === "block") blocked.add(identityKey(decision.identity));
-    else if (decision.kind === "unblock") blocked.delete(identityKey(decision.identity));
-  }
-  blockedBy.set(decisions, blocked);
-  return blocked;
-}
-
-/** Decisions change seldom, and every cluster asks. */
-const blockedBy = new WeakMap<readonly GraphDecision[], ReadonlySet<IdentityKey>>();
 
 /**
  * Whether observations show all that the graphs of persons were made of: each identity from its first to its last sight, each

@@ -1,4 +1,9 @@
-import { eventPrimary, type NamespaceRegistry, normalIdentity } from "@tessera/identity-graph";
+import {
+  eventPrimary,
+  type NamespaceRegistry,
+  normalIdentity,
+  standingDecisions,
+} from "@tessera/identity-graph";
 import type { StoredEvent } from "@tessera/profile-store";
 import {
   type AuthenticatedState,
@@ -8,7 +13,6 @@ import {
   identityOfKey,
   parseIdentityMap,
 } from "@tessera/xdm";
-import { blockedKeys } from "./beside-blocked.ts";
 import type { Configuration } from "./configuration.ts";
 
 type Ruled = Pick<Configuration, "rules" | "registry" | "decisions">;
@@ -21,7 +25,7 @@ export function freePrimary<T extends Identity>(
   identities: readonly T[],
   { rules, decisions }: Pick<Ruled, "rules" | "decisions">,
 ): T | undefined {
-  const blocked = blockedKeys(decisions);
+  const { blocked } = standingDecisions(decisions);
   const free =
     blocked.size === 0 ? identities : identities.filter((identity) => !blocked.has(identityKey(identity)));
   return eventPrimary(free, rules) ?? eventPrimary(identities, rules);
@@ -36,7 +40,7 @@ export function movedEvents(
   ruled: Ruled,
   freed: IdentityKey | undefined,
 ): readonly StoredEvent[] {
-  const blocked = blockedKeys(ruled.decisions);
+  const { blocked } = standingDecisions(ruled.decisions);
   const moved: StoredEvent[] = [];
   for (const event of events) {
     const isBlocked = blocked.has(event.owner);

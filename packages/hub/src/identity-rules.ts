@@ -4,6 +4,8 @@ import {
   type LinkExplanation,
   type LinkingRules,
   normalIdentity,
+  type StandingDecisions,
+  standingDecisions,
   whyLinked,
 } from "@tessera/identity-graph";
 import { type HubStore } from "@tessera/profile-store";
@@ -170,11 +172,15 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
     if (!b.ok) return b;
     return identityKey(a.value) === identityKey(b.value) ? err([SAME]) : ok([a.value, b.value]);
   };
-  const isInForce = (kind: "unlink" | "block", decision: GraphDecision): boolean =>
-    begin()
-      .configuration.decisions.filter((other) => isAboutSame(other, decision))
-      .toSorted((x, y) => x.t - y.t)
-      .at(-1)?.kind === kind;
+  const standing = (): StandingDecisions => standingDecisions(begin().configuration.decisions);
+  const areUnlinked = (one: Identity, other: Identity): boolean => {
+    const end = identityKey(other);
+    return (
+      standing()
+        .apart.get(identityKey(one))
+        ?.some(({ a, b }) => a === end || b === end) ?? false
+    );
+  };
 
   return {
     checkLinkingRules: (input) => checkRules(input, begin().configuration),
@@ -212,8 +218,8 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
         const two = pair(one, other);
         if (!two.ok) return two;
         const [a, b] = two.value;
-        const decision: GraphDecision = { kind: "relink", a, b, t: next() };
-        return isInForce("unlink", decision) ? decide(decision) : err([UNDECIDED("a, b", "unlinked")]);
+        if (!areUnlinked(a, b)) return err([UNDECIDED("a, b", "unlinked")]);
+        return decide({ kind: "relink", a, b, t: next() });
       }),
     blockIdentity: (bad) =>
       inTurn(async () => {
@@ -224,9 +230,11 @@ export function createIdentityRules(options: IdentityRulesOptions): IdentityRule
       inTurn(async () => {
         const identity = named(blocked, "identity");
         if (!identity.ok) return identity;
-        const decision: GraphDecision = { kind: "unblock", identity: identity.value, t: next() };
-        if (!isInForce("block", decision)) return err([UNDECIDED("identity", "blocked")]);
-        return decide(decision, () => everNear(identity.value));
+        if (!standing().blocked.has(identityKey(identity.value)))
+          return err([UNDECIDED("identity", "blocked")]);
+        return decide({ kind: "unblock", identity: identity.value, t: next() }, () =>
+          everNear(identity.value),
+        );
       }),
     identityDecisions: () => begin().configuration.decisions.toSorted((x, y) => x.t - y.t),
     explainLink: async (one, other) => {
@@ -254,9 +262,4 @@ function decidedToo(ingestion: Ingestion, decision: GraphDecision): Ingestion {
     ...ingestion,
     configuration: { ...configuration, decisions: [...configuration.decisions, decision] },
   };
-}
-
-function isAboutSame(one: GraphDecision, other: GraphDecision): boolean {
-  const [a, b] = [keysOf(one).toSorted(), keysOf(other).toSorted()];
-  return a.length === b.length && a.every((key, index) => key === b[index]);
 }

@@ -259,11 +259,16 @@ function parseRecordItem(
 function weigh(checks: readonly LimitCheck[], index: number, warnings: ItemNotice[]): Issue | undefined {
   for (const check of checks) {
     if (check.limit.id === "identity.record-identities") continue;
-    const message = `${check.message} ${check.whatToDo}`;
-    if (isRefused(check)) return { code: check.limit.id, message };
-    warnings.push({ index, code: check.limit.id, message });
+    const issue = issueOf(check);
+    if (isRefused(check)) return issue;
+    warnings.push({ index, ...issue });
   }
   return undefined;
+}
+
+/** What a limit says of an item. */
+export function issueOf({ limit, message, whatToDo }: LimitCheck): Pick<Issue, "code" | "message"> {
+  return { code: limit.id, message: `${message} ${whatToDo}` };
 }
 
 function named(

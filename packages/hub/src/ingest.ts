@@ -15,7 +15,13 @@ import { type EventStates, eventStatesOf } from "./event-state.ts";
 import { dropRepeats } from "./drop-repeats.ts";
 import { type GraphsByIdentity, graphsOf } from "./graphs-around.ts";
 import { graphNotices, type GraphNotices } from "./graph-notices.ts";
-import type { EventItem, ItemNotice, ParsedBatch, RecordItem } from "./ingest-batch.ts";
+import {
+  type EventItem,
+  issueOf,
+  type ItemNotice,
+  type ParsedBatch,
+  type RecordItem,
+} from "./ingest-batch.ts";
 import { keysOf, linkObservations, observationsOf, replayClusters } from "./link-batch.ts";
 import { loadCluster } from "./load-cluster.ts";
 import { overfullUpdates } from "./overfull-fragments.ts";
@@ -68,8 +74,8 @@ export async function ingest(batch: ParsedBatch, ingestion: Ingestion): Promise<
     const history = await loadHistory(resolutions, ingestion);
     const overfull = overfullOf(resolutions, history, ingestion);
     if (overfull.size > 0) {
-      for (const [item, { limit, message, whatToDo }] of overfull) {
-        const notice = { index: item.index, code: limit.id, message: `${message} ${whatToDo}` };
+      for (const [item, check] of overfull) {
+        const notice = { index: item.index, ...issueOf(check) };
         refused.set(item, notice);
         quarantine.push(setAside(item, notice, ingestion.now));
       }

@@ -1,7 +1,12 @@
-import type { Graph, GraphDecision, LinkObservation } from "@tessera/identity-graph";
+import {
+  type Graph,
+  type GraphDecision,
+  type LinkObservation,
+  standingDecisions,
+} from "@tessera/identity-graph";
 import type { HubStore, PersonState, StoredEvent, StoredRecord } from "@tessera/profile-store";
 import { compareKeys, type IdentityKey, identityOfKey } from "@tessera/xdm";
-import { blockedKeys, showAll, without } from "./beside-blocked.ts";
+import { showAll, without } from "./beside-blocked.ts";
 import { keysOf, widenCluster } from "./link-batch.ts";
 
 /** A cluster: all identities that history ever brought near each other, with the truth about them; events in (time, id) order. */
@@ -45,7 +50,7 @@ async function readCluster({ store, keys, graphs, decisions }: ClusterSeed): Pro
   const observations: LinkObservation[] = [];
   const read = new Set<IdentityKey>();
   let wide: ReadonlySet<IdentityKey> = new Set(keys);
-  const blocked = blockedKeys(decisions);
+  const { blocked } = standingDecisions(decisions);
   /** What blocked identities beyond the cluster own, and what it says of others than them. */
   let beside: readonly (StoredEvent | StoredRecord)[] | undefined;
   const shownBeside = (): readonly LinkObservation[] =>
@@ -55,7 +60,7 @@ async function readCluster({ store, keys, graphs, decisions }: ClusterSeed): Pro
   for (;;) {
     if (read.size === wide.size) {
       if (beside === undefined && blocked.size > 0 && !showAll(observations, persons.values())) {
-        const hidden = [...blocked].filter((key) => !read.has(key));
+        const hidden = [...blocked.keys()].filter((key) => !read.has(key));
         beside = (await Promise.all([store.events(hidden), store.records(hidden)])).flat();
       }
       wide = new Set([...wide, ...shownBeside().flatMap(keysOf)]);

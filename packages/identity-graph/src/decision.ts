@@ -45,8 +45,19 @@ export interface StandingDecisions {
   readonly blocked: ReadonlyMap<IdentityKey, number>;
 }
 
-/** Folds decisions, whatever their order; at equal times undoing loses to deciding. */
+/** Folds decisions, whatever their order; at equal times undoing loses to deciding. Each list is folded once. */
 export function standingDecisions(decisions: readonly GraphDecision[]): StandingDecisions {
+  const known = folded.get(decisions);
+  if (known !== undefined) return known;
+  const standing = fold(decisions);
+  folded.set(decisions, standing);
+  return standing;
+}
+
+/** Decisions change seldom, and every cluster asks. */
+const folded = new WeakMap<readonly GraphDecision[], StandingDecisions>();
+
+function fold(decisions: readonly GraphDecision[]): StandingDecisions {
   const weight = ({ kind }: GraphDecision): number => (kind === "relink" || kind === "unblock" ? 0 : 1);
   const apart = new Map<string, KeptApart>();
   const blocked = new Map<IdentityKey, number>();

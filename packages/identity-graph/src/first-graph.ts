@@ -1,6 +1,6 @@
 import { type IdentityKey, identityOfKey } from "@tessera/xdm";
 import { compileRules } from "./compiled-rules.ts";
-import { type GraphDecision, type StandingDecisions, standingDecisions } from "./decision.ts";
+import { type GraphDecision, standingDecisions } from "./decision.ts";
 import type { Graph } from "./graph.ts";
 import type { LinkingRules } from "./linking-rules.ts";
 import { decidedGraph } from "./replay.ts";
@@ -17,10 +17,5 @@ export function firstGraph(
 ): Graph | undefined {
   if (decisions.length === 0 || !compileRules(rules).of(identityOfKey(key).namespace).builds)
     return undefined;
-  let standing = foldedDecisions.get(decisions);
-  if (standing === undefined) foldedDecisions.set(decisions, (standing = standingDecisions(decisions)));
-  return decidedGraph(key, t, standing);
+  return decidedGraph(key, t, standingDecisions(decisions));
 }
-
-/** Decisions are many and change seldom: each list is folded once. */
-const foldedDecisions = new WeakMap<readonly GraphDecision[], StandingDecisions>();

@@ -22,7 +22,14 @@ export {
 export { graphSize, type GraphSize } from "./graph-size.ts";
 export type { GraphChange } from "./change.ts";
 export { type Joined, link, type Linked, type LinkObservation, linkSilently } from "./link.ts";
-export { blockIdentity, decisionsOf, type GraphDecision, unlink } from "./decision.ts";
+export {
+  blockIdentity,
+  decisionsOf,
+  type GraphDecision,
+  type StandingDecisions,
+  standingDecisions,
+  unlink,
+} from "./decision.ts";
 export { firstGraph } from "./first-graph.ts";
 export { replay } from "./replay.ts";
 export { type BlockedValues, isBlockedValue } from "./block-list.ts";
